@@ -1,0 +1,57 @@
+# vv_module(NAME SOURCES … USES … LIBS …): a room, an object library vvi_NAME.
+#
+# USES names the rooms it includes headers of; LIBS what it links to. Configuring stops when a
+# room of USES is not declared yet, or when a file includes a header of a room not in USES.
+
+define_property(GLOBAL PROPERTY VV_ROOMS BRIEF_DOCS "rooms" FULL_DOCS "rooms declared so far")
+define_property(GLOBAL PROPERTY VV_LIBS BRIEF_DOCS "libs" FULL_DOCS "libraries the rooms need")
+
+# The room that a public header belongs to.
+function(vv_room_of_public header out)
+    if(header STREQUAL "base")
+        set(${out} util PARENT_SCOPE)
+    elseif(header STREQUAL "cid")
+        set(${out} multiformats PARENT_SCOPE)
+    else()
+        string(REGEX REPLACE "_backend$" "" room ${header})
+        set(${out} ${room} PARENT_SCOPE)
+    endif()
+endfunction()
+
+function(vv_check_includes name uses)
+    file(GLOB files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.[ch])
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${files})
+    foreach(file IN LISTS files)
+        file(STRINGS ${file} lines REGEX "^#include (\"[a-z0-9_]+/|<varvite/)")
+        foreach(line IN LISTS lines)
+            if(line MATCHES "<varvite/([a-z0-9_]+)\\.h>")
+                vv_room_of_public(${CMAKE_MATCH_1} room)
+            else()
+                string(REGEX REPLACE "^#include \"([a-z0-9_]+)/.*" "\\1" room "${line}")
+            endif()
+            if(NOT room STREQUAL name AND NOT room IN_LIST uses)
+                message(FATAL_ERROR "${file}: ${line}\n"
+                        "room '${name}' does not declare that it uses '${room}' "
+                        "(src/${name}/CMakeLists.txt, USES)")
+            endif()
+        endforeach()
+    endforeach()
+endfunction()
+
+function(vv_module name)
+    cmake_parse_arguments(M "" "" "SOURCES;USES;LIBS;INCLUDES" ${ARGN})
+    get_property(rooms GLOBAL PROPERTY VV_ROOMS)
+    foreach(used IN LISTS M_USES)
+        if(NOT used IN_LIST rooms)
+            message(FATAL_ERROR "room '${name}' uses '${used}', which stands below it or is "
+                    "not there; see the table of rooms in docs/architecture.md")
+        endif()
+    endforeach()
+    vv_check_includes(${name} "${M_USES}")
+    add_library(vvi_${name} OBJECT ${M_SOURCES})
+    target_include_directories(vvi_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include
+                               ${PROJECT_SOURCE_DIR}/src ${M_INCLUDES})
+    target_link_libraries(vvi_${name} PRIVATE ${M_LIBS})
+    set_property(GLOBAL APPEND PROPERTY VV_ROOMS ${name})
+    set_property(GLOBAL APPEND PROPERTY VV_LIBS ${M_LIBS})
+endfunction()

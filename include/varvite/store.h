@@ -1,0 +1,143 @@
+/*
+ * Stores: key → bytes, the Zarr v3 abstract store interface.
+ *
+ * Keys are UTF-8 paths without a leading slash ("temp/c/0/0"). Listing is lazy and reads no
+ * values. Threads: every call from any thread at any time, but writes of one key take turns.
+ * Ownership: counted, as block stores are.
+ */
+#ifndef VARVITE_STORE_H
+#define VARVITE_STORE_H
+
+#include <varvite/base.h>
+#include <varvite/blockstore.h>
+#include <varvite/hamt.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct vv_store vv_store;
+
+VV_API vv_store *vv_store_retain(vv_store *store);
+/** Changes that vv_store_flush() did not cover may be lost. NULL is fine. */
+VV_API void vv_store_free(vv_store *store);
+VV_API const char *vv_store_name(const vv_store *store);
+VV_API bool vv_store_is_read_only(const vv_store *store);
+
+/** Read a value or a part of it. @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT, VV_EIO, VV_ENOMEM */
+VV_API vv_status vv_store_get(vv_store *store, const char *key, vv_range range, vv_buf *out,
+                              vv_error *err);
+/** Read n values at once. ranges: n, or NULL for whole values. statuses as in
+ *  vv_blockstore_get_many(). */
+VV_API vv_status vv_store_get_many(vv_store *store, const char *const *keys,
+                                   const vv_range *ranges, size_t n, vv_buf *outs,
+                                   vv_status *statuses, vv_error *err);
+/** @return VV_OK, VV_EREADONLY, VV_EINVAL (key), VV_EIO, VV_ENOMEM */
+VV_API vv_status vv_store_set(vv_store *store, const char *key, vv_bytes value,
+                              vv_error *err);
+VV_API vv_status vv_store_set_many(vv_store *store, const char *const *keys,
+                                   const vv_bytes *values, size_t n, vv_error *err);
+/** Set only where there is nothing; atomic. @return VV_OK, VV_EEXISTS, … */
+VV_API vv_status vv_store_set_if_absent(vv_store *store, const char *key, vv_bytes value,
+                                        vv_error *err);
+/** Deleting what is not there is VV_OK, as the Zarr specification has it. */
+VV_API vv_status vv_store_delete(vv_store *store, const char *key, vv_error *err);
+/** Delete every key that begins with prefix ("temp/"). deleted: how many, NULL if not wanted */
+VV_API vv_status vv_store_delete_prefix(vv_store *store, const char *prefix,
+                                        uint64_t *deleted, vv_error *err);
+VV_API vv_status vv_store_exists(vv_store *store, const char *key, bool *out, vv_error *err);
+/** Bytes of a value, without reading it where that can be. @return VV_OK, VV_ENOTFOUND */
+VV_API vv_status vv_store_size(vv_store *store, const char *key, uint64_t *out,
+                               vv_error *err);
+
+/** Told of each key or directory entry; any status but VV_OK ends the listing. */
+typedef vv_status (*vv_key_fn)(void *ctx, const char *key, vv_error *err);
+/** Every key that begins with prefix as plain text ("" for all), in no given order. visit may
+ *  call the store, also to delete. */
+VV_API vv_status vv_store_list(vv_store *store, const char *prefix, vv_key_fn visit,
+                               void *ctx, vv_error *err);
+/**
+ * The entries directly below a directory ("", "group" or "group/"), each once: a key's own name,
+ * or a name with a slash at its end for what has more below it.
+ */
+VV_API vv_status vv_store_list_dir(vv_store *store, const char *directory, vv_key_fn visit,
+                                   void *ctx, vv_error *err);
+
+/** Make what was written as safe as the store promises; a HAMT store also saves its nodes and
+ *  flushes its block store. */
+VV_API vv_status vv_store_flush(vv_store *store, vv_error *err);
+
+/** In memory. */
+VV_API vv_status vv_memory_store_new(vv_store **out, vv_error *err);
+
+/**
+ * A directory, as zarr-python's LocalStore lays it out: keys are file paths. A value is written
+ * under another name and renamed; flush makes files and directories durable.
+ * @return VV_OK, VV_ENOTFOUND (read_only and no such directory), VV_EINVAL, VV_EIO
+ */
+VV_API vv_status vv_directory_store_open(const char *path, bool read_only, vv_store **out,
+                                         vv_error *err);
+
+/**
+ * A HAMT over a block store, as py-hamt's ZarrHAMTStore: keys and values unchanged.
+ *
+ * @param root     NULL: a new, empty one
+ * @param options  values is set to VV_HAMT_BYTES; NULL: defaults
+ */
+VV_API vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
+                                    const vv_hamt_options *options, vv_store **out,
+                                    vv_error *err);
+/** Flush, and the root that names everything in the store. @return also VV_EINVAL: not one */
+VV_API vv_status vv_hamt_store_commit(vv_store *store, vv_cid *root, vv_error *err);
+/** The name of a key's value block. */
+VV_API vv_status vv_hamt_store_pointer(vv_store *store, const char *key, vv_cid *out,
+                                       vv_error *err);
+
+/* ---- verification -------------------------------------------------------------------- */
+
+/** A key whose value, or a node above it, is missing or damaged. */
+typedef struct vv_verify_finding {
+    vv_status status;    /* VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO */
+    bool is_node;        /* a HAMT node: every key below it is out of reach */
+    const char *key;     /* of the value; for a node, the hash prefix as hexadecimal */
+    const vv_cid *cid;
+    const char *message;
+} vv_verify_finding;
+typedef vv_status (*vv_verify_fn)(void *ctx, const vv_verify_finding *finding);
+
+typedef struct vv_verify_options {
+    size_t struct_size;
+    uint32_t threads;     /* 0: one a processor */
+    double max_seconds;   /* stop after so long; 0: no limit */
+    double sample;        /* share of values to hash, 0 < sample ≤ 1; 0: all. Nodes always. */
+    uint64_t seed;        /* of the sample */
+    vv_hamt_options hamt; /* ids, hash_fn; zero: defaults */
+    vv_verify_fn report;  /* each finding, from one thread at a time */
+    vv_progress_fn progress; /* items are blocks */
+    void *ctx;            /* for both */
+} vv_verify_options;
+#define VV_VERIFY_OPTIONS_INIT ((vv_verify_options){ .struct_size = sizeof(vv_verify_options) })
+
+typedef struct vv_verify_result {
+    uint64_t nodes, values;   /* checked */
+    uint64_t bytes;           /* hashed */
+    uint64_t keys;            /* seen */
+    uint64_t bad, missing;    /* blocks */
+    bool complete;            /* false: stopped by max_seconds, or a sample */
+} vv_verify_result;
+
+/**
+ * Hash every block below a HAMT root again and check the tree: shape, the place of each key,
+ * bucket and link forms. Blocks are read past every trust option.
+ *
+ * @return VV_OK (all that was looked at is right), VV_ECORRUPT (bad or missing blocks, each
+ *         reported), VV_EIO, VV_ENOMEM, VV_ECANCELED
+ */
+VV_API vv_status vv_hamt_verify(vv_blockstore *blocks, const vv_cid *root,
+                                const vv_verify_options *options, vv_verify_result *result,
+                                vv_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,19 @@
+/* Everything: include this, or the header of the room you use. */
+#ifndef VARVITE_VARVITE_H
+#define VARVITE_VARVITE_H
+
+#include <varvite/base.h>
+#include <varvite/blockstore.h>
+#include <varvite/car.h>
+#include <varvite/cbor.h>
+#include <varvite/cid.h>
+#include <varvite/dag.h>
+#include <varvite/dataset.h>
+#include <varvite/hamt.h>
+#include <varvite/hash.h>
+#include <varvite/local.h>
+#include <varvite/open.h>
+#include <varvite/store.h>
+#include <varvite/zarr.h>
+
+#endif

@@ -1,0 +1,153 @@
+/*
+ * Zarr v3 arrays and groups over any store.
+ *
+ * Source: the Zarr v3 core specification. Elements are handed over in C order and native byte
+ * order. Threads: reads of one array may run at the same time; a write of a region excludes
+ * other calls that touch the same chunks. Ownership: free with vv_array_free(); an array holds
+ * its store.
+ */
+#ifndef VARVITE_ZARR_H
+#define VARVITE_ZARR_H
+
+#include <varvite/base.h>
+#include <varvite/store.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VV_NDIM_MAX 32
+
+/** Element types. The names are Zarr's: "bool", "int8", … "complex128". */
+typedef enum vv_dtype {
+    VV_DTYPE_NONE = 0,
+    VV_BOOL,
+    VV_INT8,
+    VV_INT16,
+    VV_INT32,
+    VV_INT64,
+    VV_UINT8,
+    VV_UINT16,
+    VV_UINT32,
+    VV_UINT64,
+    VV_FLOAT16,
+    VV_FLOAT32,
+    VV_FLOAT64,
+    VV_COMPLEX64,
+    VV_COMPLEX128
+} vv_dtype;
+
+VV_API size_t vv_dtype_size(vv_dtype dtype);      /* bytes an element has; 0 for none */
+VV_API const char *vv_dtype_name(vv_dtype dtype); /* NULL for none */
+VV_API vv_dtype vv_dtype_by_name(const char *name);
+
+/**
+ * What an array is. All pointers are borrowed: from the array when it was asked for, from the
+ * caller when one is made.
+ */
+typedef struct vv_array_meta {
+    size_t struct_size;
+    vv_dtype dtype;
+    uint32_t ndim;
+    const uint64_t *shape;       /* ndim lengths */
+    const uint64_t *chunk_shape; /* ndim, each ≥ 1 */
+    const void *fill_value;      /* one element, native; NULL: zero */
+    /* Codec chain: a Zarr JSON array, or a short form: "zstd:3", "gzip:5", "blosc:lz4:5",
+     * "none", several joined by "+" ("zstd:3+crc32c"). NULL: "zstd:3". Read: always JSON. */
+    const char *codecs;
+    char separator;              /* of chunk keys, '/' or '.'; 0: '/' */
+    bool v2_keys;                /* chunk key encoding "v2" instead of "default" */
+    const char *const *dimension_names; /* ndim, each may be NULL; NULL: none */
+    const char *attributes;      /* a JSON object; NULL: {} */
+} vv_array_meta;
+#define VV_ARRAY_META_INIT ((vv_array_meta){ .struct_size = sizeof(vv_array_meta) })
+
+typedef struct vv_array vv_array;
+
+/** What lies at a path. */
+typedef enum vv_node_kind { VV_NODE_NONE = 0, VV_NODE_ARRAY, VV_NODE_GROUP } vv_node_kind;
+
+/** @param path  "" for the root, "group/temp"; slashes at the ends are dropped
+ *  @return VV_OK (NONE is an answer), VV_ECORRUPT (metadata), VV_EIO */
+VV_API vv_status vv_node_kind_of(vv_store *store, const char *path, vv_node_kind *out,
+                                 vv_error *err);
+
+/** Make a group, and the groups above it that have no metadata yet.
+ *  @param attributes  JSON object; NULL: {}
+ *  @return VV_OK, VV_EEXISTS (a node is there; replace with overwrite), VV_EINVAL, VV_EIO */
+VV_API vv_status vv_group_create(vv_store *store, const char *path, const char *attributes,
+                                 bool overwrite, vv_error *err);
+/** Attributes of a group or an array as JSON text, terminated. */
+VV_API vv_status vv_node_attributes(vv_store *store, const char *path, vv_buf *out,
+                                    vv_error *err);
+VV_API vv_status vv_node_set_attributes(vv_store *store, const char *path,
+                                        const char *attributes, vv_error *err);
+
+/** Told of each node with its path; depth is 0 for the start. */
+typedef vv_status (*vv_node_fn)(void *ctx, const char *path, vv_node_kind kind,
+                                uint32_t depth, vv_error *err);
+/** Visit the node at path and, if recursive, all below it, parents first, names sorted. */
+VV_API vv_status vv_node_walk(vv_store *store, const char *path, bool recursive,
+                              vv_node_fn visit, void *ctx, vv_error *err);
+
+/** Make an array; groups above it as in vv_group_create().
+ *  @return VV_OK, VV_EEXISTS, VV_EINVAL (names the member), VV_EUNSUPPORTED (codec), VV_EIO */
+VV_API vv_status vv_array_create(vv_store *store, const char *path, const vv_array_meta *meta,
+                                 bool overwrite, vv_array **out, vv_error *err);
+/** @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT (metadata; names the member), VV_EUNSUPPORTED
+ *  (a codec, dtype or grid that this build cannot read, by name), VV_EIO */
+VV_API vv_status vv_array_open(vv_store *store, const char *path, vv_array **out,
+                               vv_error *err);
+VV_API void vv_array_free(vv_array *array);
+VV_API const vv_array_meta *vv_array_get_meta(const vv_array *array);
+VV_API const char *vv_array_path(const vv_array *array);
+/** The array's metadata document as JSON text, terminated. */
+VV_API vv_status vv_array_metadata_json(const vv_array *array, vv_buf *out, vv_error *err);
+
+/** Elements in all, and chunks in each dimension; VV_ERANGE past 2^64. */
+VV_API vv_status vv_array_count(const vv_array *array, uint64_t *elements, vv_error *err);
+VV_API void vv_array_grid(const vv_array *array, uint64_t *chunks_per_dim);
+/** The key of a chunk, terminated. */
+VV_API vv_status vv_array_chunk_key(const vv_array *array, const uint64_t *index, vv_buf *out,
+                                    vv_error *err);
+
+/**
+ * Read one chunk; a chunk that was never written reads as the fill value.
+ *
+ * @param index  chunk coordinates, one per dimension, counted in chunks
+ * @param out    chunk_shape[0] × … × chunk_shape[ndim-1] elements, also at the array's edge
+ * @return VV_OK
+ *         VV_ERANGE    an index lies outside the chunk grid
+ *         VV_ECORRUPT  a stored chunk or its decoded size is wrong; names the key
+ *         VV_EIO       the store could not be reached; trying again may help
+ */
+VV_API vv_status vv_array_read_chunk(vv_array *array, const uint64_t *index, void *out,
+                                     vv_error *err);
+/** Write one whole chunk, chunk_shape elements. A chunk of fill values only is not stored. */
+VV_API vv_status vv_array_write_chunk(vv_array *array, const uint64_t *index,
+                                      const void *data, vv_error *err);
+
+/**
+ * Read a region: count[i] elements from start[i], every step[i]-th.
+ *
+ * All chunks of the region are fetched together and decoded on the worker pool into out.
+ * @param step       ndim steps ≥ 1; NULL: all 1
+ * @param out        count[0] × … × count[ndim-1] elements
+ * @param out_bytes  size of out, checked
+ * @return VV_OK, VV_ERANGE, VV_EINVAL (out_bytes), VV_ECORRUPT, VV_EIO, VV_ENOMEM
+ */
+VV_API vv_status vv_array_read(vv_array *array, const uint64_t *start, const uint64_t *count,
+                               const uint64_t *step, void *out, size_t out_bytes,
+                               vv_error *err);
+/** Write a region; chunks that it covers in part are read, changed and written back. */
+VV_API vv_status vv_array_write(vv_array *array, const uint64_t *start, const uint64_t *count,
+                                const void *data, size_t data_bytes, vv_error *err);
+
+/** One element as text ("1.5", "NaN", "true"), as short as reads back equal. @return bytes
+ *  needed without the end, as snprintf */
+VV_API size_t vv_element_format(vv_dtype dtype, const void *element, char *out, size_t cap);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,34 @@
+/* Making and wrapping errors. */
+#ifndef VVI_UTIL_ERROR_H
+#define VVI_UTIL_ERROR_H
+
+#include <varvite/base.h>
+
+#include <inttypes.h>
+#include <stdarg.h>
+
+#define VVI_PRINTF(format_, first_) __attribute__((format(printf, format_, first_)))
+#define VVI_MUST_USE __attribute__((warn_unused_result))
+
+/* Fill err, which may be NULL, and return status. */
+vv_status vvi_fail(vv_error *err, vv_status status, const char *format, ...) VVI_PRINTF(3, 4);
+
+/* Put "context: " in front of the message that err holds, and return status. */
+vv_status vvi_wrap(vv_error *err, vv_status status, const char *format, ...) VVI_PRINTF(3, 4);
+
+/* "open pack-3: No space left on device" for the given errno: VV_EIO, or VV_ENOTFOUND, VV_EAUTH,
+ * VV_EEXISTS, VV_ENOMEM where errno says so. */
+vv_status vvi_fail_errno(vv_error *err, int error_number, const char *format, ...)
+    VVI_PRINTF(3, 4);
+
+vv_status vvi_fail_nomem(vv_error *err, size_t bytes);
+
+/* Return a failure where nothing needs releasing. */
+#define VVI_TRY(expr)                                                                             \
+    do {                                                                                          \
+        vv_status vvi_try_status_ = (expr);                                                       \
+        if (vvi_try_status_)                                                                      \
+            return vvi_try_status_;                                                               \
+    } while (0)
+
+#endif
