@@ -1,0 +1,27 @@
+# Run by `cmake --install`: the command writes its own man pages and completions.
+# Set before: command, generated (a folder), mandir and datadir (relative to the prefix).
+function(run)
+    execute_process(COMMAND ${command} ${ARGN} OUTPUT_VARIABLE out RESULT_VARIABLE rc)
+    if(rc)
+        message(FATAL_ERROR "${command} ${ARGN}: ${rc}")
+    endif()
+    set(out "${out}" PARENT_SCOPE)
+endfunction()
+
+function(install_completion shell name directory)
+    run(completion ${shell})
+    file(WRITE ${generated}/${shell}/${name} "${out}")
+    file(INSTALL ${generated}/${shell}/${name} DESTINATION ${CMAKE_INSTALL_PREFIX}/${directory})
+endfunction()
+
+file(REMOVE_RECURSE ${generated})
+file(MAKE_DIRECTORY ${generated}/man)
+run(man ${generated}/man)
+file(GLOB pages ${generated}/man/*.1)
+if(NOT pages)
+    message(FATAL_ERROR "${command} man wrote no page")
+endif()
+file(INSTALL ${pages} DESTINATION ${CMAKE_INSTALL_PREFIX}/${mandir})
+install_completion(bash varvite ${datadir}/bash-completion/completions)
+install_completion(zsh _varvite ${datadir}/zsh/site-functions)
+install_completion(fish varvite.fish ${datadir}/fish/vendor_completions.d)

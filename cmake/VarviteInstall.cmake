@@ -1,0 +1,78 @@
+# What `cmake --install` puts where: libraries, headers, pkg-config file, CMake package, licence;
+# and, where the command is built, the command, its man pages and completions.
+include(CMakePackageConfigHelpers)
+
+set(VARVITE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/varvite)
+
+install(TARGETS varvite varvite_static EXPORT varvite-targets
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY include/varvite DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+# ---- CMake package: varvite::varvite and varvite::static --------------------------------------
+set_target_properties(varvite_static PROPERTIES EXPORT_NAME static)
+set_property(TARGET varvite_static APPEND PROPERTY INTERFACE_COMPILE_DEFINITIONS
+             $<INSTALL_INTERFACE:VV_STATIC>)
+install(EXPORT varvite-targets NAMESPACE varvite:: FILE VarviteTargets.cmake
+        DESTINATION ${VARVITE_CMAKE_DIR})
+
+# ---- what a static link needs, from the LIBS of the rooms -------------------------------------
+# A library with a pkg-config file goes to Requires.private. Only netCDF's own file is passed by:
+# it asks for the development packages of everything below it, which a link does not need.
+get_property(libs GLOBAL PROPERTY VV_LIBS)
+list(REMOVE_DUPLICATES libs)
+set(VARVITE_REQUIRES_PRIVATE "")
+set(VARVITE_LIBS_PRIVATE "-lm")
+set(VARVITE_PC_PACKAGES "") # lines for VarviteConfig.cmake
+foreach(lib IN LISTS libs)
+    if(lib MATCHES "^PkgConfig::(.*)$")
+        set(prefix ${CMAKE_MATCH_1})
+        set(module ${${prefix}_MODULE_NAME})
+        string(APPEND VARVITE_PC_PACKAGES
+               "pkg_check_modules(${prefix} QUIET IMPORTED_TARGET ${module})\n")
+        if(module STREQUAL "netcdf")
+            string(APPEND VARVITE_LIBS_PRIVATE " -lnetcdf")
+        else()
+            list(APPEND VARVITE_REQUIRES_PRIVATE ${module})
+        endif()
+    elseif(lib STREQUAL "Threads::Threads")
+        string(APPEND VARVITE_LIBS_PRIVATE " -pthread")
+    elseif(lib STREQUAL "m" OR lib STREQUAL "dl" OR lib STREQUAL "rt")
+        string(APPEND VARVITE_LIBS_PRIVATE " -l${lib}")
+    else()
+        message(FATAL_ERROR "cmake/VarviteInstall.cmake does not know how a program that links "
+                "libvarvite.a finds '${lib}'")
+    endif()
+endforeach()
+list(REMOVE_DUPLICATES VARVITE_REQUIRES_PRIVATE)
+list(JOIN VARVITE_REQUIRES_PRIVATE ", " VARVITE_REQUIRES_PRIVATE)
+
+configure_package_config_file(cmake/VarviteConfig.cmake.in VarviteConfig.cmake
+    INSTALL_DESTINATION ${VARVITE_CMAKE_DIR}
+    NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
+write_basic_package_version_file(VarviteConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/VarviteConfig.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/VarviteConfigVersion.cmake
+        DESTINATION ${VARVITE_CMAKE_DIR})
+
+# ---- pkg-config: the prefix is found from where the file lies, so a tree can be moved --------
+file(RELATIVE_PATH VARVITE_PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" VARVITE_PC_TO_PREFIX "${VARVITE_PC_TO_PREFIX}")
+configure_file(cmake/varvite.pc.in varvite.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/varvite.pc
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# ---- the command ----------------------------------------------------------------------------------
+if(TARGET varvite_command)
+    file(RELATIVE_PATH to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
+    set_target_properties(varvite_command PROPERTIES INSTALL_RPATH "$ORIGIN/${to_lib}")
+    install(TARGETS varvite_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(CODE "
+        set(command \"$<TARGET_FILE:varvite_command>\")
+        set(generated \"${CMAKE_CURRENT_BINARY_DIR}/generated\")
+        set(mandir \"${CMAKE_INSTALL_MANDIR}/man1\")
+        set(datadir \"${CMAKE_INSTALL_DATADIR}\")
+    ")
+    install(SCRIPT cmake/InstallGenerated.cmake)
+endif()
