@@ -42,6 +42,17 @@ vv_status vvi_fail(vv_error *err, vv_status status, const char *format, ...)
     return status;
 }
 
+/* Put a and b behind the first len bytes of message, cut at its end. */
+static void append_cut(char message[VV_ERROR_MESSAGE_SIZE], size_t len, const char *a,
+                       const char *b)
+{
+    for (; *a && len + 1 < VV_ERROR_MESSAGE_SIZE; a++)
+        message[len++] = *a;
+    for (; *b && len + 1 < VV_ERROR_MESSAGE_SIZE; b++)
+        message[len++] = *b;
+    message[len] = '\0';
+}
+
 vv_status vvi_wrap(vv_error *err, vv_status status, const char *format, ...)
 {
     char inner[VV_ERROR_MESSAGE_SIZE];
@@ -57,7 +68,7 @@ vv_status vvi_wrap(vv_error *err, vv_status status, const char *format, ...)
     va_end(args);
     err->status = status;
     if (n >= 0 && (size_t)n < sizeof(err->message))
-        snprintf(err->message + n, sizeof(err->message) - (size_t)n, ": %s", inner);
+        append_cut(err->message, (size_t)n, ": ", inner);
     return status;
 }
 
