@@ -1,0 +1,141 @@
+/* Numbers and text: formatting and parsing that no locale can change. */
+#include "json/json.h"
+
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static locale_t c_locale;
+
+static void make_c_locale(void)
+{
+    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+}
+
+/* The calling thread's locale becomes "C" until it is given back with uselocale(). */
+static locale_t enter_c_locale(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, make_c_locale);
+    return uselocale(c_locale);
+}
+
+static size_t format_special(double number, char *out)
+{
+    const char *name = isnan(number) ? "NaN" : number < 0 ? "-Infinity" : "Infinity";
+
+    strcpy(out, name);
+    return strlen(name);
+}
+
+/* An integral number needs a point to stay a floating-point number for its reader. */
+static size_t keep_a_point(char *out, size_t len)
+{
+    if (strpbrk(out, ".e"))
+        return len;
+    memcpy(out + len, ".0", 3);
+    return len + 2;
+}
+
+size_t vvi_double_format(double number, char out[VVI_DOUBLE_TEXT])
+{
+    locale_t before;
+    int len = 0;
+
+    if (!isfinite(number))
+        return format_special(number, out);
+    before = enter_c_locale();
+    for (int digits = 15; digits <= 17; digits++) {
+        len = snprintf(out, VVI_DOUBLE_TEXT, "%.*g", digits, number);
+        if (strtod(out, NULL) == number)
+            break;
+    }
+    uselocale(before);
+    return keep_a_point(out, (size_t)len);
+}
+
+size_t vvi_float_format(float number, char out[VVI_DOUBLE_TEXT])
+{
+    locale_t before;
+    int len = 0;
+
+    if (!isfinite(number))
+        return format_special((double)number, out);
+    before = enter_c_locale();
+    for (int digits = 6; digits <= 9; digits++) {
+        len = snprintf(out, VVI_DOUBLE_TEXT, "%.*g", digits, (double)number);
+        if (strtof(out, NULL) == number)
+            break;
+    }
+    uselocale(before);
+    return keep_a_point(out, (size_t)len);
+}
+
+bool vvi_double_parse(const char *text, double *out)
+{
+    locale_t before;
+    char *end;
+    double number;
+
+    if (*text == '\0' || strspn(text, "+-0123456789.eENaInfity") != strlen(text))
+        return false;
+    before = enter_c_locale();
+    number = strtod(text, &end);
+    uselocale(before);
+    if (*end != '\0')
+        return false;
+    *out = number;
+    return true;
+}
+
+/* Bytes that follow the first byte of a sequence; -1: it cannot be first. */
+static int follow_bytes(uint8_t first)
+{
+    if (first < 0x80)
+        return 0;
+    if (first >= 0xC2 && first <= 0xDF)
+        return 1;
+    if (first >= 0xE0 && first <= 0xEF)
+        return 2;
+    return first >= 0xF0 && first <= 0xF4 ? 3 : -1;
+}
+
+/* The second byte's range where the first narrows it (RFC 3629 section 4). */
+static bool second_fits(uint8_t first, uint8_t second)
+{
+    switch (first) {
+    case 0xE0:
+        return second >= 0xA0;
+    case 0xED:
+        return second <= 0x9F;
+    case 0xF0:
+        return second >= 0x90;
+    case 0xF4:
+        return second <= 0x8F;
+    default:
+        return true;
+    }
+}
+
+bool vvi_is_utf8(vv_bytes text)
+{
+    size_t i = 0;
+
+    while (i < text.len) {
+        uint8_t first = text.data[i++];
+        int follow = follow_bytes(first);
+
+        if (follow < 0 || (size_t)follow > text.len - i)
+            return false;
+        if (follow && !second_fits(first, text.data[i]))
+            return false;
+        for (; follow; follow--)
+            if ((text.data[i++] & 0xC0) != 0x80)
+                return false;
+    }
+    return true;
+}
