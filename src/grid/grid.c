@@ -1,0 +1,137 @@
+#include "grid/grid.h"
+
+#include <string.h>
+
+vv_status vvi_product(uint32_t n, const uint64_t *lengths, uint64_t *out, vv_error *err)
+{
+    uint64_t product = 1;
+
+    /* A zero anywhere makes the product 0, however long the others are. */
+    for (uint32_t i = 0; i < n; i++)
+        if (lengths[i] == 0) {
+            *out = 0;
+            return VV_OK;
+        }
+    for (uint32_t i = 0; i < n; i++)
+        if (__builtin_mul_overflow(product, lengths[i], &product))
+            return vvi_fail(err, VV_ERANGE, "more than 2^64 elements");
+    *out = product;
+    return VV_OK;
+}
+
+vv_status vvi_grid_init(vvi_grid *grid, uint32_t ndim, const uint64_t *shape,
+                        const uint64_t *chunk, vv_error *err)
+{
+    if (ndim > VVI_GRID_NDIM_MAX)
+        return vvi_fail(err, VV_EINVAL, "%" PRIu32 " dimensions; at most %d are handled",
+                        ndim, VVI_GRID_NDIM_MAX);
+    memset(grid, 0, sizeof(*grid));
+    grid->ndim = ndim;
+    for (uint32_t i = 0; i < ndim; i++) {
+        if (chunk[i] == 0)
+            return vvi_fail(err, VV_EINVAL,
+                            "the chunk length of dimension %" PRIu32 " is 0", i);
+        grid->shape[i] = shape[i];
+        grid->chunk[i] = chunk[i];
+        grid->count[i] = shape[i] / chunk[i] + (shape[i] % chunk[i] != 0);
+    }
+    if (vvi_product(ndim, chunk, &grid->chunk_elements, NULL))
+        return vvi_fail(err, VV_ERANGE, "a chunk has more than 2^64 elements");
+    return VV_OK;
+}
+
+vv_status vvi_grid_check_chunk(const vvi_grid *grid, const uint64_t *index, vv_error *err)
+{
+    for (uint32_t i = 0; i < grid->ndim; i++)
+        if (index[i] >= grid->count[i])
+            return vvi_fail(err, VV_ERANGE,
+                            "chunk %" PRIu64 " of dimension %" PRIu32
+                            "; there are %" PRIu64,
+                            index[i], i, grid->count[i]);
+    return VV_OK;
+}
+
+vv_status vvi_region_init(vvi_region *region, const vvi_grid *grid, const uint64_t *start,
+                          const uint64_t *count, const uint64_t *step, vv_error *err)
+{
+    for (uint32_t i = 0; i < grid->ndim; i++) {
+        uint64_t by = step ? step[i] : 1;
+        uint64_t last = 0;
+
+        if (by == 0)
+            return vvi_fail(err, VV_EINVAL, "the step of dimension %" PRIu32 " is 0", i);
+        if (count[i] &&
+            (__builtin_mul_overflow(count[i] - 1, by, &last) ||
+             __builtin_add_overflow(last, start[i], &last) || last >= grid->shape[i]))
+            return vvi_fail(err, VV_ERANGE,
+                            "dimension %" PRIu32 ": %" PRIu64 " elements from %" PRIu64
+                            ", step %" PRIu64 ", reach past its length %" PRIu64,
+                            i, count[i], start[i], by, grid->shape[i]);
+        if (start[i] > grid->shape[i])
+            return vvi_fail(err, VV_ERANGE,
+                            "dimension %" PRIu32 ": start %" PRIu64
+                            " lies past its length "
+                            "%" PRIu64,
+                            i, start[i], grid->shape[i]);
+        region->start[i] = start[i];
+        region->count[i] = count[i];
+        region->step[i] = by;
+    }
+    return vvi_product(grid->ndim, region->count, &region->elements, err);
+}
+
+/* Let dimension d of the next part begin with element number at of the region. */
+static void seek(vvi_grid_walk *walk, uint32_t d, uint64_t at)
+{
+    const vvi_region *region = walk->region;
+    uint64_t chunk = walk->grid->chunk[d];
+    uint64_t element = region->start[d] + at * region->step[d];
+    uint64_t first = element % chunk;
+    uint64_t fit = (chunk - 1 - first) / region->step[d] + 1;
+    uint64_t rest = region->count[d] - at;
+
+    walk->next.index[d] = element / chunk;
+    walk->next.first[d] = first;
+    walk->next.count[d] = fit < rest ? fit : rest;
+    walk->next.at[d] = at;
+}
+
+void vvi_grid_walk_init(vvi_grid_walk *walk, const vvi_grid *grid,
+                        const vvi_region *region)
+{
+    *walk = (vvi_grid_walk){ .grid = grid,
+                             .region = region,
+                             .done = region->elements == 0 };
+    for (uint32_t d = 0; d < grid->ndim && !walk->done; d++)
+        seek(walk, d, 0);
+}
+
+bool vvi_grid_walk_next(vvi_grid_walk *walk, vvi_grid_part *out)
+{
+    if (walk->done)
+        return false;
+    *out = walk->next;
+    for (uint32_t d = walk->grid->ndim; d > 0; d--) {
+        uint64_t at = walk->next.at[d - 1] + walk->next.count[d - 1];
+
+        if (at < walk->region->count[d - 1]) {
+            seek(walk, d - 1, at);
+            return true;
+        }
+        seek(walk, d - 1, 0);
+    }
+    walk->done = true;
+    return true;
+}
+
+bool vvi_grid_part_is_all(const vvi_grid *grid, const vvi_grid_part *part)
+{
+    for (uint32_t d = 0; d < grid->ndim; d++) {
+        uint64_t rest = grid->shape[d] - part->index[d] * grid->chunk[d];
+        uint64_t inside = rest < grid->chunk[d] ? rest : grid->chunk[d];
+
+        if (part->count[d] != inside)
+            return false;
+    }
+    return true;
+}
