@@ -1,0 +1,392 @@
+/* The room codec: round trips, settings as metadata writes them, damage and bombs. */
+#include "support/support.h"
+
+#include "codec/codec.h"
+#include "util/buf.h"
+#include "util/endian.h"
+
+#include <stdio.h>
+
+static const uint64_t shape = 1000;
+
+static vvi_codec_array array_of(size_t item, size_t word)
+{
+    return (vvi_codec_array){ item, word, 1, &shape, shape };
+}
+
+static vv_status make_chain(const char *text, const vvi_codec_array *array,
+                            vvi_codec_chain **out, vv_error *err)
+{
+    vvi_json *codecs = NULL;
+    vv_status status = vvi_codecs_from_text(text, array, &codecs, err);
+
+    if (!status)
+        status = vvi_codec_chain_new(codecs, array, out, err);
+    vvi_json_free(codecs);
+    return status;
+}
+
+static vvi_codec_chain *chain_of(const char *text, vvi_codec_array array)
+{
+    vv_error err = VV_ERROR_INIT;
+    vvi_codec_chain *chain = NULL;
+
+    assert_vv_ok(make_chain(text, &array, &chain, &err));
+    return chain;
+}
+
+static void fill_values(double *values)
+{
+    uint64_t random = 11;
+
+    for (size_t i = 0; i < shape; i++)
+        values[i] = (double)(next_random(&random) % 50) / 4;
+}
+
+static const char *const texts[] = {
+    "none",
+    "zstd",
+    "zstd:-5",
+    "zstd:19+crc32c",
+    "gzip:1",
+    "gzip:0",
+    "crc32c",
+    "crc32c+crc32c",
+    "blosc",
+    "blosc:zstd:3",
+    "blosc:blosclz:9:noshuffle",
+    "blosc:zlib:1:bitshuffle",
+    "blosc:lz4hc:5",
+    "bytes:big",
+    "bytes:big+zstd:1",
+    "bytes:big+gzip:9+zstd:1+crc32c",
+    "crc32c+gzip:6",
+    "zstd:1+gzip:1",
+    "[\"bytes\"]",
+};
+
+static void every_chain_gives_back_what_it_was_given(void **state)
+{
+    double values[1000], back[1000];
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    fill_values(values);
+    for (size_t t = 0; t + 1 < sizeof(texts) / sizeof(texts[0]); t++) {
+        vvi_codec_chain *chain = chain_of(texts[t], array_of(8, 8));
+        vv_buf encoded = VV_BUF_INIT;
+        vv_bytes view;
+        bool found;
+
+        assert_vv_ok(vvi_codec_chain_encode(chain, values, &encoded, &err));
+        memset(back, 0, sizeof(back));
+        assert_vv_ok(vvi_codec_chain_decode(chain, vvi_buf_bytes(&encoded), back, &err));
+        assert_memory_equal(back, values, sizeof(values));
+        assert_vv_ok(
+            vvi_codec_chain_view(chain, vvi_buf_bytes(&encoded), &view, &found, &err));
+        assert_int_equal(found, strcmp(texts[t], "none") == 0 || t == 6 || t == 7);
+        if (found) {
+            assert_int_equal(view.len, sizeof(values));
+            assert_memory_equal(view.data, values, sizeof(values));
+        }
+        vv_buf_clear(&encoded);
+        vvi_codec_chain_free(chain);
+    }
+}
+
+static void big_endian_turns_each_word_and_half_of_a_complex_element(void **state)
+{
+    static const uint8_t native[16] = { 1, 2,  3,  4,  5,  6,  7,  8,
+                                        9, 10, 11, 12, 13, 14, 15, 16 };
+    static const uint8_t turned[16] = { 8,  7,  6,  5,  4,  3,  2,  1,
+                                        16, 15, 14, 13, 12, 11, 10, 9 };
+    const uint64_t one = 1;
+    vvi_codec_array array = { 16, 8, 1, &one, 1 };
+    vvi_codec_chain *chain = chain_of("bytes:big", array);
+    vv_error err = VV_ERROR_INIT;
+    vv_buf out = VV_BUF_INIT;
+
+    (void)state;
+    assert_vv_ok(vvi_codec_chain_encode(chain, native, &out, &err));
+    assert_int_equal(out.len, 16);
+    assert_memory_equal(out.data, turned, 16);
+    vv_buf_clear(&out);
+    vvi_codec_chain_free(chain);
+}
+
+/* The text "abcdefgh" as the programs gzip and zstd write it (the second without a stated size),
+ * and with the CRC-32C of RFC 3720's 32 zero bytes. */
+static void foreign_bytes_are_read(void **state)
+{
+    static const struct {
+        const char *codecs, *hex, *decoded;
+    } cases[] = {
+        { "gzip", "1f8b08000000000002034b4c4a4e494d4bcf0000502aefae08000000",
+          "6162636465666768" },
+        { "zstd", "28b52ffd04584100006162636465666768b734465b", "6162636465666768" },
+        { "zstd", "28b52ffd00584100006162636465666768", "6162636465666768" },
+        { "crc32c",
+          "0000000000000000000000000000000000000000000000000000000000000000aa36918a",
+          "0000000000000000000000000000000000000000000000000000000000000000" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        vv_buf encoded = from_hex(cases[i].hex);
+        uint64_t n = strlen(cases[i].decoded) / 2;
+        vvi_codec_chain *chain = chain_of(cases[i].codecs,
+                                          (vvi_codec_array){ 1, 1, 1, &n, n });
+        vv_error err = VV_ERROR_INIT;
+        uint8_t out[32];
+
+        assert_vv_ok(vvi_codec_chain_decode(chain, vvi_buf_bytes(&encoded), out, &err));
+        assert_string_equal(to_hex(out, n), cases[i].decoded);
+        vvi_codec_chain_free(chain);
+        vv_buf_clear(&encoded);
+    }
+}
+
+static void metadata_is_read_in_every_spelling(void **state)
+{
+    static const char *const spellings[] = {
+        "[\"bytes\", \"zstd\"]",
+        "[{\"name\":\"bytes\",\"configuration\":{\"endian\":\"little\"}},"
+        "{\"name\":\"zstd\",\"configuration\":{\"level\":0,\"checksum\":false}}]",
+        "[{\"name\":\"endian\",\"configuration\":{\"endian\":\"big\"}},"
+        "{\"name\":\"gzip\",\"configuration\":{\"level\":5}}]",
+        "[{\"name\":\"bytes\",\"configuration\":{}},{\"name\":\"crc32c\"}]",
+        "[{\"name\":\"bytes\",\"configuration\":null},{\"name\":\"crc32c\",\"configuration\":{}}]",
+        "[{\"name\":\"bytes\"},{\"name\":\"numcodecs.zstd\",\"configuration\":{\"level\":3}}]",
+        "[{\"name\":\"bytes\"},{\"name\":\"blosc\",\"configuration\":{\"typesize\":1,\"cname\":"
+        "\"zstd\",\"clevel\":5,\"shuffle\":\"bitshuffle\",\"blocksize\":0}}]",
+        "[{\"name\":\"bytes\"},{\"name\":\"numcodecs.blosc\",\"configuration\":{\"cname\":"
+        "\"lz4\",\"clevel\":5,\"shuffle\":-1,\"blocksize\":0}}]",
+    };
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++)
+        vvi_codec_chain_free(chain_of(spellings[i], array_of(1, 1)));
+    vvi_codec_array array = array_of(4, 4);
+    vvi_codec_chain *chain = NULL;
+    assert_int_equal(make_chain("[\"bytes\"]", &array, &chain, &err), VV_ECORRUPT);
+    assert_non_null(strstr(err.message, "endian"));
+}
+
+static void metadata_that_cannot_be_meant_is_refused_by_name(void **state)
+{
+    static const struct {
+        const char *text;
+        vv_status status;
+        const char *named;
+    } cases[] = {
+        { "[]", VV_ECORRUPT, "codecs" },
+        { "[1]", VV_ECORRUPT, "name" },
+        { "[{}]", VV_ECORRUPT, "name" },
+        { "[\"zstd\"]", VV_ECORRUPT, "zstd" },
+        { "[\"bytes\",\"bytes\"]", VV_ECORRUPT, "bytes" },
+        { "[\"bytes\",\"sharding_indexed\"]", VV_EUNSUPPORTED, "sharding_indexed" },
+        { "[{\"name\":\"vlen-utf8\"}]", VV_EUNSUPPORTED, "vlen-utf8" },
+        { "[\"bytes\",{\"name\":\"zstd\",\"configuration\":3}]", VV_ECORRUPT, "zstd" },
+        { "[\"bytes\",{\"name\":\"zstd\",\"configuration\":{\"level\":\"3\"}}]",
+          VV_ECORRUPT, "level" },
+        { "[\"bytes\",{\"name\":\"zstd\",\"configuration\":{\"level\":100}}]",
+          VV_ECORRUPT, "level" },
+        { "[\"bytes\",{\"name\":\"zstd\",\"configuration\":{\"dictionary\":1}}]",
+          VV_EUNSUPPORTED, "dictionary" },
+        { "[\"bytes\",{\"name\":\"zstd\",\"configuration\":{\"checksum\":1}}]",
+          VV_ECORRUPT, "checksum" },
+        { "[\"bytes\",{\"name\":\"blosc\",\"configuration\":{\"cname\":\"lzma\"}}]",
+          VV_EUNSUPPORTED, "lzma" },
+        { "[\"bytes\",{\"name\":\"blosc\",\"configuration\":{\"cname\":7}}]", VV_ECORRUPT,
+          "cname" },
+        { "[\"bytes\",{\"name\":\"blosc\",\"configuration\":{\"shuffle\":\"x\"}}]",
+          VV_ECORRUPT, "shuffle" },
+        { "[\"bytes\",{\"name\":\"crc32c\",\"configuration\":{\"location\":\"start\"}}]",
+          VV_EUNSUPPORTED, "crc32c" },
+        { "[{\"name\":\"bytes\",\"configuration\":{\"endian\":\"middle\"}}]", VV_ECORRUPT,
+          "endian" },
+        { "[\"bytes\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\","
+          "\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\","
+          "\"crc32c\",\"crc32c\"]",
+          VV_EUNSUPPORTED, "16" },
+        { "[", VV_EINVAL, "codecs" },
+        { "lzma:3", VV_EINVAL, "lzma" },
+        { "zstd:fast", VV_EINVAL, "fast" },
+        { "zstd:3:4", VV_EINVAL, "4" },
+        { "zstd:", VV_EINVAL, "zstd" },
+        { "none:1", VV_EINVAL, "none" },
+        { "zstd+", VV_EINVAL, "''" },
+        { "blosc:lz4:5:shuffle:0", VV_EINVAL, "blosc" },
+    };
+    vvi_codec_array array = array_of(1, 1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        vv_error err = VV_ERROR_INIT;
+        vvi_codec_chain *chain = NULL;
+        vv_status status = make_chain(cases[i].text, &array, &chain, &err);
+
+        if (status != cases[i].status || !strstr(err.message, cases[i].named))
+            fail_msg("%s: %s, %s", cases[i].text, vv_status_name(status), err.message);
+        assert_null(chain);
+    }
+}
+
+static void damaged_data_is_refused_where_a_checksum_sees_it_and_never_overflows(
+    void **state)
+{
+    double values[1000], back[1001];
+    vv_error err = VV_ERROR_INIT;
+    uint64_t random = 5;
+
+    (void)state;
+    fill_values(values);
+    for (size_t t = 0; t + 1 < sizeof(texts) / sizeof(texts[0]); t++) {
+        vvi_codec_chain *chain = chain_of(texts[t], array_of(8, 8));
+        vv_buf encoded = VV_BUF_INIT;
+        bool summed = strstr(texts[t], "crc32c") != NULL;
+
+        assert_vv_ok(vvi_codec_chain_encode(chain, values, &encoded, &err));
+        back[1000] = 42;
+        for (int i = 0; i < 300; i++) {
+            size_t at = next_random(&random) % encoded.len;
+            uint8_t bit = (uint8_t)(1u << next_random(&random) % 8);
+            size_t len = i % 3 ? encoded.len : next_random(&random) % encoded.len;
+            vv_status status;
+
+            encoded.data[at] ^= bit;
+            status = vvi_codec_chain_decode(chain, vvi_bytes(encoded.data, len), back,
+                                            &err);
+            if (status)
+                assert_int_equal(status, VV_ECORRUPT);
+            else if (summed)
+                assert_memory_equal(back, values, sizeof(values));
+            encoded.data[at] ^= bit;
+            assert_true(back[1000] == 42);
+        }
+        vv_buf_clear(&encoded);
+        vvi_codec_chain_free(chain);
+    }
+}
+
+/* A chunk of a thousand bytes, given the encoded form of ten million. */
+static void a_bomb_is_refused_without_unfolding_it(void **state)
+{
+    static const char *const chains[] = { "zstd:3",        "gzip:9",        "blosc:lz4:5",
+                                          "gzip:9+gzip:9", "zstd:1+zstd:1", "none",
+                                          "crc32c" };
+    const uint64_t many = 10000000;
+    uint8_t *zeros = calloc(many, 1);
+    uint8_t out[1001];
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    assert_non_null(zeros);
+    for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++) {
+        vvi_codec_chain *large = chain_of(chains[i],
+                                          (vvi_codec_array){ 1, 1, 1, &many, many });
+        vvi_codec_chain *small = chain_of(chains[i], array_of(1, 1));
+        vv_buf encoded = VV_BUF_INIT;
+
+        assert_vv_ok(vvi_codec_chain_encode(large, zeros, &encoded, &err));
+        out[1000] = 42;
+        assert_int_equal(
+            vvi_codec_chain_decode(small, vvi_buf_bytes(&encoded), out, &err),
+            VV_ECORRUPT);
+        assert_int_equal(out[1000], 42);
+        vv_buf_clear(&encoded);
+        vvi_codec_chain_free(large);
+        vvi_codec_chain_free(small);
+    }
+    free(zeros);
+}
+
+static void a_chunk_past_the_limit_is_refused_before_it_is_allocated(void **state)
+{
+    const uint64_t many = UINT64_MAX / 4;
+    vvi_codec_chain *chain = chain_of("zstd", (vvi_codec_array){ 8, 8, 1, &many, many });
+    vv_error err = VV_ERROR_INIT;
+    vv_buf out = VV_BUF_INIT;
+    double value = 0;
+
+    (void)state;
+    assert_int_equal(vvi_codec_chain_encode(chain, &value, &out, &err), VV_ELIMIT);
+    assert_int_equal(vvi_codec_chain_decode(chain, vv_bytes_of("x"), &value, &err),
+                     VV_ELIMIT);
+    vvi_codec_chain_free(chain);
+}
+
+static void gzip_reads_several_members_as_one(void **state)
+{
+    uint64_t half = 500;
+    vvi_codec_chain *part = chain_of("gzip:6", (vvi_codec_array){ 1, 1, 1, &half, half });
+    vvi_codec_chain *whole = chain_of("gzip:6", array_of(1, 1));
+    vv_error err = VV_ERROR_INIT;
+    vv_buf first = VV_BUF_INIT;
+    vv_buf second = VV_BUF_INIT;
+    uint8_t values[1000], back[1000];
+
+    (void)state;
+    for (size_t i = 0; i < 1000; i++)
+        values[i] = (uint8_t)(i / 3);
+    assert_vv_ok(vvi_codec_chain_encode(part, values, &first, &err));
+    assert_vv_ok(vvi_codec_chain_encode(part, values + 500, &second, &err));
+    assert_vv_ok(vvi_buf_append(&first, vvi_buf_bytes(&second), &err));
+    assert_vv_ok(vvi_codec_chain_decode(whole, vvi_buf_bytes(&first), back, &err));
+    assert_memory_equal(back, values, 1000);
+    assert_vv_ok(vvi_buf_append_text(&first, "x", &err));
+    assert_int_equal(vvi_codec_chain_decode(whole, vvi_buf_bytes(&first), back, &err),
+                     VV_ECORRUPT);
+    vv_buf_clear(&first);
+    vv_buf_clear(&second);
+    vvi_codec_chain_free(part);
+    vvi_codec_chain_free(whole);
+}
+
+static vv_status make_encode_and_decode(void *ctx)
+{
+    vvi_codec_array array = array_of(8, 8);
+    vvi_codec_chain *chain = NULL;
+    vv_buf encoded = VV_BUF_INIT;
+    double values[1000];
+    vv_status status = make_chain(ctx, &array, &chain, NULL);
+
+    fill_values(values);
+    if (!status)
+        status = vvi_codec_chain_encode(chain, values, &encoded, NULL);
+    if (!status)
+        status = vvi_codec_chain_decode(chain, vvi_buf_bytes(&encoded), values, NULL);
+    vv_buf_clear(&encoded);
+    vvi_codec_chain_free(chain);
+    return status;
+}
+
+static void chains_survive_any_failing_allocation(void **state)
+{
+    char text[] = "bytes:big+gzip:9+zstd:1+crc32c";
+    char blosc[] = "blosc:lz4:1";
+
+    (void)state;
+    survives_failing_allocations(make_encode_and_decode, text);
+    survives_failing_allocations(make_encode_and_decode, blosc);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_chain_gives_back_what_it_was_given),
+        cmocka_unit_test(big_endian_turns_each_word_and_half_of_a_complex_element),
+        cmocka_unit_test(foreign_bytes_are_read),
+        cmocka_unit_test(metadata_is_read_in_every_spelling),
+        cmocka_unit_test(metadata_that_cannot_be_meant_is_refused_by_name),
+        cmocka_unit_test(
+            damaged_data_is_refused_where_a_checksum_sees_it_and_never_overflows),
+        cmocka_unit_test(a_bomb_is_refused_without_unfolding_it),
+        cmocka_unit_test(a_chunk_past_the_limit_is_refused_before_it_is_allocated),
+        cmocka_unit_test(gzip_reads_several_members_as_one),
+        cmocka_unit_test(chains_survive_any_failing_allocation),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
