@@ -1,5 +1,5 @@
-# What `cmake --install` puts where: libraries, headers, pkg-config file, CMake package, licence;
-# and, where the command is built, the command, its man pages and completions.
+# What `cmake --install` puts where: libraries, headers, pkg-config file, CMake package, licence.
+# The command, its manual pages and completions: cli/CMakeLists.txt.
 include(CMakePackageConfigHelpers)
 
 set(VARVITE_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/varvite)
@@ -62,17 +62,3 @@ string(REGEX REPLACE "/$" "" VARVITE_PC_TO_PREFIX "${VARVITE_PC_TO_PREFIX}")
 configure_file(cmake/varvite.pc.in varvite.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/varvite.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-
-# ---- the command ----------------------------------------------------------------------------------
-if(TARGET varvite_command)
-    file(RELATIVE_PATH to_lib /${CMAKE_INSTALL_BINDIR} /${CMAKE_INSTALL_LIBDIR})
-    set_target_properties(varvite_command PROPERTIES INSTALL_RPATH "$ORIGIN/${to_lib}")
-    install(TARGETS varvite_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-    install(CODE "
-        set(command \"$<TARGET_FILE:varvite_command>\")
-        set(generated \"${CMAKE_CURRENT_BINARY_DIR}/generated\")
-        set(mandir \"${CMAKE_INSTALL_MANDIR}/man1\")
-        set(datadir \"${CMAKE_INSTALL_DATADIR}\")
-    ")
-    install(SCRIPT cmake/InstallGenerated.cmake)
-endif()

@@ -22,6 +22,25 @@ cmake --install "$build" --prefix "$prefix" >"$work/log" || { cat "$work/log"; e
 libdir=$(dirname "$(find "$prefix" -name libvarvite.a)")
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 
+# The command with its pages and completions; a build without the command has none.
+command=$prefix/bin/varvite
+if [ -e "$command" ]; then
+    say "the command, its pages and completions"
+    "$command" --version | grep -F "$(pkg-config --modversion varvite)" >/dev/null || die "another version"
+    pages=("$prefix"/share/man/man1/varvite*.1)
+    [ "${#pages[@]}" -ge 10 ] || die "only ${#pages[@]} man pages"
+    if command -v mandoc >/dev/null; then
+        mandoc -T lint -W error "${pages[@]}" || die "man pages with errors"
+    fi
+    bash -n "$prefix/share/bash-completion/completions/varvite"
+    for shell in zsh:zsh/site-functions/_varvite fish:fish/vendor_completions.d/varvite.fish; do
+        [ -s "$prefix/share/${shell#*:}" ] || die "no completion for ${shell%%:*}"
+        if command -v "${shell%%:*}" >/dev/null; then
+            "${shell%%:*}" -n "$prefix/share/${shell#*:}" || die "the completion for ${shell%%:*} does not parse"
+        fi
+    done
+fi
+
 say "shared, pkg-config"
 # shellcheck disable=SC2046 # pkg-config prints words
 "$cc" $flags "$consumer/main.c" $(pkg-config --cflags --libs varvite) -o "$work/shared"
