@@ -4,7 +4,8 @@
  * A block store is addressed by hash function and digest: two CIDs that differ only in codec or
  * version name the same block. Every public call checks what a backend returns against the CID
  * it was asked by; a mismatch is VV_ECORRUPT naming the CID. Trust is given to a backend by an
- * option of its constructor, never by silence.
+ * option of its constructor, never by silence. A block that its own CID holds (the identity hash)
+ * is answered from the CID; it is there in every store and stored in none.
  *
  * Threads: every call may be made from any thread at any time, but for vv_blockstore_free(),
  * which ends the caller's hold. Ownership: counted; what stands on a block store (a cache, a
@@ -56,9 +57,10 @@ VV_API vv_status vv_blockstore_get(vv_blockstore *store, const vv_cid *cid, vv_b
  * Read n blocks at once; a remote store has many requests in flight.
  *
  * @param outs      n buffers, each VV_BUF_INIT or filled before
- * @param statuses  n places: each block's own status, and the call is VV_OK when every block
- *                  was answered, found or not. NULL: the first failure ends the call, and no
- *                  buffer is changed.
+ * @param statuses  n places, all filled: each block's own status; the call is VV_OK when every
+ *                  block was answered, be it VV_OK, VV_ENOTFOUND, VV_ECORRUPT or
+ *                  VV_EUNSUPPORTED (its hash). NULL: one block that is not VV_OK fails the call,
+ *                  and no buffer is changed.
  */
 VV_API vv_status vv_blockstore_get_many(vv_blockstore *store, const vv_cid *cids, size_t n,
                                         vv_buf *outs, vv_status *statuses, vv_error *err);

@@ -13,13 +13,15 @@ extern "C" {
 
 /**
  * Every function may be called from several threads at once. CIDs are addressed by hash and
- * digest alone (vv_cid_same_block()).
+ * digest alone (vv_cid_same_block()); identity CIDs never come here. out may hold something:
+ * replace it, or leave it alone on failure.
  */
 typedef struct vv_blockstore_ops {
     const char *name; /* "memory": appears in messages and metrics */
     vv_status (*get)(vv_blockstore *self, const vv_cid *cid, vv_buf *out, vv_error *err);
-    /* Optional: NULL calls get once per CID. statuses is never NULL here. Filled where a round
-     * trip is slow. */
+    /* Optional: NULL calls get once per CID. Filled where a round trip is slow. statuses has n
+     * places, all to be filled; outs are empty. Returns the first status that is not VV_OK, and
+     * its message. */
     vv_status (*get_many)(vv_blockstore *self, const vv_cid *cids, size_t n, vv_buf *outs,
                           vv_status *statuses, vv_error *err);
     /* Optional: NULL reads the whole block and cuts. Called only when the store is trusted. */
