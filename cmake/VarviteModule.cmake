@@ -1,7 +1,8 @@
-# vv_module(NAME SOURCES … USES … LIBS …): a room, an object library vvi_NAME.
+# vv_module(NAME SOURCES … USES … OPTIONAL … LIBS …): a room, an object library vvi_NAME.
 #
 # USES names the rooms it includes headers of; LIBS what it links to. Configuring stops when a
 # room of USES is not declared yet, or when a file includes a header of a room not in USES.
+# OPTIONAL: rooms that it uses if this build has them, which VV_HAVE_<ROOM> tells the sources.
 
 define_property(GLOBAL PROPERTY VV_ROOMS BRIEF_DOCS "rooms" FULL_DOCS "rooms declared so far")
 define_property(GLOBAL PROPERTY VV_LIBS BRIEF_DOCS "libs" FULL_DOCS "libraries the rooms need")
@@ -72,18 +73,27 @@ function(vv_check_includes name uses)
 endfunction()
 
 function(vv_module name)
-    cmake_parse_arguments(M "" "" "SOURCES;USES;LIBS;INCLUDES" ${ARGN})
+    cmake_parse_arguments(M "" "" "SOURCES;USES;OPTIONAL;LIBS;INCLUDES" ${ARGN})
     get_property(rooms GLOBAL PROPERTY VV_ROOMS)
+    set(have "")
+    foreach(used IN LISTS M_OPTIONAL)
+        if(used IN_LIST rooms)
+            string(TOUPPER VV_HAVE_${used} macro)
+            list(APPEND have ${macro})
+        endif()
+    endforeach()
     foreach(used IN LISTS M_USES)
         if(NOT used IN_LIST rooms)
             message(FATAL_ERROR "room '${name}' uses '${used}', which stands below it or is "
                     "not there; see the table of rooms in docs/architecture.md")
         endif()
     endforeach()
-    vv_check_includes(${name} "${M_USES}")
+    set(uses ${M_USES} ${M_OPTIONAL})
+    vv_check_includes(${name} "${uses}")
     add_library(vvi_${name} OBJECT ${M_SOURCES})
     target_include_directories(vvi_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include
                                ${PROJECT_SOURCE_DIR}/src ${M_INCLUDES})
+    target_compile_definitions(vvi_${name} PRIVATE ${have})
     target_link_libraries(vvi_${name} PRIVATE ${M_LIBS})
     set_property(GLOBAL APPEND PROPERTY VV_ROOMS ${name})
     set_property(GLOBAL APPEND PROPERTY VV_LIBS ${M_LIBS})

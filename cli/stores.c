@@ -1,0 +1,118 @@
+#include "stores.h"
+
+#include "out.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool is_directory(const char *path)
+{
+    struct stat info;
+
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
+{
+    vv_hamt_options options = VV_HAMT_OPTIONS_INIT;
+    vv_blockstore *blocks;
+    vv_cid cid;
+
+    vv_status status = vv_cid_parse(root, &cid, &call->err);
+    if (status && is_directory(root))
+        return vv_directory_store_open(root, true, out, &call->err);
+    if (status)
+        return cli_wrap(call, status, "'%.100s' is neither a CID nor a directory", root);
+    status = cli_open_blocks(call, CLI_READ, &blocks);
+    if (status)
+        return status;
+    options.read_only = true;
+    status = vv_hamt_store_open(blocks, &cid, &options, out, &call->err);
+    vv_blockstore_free(blocks);
+    return status ? cli_wrap(call, status, "root") : VV_OK;
+}
+
+/* How the blocks of the tree are named: as its root is, else as --hash says. */
+static vv_status name_blocks(cli_call *call, const vv_cid *root, vv_cid_prefix *ids)
+{
+    uint32_t hash;
+
+    if (cli_text(call, "hash")) {
+        vv_status status = cli_hash_option(call, &hash);
+        if (status)
+            return status;
+        if (root && root->hash != hash)
+            return cli_usage(call, "--hash %s: the tree of ROOT is named by %s",
+                             vv_hash_name(hash), vv_hash_name(root->hash));
+        *ids = (vv_cid_prefix){ .hash = hash, .version = 1 };
+    }
+    if (root)
+        *ids = (vv_cid_prefix){ .hash = root->hash,
+                                .version = root->version,
+                                .digest_len = root->digest_len };
+    return VV_OK;
+}
+
+vv_status cli_tree_open(cli_call *call, const char *root, cli_tree *out)
+{
+    vv_hamt_options options = VV_HAMT_OPTIONS_INIT;
+    uint64_t bucket;
+    vv_cid cid;
+
+    *out = (cli_tree){ NULL, NULL };
+    vv_status status = root ? cli_cid(call, root, &cid) : VV_OK;
+    if (!status)
+        status = cli_number(call, "bucket-size", 0, UINT32_MAX, &bucket);
+    if (!status)
+        status = name_blocks(call, root ? &cid : NULL, &options.ids);
+    if (!status)
+        status = cli_open_blocks(call, CLI_WRITE, &out->blocks);
+    if (status)
+        return status;
+    options.max_bucket_size = (uint32_t)bucket;
+    status = vv_hamt_store_open(out->blocks, root ? &cid : NULL, &options, &out->store,
+                                &call->err);
+    return status ? cli_wrap(call, status, "root") : VV_OK;
+}
+
+vv_status cli_tree_commit(cli_call *call, cli_tree *tree, vv_cid *root)
+{
+    return vv_hamt_store_commit(tree->store, root, &call->err);
+}
+
+vv_status cli_tree_finish(cli_call *call, cli_tree *tree)
+{
+    vv_cid root;
+    vv_status status = cli_tree_commit(call, tree, &root);
+
+    if (status)
+        return status;
+    if (call->json) {
+        json_object(NULL);
+        json_cid("root", &root);
+        json_end();
+    } else {
+        out_cid(&root);
+        out_text("\n");
+    }
+    return VV_OK;
+}
+
+void cli_tree_clear(cli_tree *tree)
+{
+    vv_store_free(tree->store);
+    vv_blockstore_free(tree->blocks);
+    *tree = (cli_tree){ NULL, NULL };
+}
+
+char *cli_trim_slashes(char *path)
+{
+    size_t len = strlen(path);
+
+    while (len && path[len - 1] == '/')
+        path[--len] = '\0';
+    while (*path == '/')
+        path++;
+    return path;
+}

@@ -1,0 +1,42 @@
+/* Opening what a command works on: the block store, and the tree below a root. */
+#ifndef CLI_STORES_H
+#define CLI_STORES_H
+
+#include "call.h"
+
+#include <varvite/blockstore.h>
+#include <varvite/hamt.h>
+#include <varvite/store.h>
+
+/* The URL or directory of the chosen store, to be freed with free(). */
+vv_status cli_store_url(cli_call *call, char **out);
+
+typedef enum cli_access {
+    CLI_READ,
+    CLI_WRITE
+} cli_access;
+
+vv_status cli_open_blocks(cli_call *call, cli_access access, vv_blockstore **out);
+
+/* The tree of a root, or the Zarr store in a directory, for reading. */
+vv_status cli_open_root(cli_call *call, const char *root, vv_store **out);
+
+/*
+ * A tree to change: that of root, or an empty one for NULL. --bucket-size and --hash are obeyed
+ * where the command has them.
+ */
+typedef struct cli_tree {
+    vv_blockstore *blocks;
+    vv_store *store;
+} cli_tree;
+vv_status cli_tree_open(cli_call *call, const char *root, cli_tree *out);
+/* Save it, make it durable, and name it. */
+vv_status cli_tree_commit(cli_call *call, cli_tree *tree, vv_cid *root);
+/* The same, and print the new root. */
+vv_status cli_tree_finish(cli_call *call, cli_tree *tree);
+void cli_tree_clear(cli_tree *tree);
+
+/* A path as the stores want it: no slashes at its ends. In place. */
+char *cli_trim_slashes(char *path);
+
+#endif

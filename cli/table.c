@@ -1,0 +1,544 @@
+#include "table.h"
+
+#define SINCE_FIRST "0.1.0"
+#define FLAG(name_, letter_, help_)                                     \
+    {                                                                   \
+        name_, letter_, CLI_NONE, NULL, NULL, false, help_, SINCE_FIRST \
+    }
+#define WITH(name_, letter_, kind_, arg_, help_)                     \
+    {                                                                \
+        name_, letter_, kind_, arg_, NULL, false, help_, SINCE_FIRST \
+    }
+#define MANY(name_, letter_, kind_, arg_, help_)                    \
+    {                                                               \
+        name_, letter_, kind_, arg_, NULL, true, help_, SINCE_FIRST \
+    }
+#define PICK(name_, letter_, arg_, choices_, help_)                           \
+    {                                                                         \
+        name_, letter_, CLI_CHOICE, arg_, choices_, false, help_, SINCE_FIRST \
+    }
+#define END                                              \
+    {                                                    \
+        NULL, 0, CLI_NONE, NULL, NULL, false, NULL, NULL \
+    }
+
+#define HASHES "blake3|sha2-256|sha2-512|sha3-256|sha1|blake2b-256"
+#define CODECS "raw|dag-cbor|dag-pb"
+#define BASES \
+    "base32|base58btc|base16|base36|base64|base64url|base2|base8|base10|base32upper|base16upper"
+
+#define JSON FLAG("json", 0, "print the result as JSON")
+#define BUCKET                                                                           \
+    WITH(                                                                                \
+        "bucket-size", 0, CLI_NUMBER, "N",                                               \
+        "keys a bucket of the tree holds before it becomes a node of its own. The root " \
+        "depends on it; the default is 4, py-hamt's")
+#define TREE_HASH                                                                        \
+    PICK(                                                                                \
+        "hash", 0, "NAME", HASHES,                                                       \
+        "hash function of the block names in a new tree; the default is blake3. A tree " \
+        "that is changed keeps its own")
+#define BLOCK_HASH PICK("hash", 0, "NAME", HASHES, "hash function; the default is blake3")
+#define BLOCK_CODEC \
+    PICK("codec", 0, "NAME", CODECS, "codec in the name; the default is raw")
+#define OUTPUT                            \
+    WITH("output", 'o', CLI_FILE, "FILE", \
+         "write to FILE instead of standard output; it appears when it is complete")
+#define THREADS \
+    WITH("threads", 0, CLI_NUMBER, "N", "threads to use; the default is one a processor")
+
+const cli_option cli_global_options[] = {
+    WITH("store", 's', CLI_DIRECTORY, "URL|DIR",
+         "the block store: a directory made by init, a CAR file, or local:DIR, car:FILE. "
+         "The default is $VARVITE_STORE, else the nearest .varvite from the working "
+         "directory upward"),
+    PICK("color", 0, "WHEN", "auto|always|never",
+         "colours; auto, the default, means on a terminal and without $NO_COLOR"),
+    FLAG("quiet", 'q', "no talk and no progress on standard error, errors excepted"),
+    FLAG("help", 'h', "print what the command does and its options"),
+    END,
+};
+
+const cli_option cli_top_options[] = {
+    FLAG("version", 'V', "print the version"),
+    END,
+};
+
+const cli_exit_code cli_exit_codes[] = {
+    { 0, "success" },
+    { 1, "not found, or different: a block, key or file is not there; compare found "
+         "differences" },
+    { 2, "usage: a wrong argument, or a target that exists and was not to be replaced" },
+    { 3,
+      "corrupt: bytes do not match their name or their format, or are of a version or a "
+      "form that this build cannot read; verify and fsck found something" },
+    { 4,
+      "input or output failed: disk full, no permission, a read-only store, a lock held "
+      "too long, a declared limit, no memory" },
+    { 130, "stopped by SIGINT (143 by SIGTERM, 129 by SIGHUP); what was stored stays" },
+    { 141, "the reader of standard output went away" },
+    { -1, NULL },
+};
+
+const char *const cli_about =
+    "varvite keeps N-dimensional arrays as blocks that are named by their own hash. One "
+    "root, a CID, names a whole data set: a Zarr v3 hierarchy over a hash-array-mapped trie "
+    "(HAMT), as py-hamt writes it. The blocks lie in an embedded store on disk, or in a CAR "
+    "file, and every byte that is read is checked against the name it was asked by.\n"
+    "\n"
+    "A ROOT is the CID of such a tree. Commands that only read also take the directory of a "
+    "Zarr v3 store in its place. Results go to standard output, talk goes to standard "
+    "error.";
+
+const char *const cli_environment[] = {
+    "VARVITE_STORE",
+    "the store to use when --store is not given: a directory or a URL",
+    "NO_COLOR",
+    "no colours, when set and not empty",
+    NULL,
+};
+
+/* ---- options of each command --------------------------------------------------------- */
+
+static const cli_option json_only[] = { JSON, END };
+
+static const cli_option import_options[] = {
+    MANY("chunk", 0, CLI_TEXT, "DIM=N,...",
+         "lengths of chunks by dimension, as in time=12,lat=90; other dimensions get the "
+         "default: chunks of 1 to 4 MiB"),
+    WITH("codec", 0, CLI_TEXT, "CHAIN",
+         "how chunks are compressed: zstd:LEVEL, gzip:LEVEL, blosc:NAME:LEVEL or none, "
+         "joined by a plus sign with others, as in zstd:3+crc32c; the default is zstd:3"),
+    MANY("var", 0, CLI_TEXT, "NAME",
+         "take this variable, by name or path, and its coordinates; without it, all"),
+    WITH("into", 0, CLI_KEY, "PATH", "the group to import into; the default is the top"),
+    WITH("root", 0, CLI_CID, "CID", "add to this tree instead of beginning an empty one"),
+    WITH("resume", 0, CLI_CID, "CID",
+         "go on where a stopped import of the same file ended: CID is the root it named, "
+         "and the chunks in it are not read again"),
+    BUCKET,
+    TREE_HASH,
+    THREADS,
+    WITH("memory", 0, CLI_TEXT, "SIZE",
+         "cap of the buffers, as in 256M; the default is 128M"),
+    JSON,
+    END,
+};
+
+static const cli_option export_options[] = {
+    WITH("path", 0, CLI_KEY, "PATH", "export this group; the default is the top"),
+    PICK(
+        "format", 0, "FORMAT", "auto|zarr|netcdf",
+        "zarr for a directory, netcdf for a netCDF-4 file; auto, the default, means netCDF "
+        "when OUT ends in .nc, .nc4 or .cdf"),
+    FLAG("force", 'f', "replace OUT if it exists"),
+    WITH("deflate", 0, CLI_NUMBER, "LEVEL",
+         "compress the variables of a netCDF file, 0 to 9; the default is 0"),
+    WITH("memory", 0, CLI_TEXT, "SIZE",
+         "cap of the buffers, as in 256M; the default is 128M"),
+    JSON,
+    END,
+};
+
+static const cli_option compare_options[] = {
+    WITH("path", 0, CLI_KEY, "PATH", "compare with this group; the default is the top"),
+    JSON,
+    END,
+};
+
+static const cli_option ls_options[] = {
+    FLAG("long", 'l', "with the bytes and the CID of each value"),
+    FLAG("recursive", 'r', "every key below PATH, in full"),
+    FLAG("unsorted", 'U',
+         "in the order of the tree, as they come: no memory for the list"),
+    JSON,
+    END,
+};
+
+static const cli_option get_options[] = {
+    WITH("offset", 0, CLI_NUMBER, "N", "begin at byte N"),
+    WITH("length", 0, CLI_NUMBER, "N", "at most N bytes"),
+    WITH("last", 0, CLI_NUMBER, "N", "only the last N bytes"),
+    OUTPUT,
+    END,
+};
+
+static const cli_option put_options[] = { BUCKET, TREE_HASH, JSON, END };
+
+static const cli_option rm_options[] = {
+    FLAG("recursive", 'r', "delete every key below each KEY too"),
+    FLAG("force", 'f', "no error for a key that is not there"),
+    BUCKET,
+    JSON,
+    END,
+};
+
+static const cli_option slice_options[] = {
+    FLAG("csv", 0, "one line for each number: the labels of its dimensions, the number"),
+    FLAG("npy", 0, "NumPy's binary format"),
+    FLAG("index", 0, "label by index, also where there are coordinates"),
+    OUTPUT,
+    JSON,
+    END,
+};
+
+static const cli_option verify_options[] = {
+    WITH("max-seconds", 0, CLI_NUMBER, "S", "stop after so long and say how far it came"),
+    WITH(
+        "sample", 0, CLI_TEXT, "SHARE",
+        "check this share of the values, as in 0.1 or 10%; all nodes are checked always"),
+    WITH("seed", 0, CLI_NUMBER, "N", "which sample is taken; the default is 0"),
+    FLAG("dag", 0,
+         "follow the links of any kind of root instead of checking a tree of keys"),
+    THREADS,
+    JSON,
+    END,
+};
+
+static const cli_option fsck_options[] = {
+    FLAG(
+        "repair", 0,
+        "mend what can be mended: cut unfinished writes, rebuild the index, move damaged "
+        "blocks to a quarantine file"),
+    FLAG("quick", 0, "check the structure only, do not hash the blocks"),
+    JSON,
+    END,
+};
+
+static const cli_option cid_options[] = {
+    PICK("base", 'b', "NAME", BASES, "print only the CID, in this base"),
+    JSON,
+    END,
+};
+
+static const cli_option hash_options[] = {
+    BLOCK_HASH,
+    BLOCK_CODEC,
+    PICK("base", 'b', "NAME", BASES, "text base; the default is base32"),
+    FLAG("digest", 0, "print the digest alone, in hexadecimal"),
+    JSON,
+    END,
+};
+
+static const cli_option block_get_options[] = { OUTPUT, END };
+static const cli_option block_put_options[] = { BLOCK_CODEC, BLOCK_HASH, JSON, END };
+static const cli_option block_ls_options[] = {
+    FLAG("long", 'l', "with the bytes of each block"),
+    JSON,
+    END,
+};
+
+static const cli_option dag_get_options[] = {
+    FLAG("compact", 0, "all on one line"),
+    END,
+};
+
+static const cli_option car_export_options[] = {
+    OUTPUT,
+    WITH("version", 0, CLI_NUMBER, "1|2",
+         "version of the format; the default is 1. Version 2 needs --output"),
+    FLAG("no-index", 0, "version 2 without its index"),
+    FLAG("allow-missing", 0, "leave out blocks that the store lacks instead of failing"),
+    JSON,
+    END,
+};
+
+/* ---- commands ------------------------------------------------------------------------ */
+
+#define ROOT                                \
+    {                                       \
+        "ROOT", CLI_CID, NULL, false, false \
+    }
+#define PATH                               \
+    {                                      \
+        "PATH", CLI_KEY, NULL, true, false \
+    }
+#define KEY                                \
+    {                                      \
+        "KEY", CLI_KEY, NULL, false, false \
+    }
+#define ONE_CID                            \
+    {                                      \
+        "CID", CLI_CID, NULL, false, false \
+    }
+#define NO_MORE                            \
+    {                                      \
+        NULL, CLI_NONE, NULL, false, false \
+    }
+
+const cli_command cli_commands[] = {
+    { "init",
+      "make a store",
+      "Makes the embedded block store .varvite in DIR, or in the working directory, and "
+      "prints where it is. With --store or $VARVITE_STORE, and without DIR, the store is "
+      "made right there. Where there is a store already, nothing changes.",
+      "varvite init\nvarvite init /data/climate",
+      { { "DIR", CLI_DIRECTORY, NULL, true, false }, NO_MORE },
+      NULL,
+      cmd_init,
+      SINCE_FIRST },
+    { "import",
+      "take a netCDF or HDF5 file, or a Zarr directory, into the store",
+      "Cuts every array of SOURCE into chunks, stores them with all groups, attributes and "
+      "coordinates as a Zarr v3 hierarchy, and prints its root. SOURCE is a netCDF-3, "
+      "netCDF-4 or HDF5 file, or the directory of a Zarr v3 store. Files larger than memory "
+      "stream through. The chosen chunks are said on standard error; on a terminal a "
+      "progress bar shows rate and time left.\n"
+      "\n"
+      "SIGINT stops the import: what is stored stays, and the message gives the --resume "
+      "option that goes on from there. After a kill, the same import finds the blocks "
+      "that are there and does not store them again.",
+      "varvite import ocean.nc\n"
+      "varvite import --chunk time=12,lat=90 --codec blosc:lz4:5 ocean.nc\n"
+      "varvite import --root bafy... --into forcing winds.nc",
+      { { "SOURCE", CLI_FILE, NULL, false, false }, NO_MORE },
+      import_options,
+      cmd_import,
+      SINCE_FIRST },
+    { "export",
+      "write a tree out as a Zarr directory or a netCDF-4 file",
+      "Writes the group at --path of ROOT, and all below it, to OUT. Chunks go into a Zarr "
+      "directory as they are. OUT appears under its name when it is complete.",
+      "varvite export bafy... ocean.zarr\nvarvite export --force bafy... ocean.nc",
+      { ROOT, { "OUT", CLI_FILE, NULL, false, false }, NO_MORE },
+      export_options,
+      cmd_export,
+      SINCE_FIRST },
+    { "compare",
+      "compare a file with a tree, value by value",
+      "Compares SOURCE, anything that import reads, with the group at --path of ROOT: "
+      "groups, dimensions, attributes and every value bit for bit. Each difference is one "
+      "line; the exit status is 1 if there is any.",
+      "varvite compare ocean.nc bafy...",
+      { { "SOURCE", CLI_FILE, NULL, false, false }, ROOT, NO_MORE },
+      compare_options,
+      cmd_compare,
+      SINCE_FIRST },
+    { "ls",
+      "list what is directly below a path",
+      "Lists the entries of a directory of the tree, one a line and sorted; a name with a "
+      "slash at its end has more below it. No value is read.",
+      "varvite ls bafy...\nvarvite ls -l bafy... TEMP/c",
+      { ROOT, PATH, NO_MORE },
+      ls_options,
+      cmd_ls,
+      SINCE_FIRST },
+    { "tree",
+      "draw the groups and arrays",
+      "Draws the hierarchy of groups and arrays below PATH, with dimensions, shape and "
+      "element type of each array.",
+      "varvite tree bafy...",
+      { ROOT, PATH, NO_MORE },
+      json_only,
+      cmd_tree,
+      SINCE_FIRST },
+    { "info",
+      "describe a group or an array",
+      "Prints shapes, dimensions, chunks, element types, codecs, fill values and attributes "
+      "of the array at PATH, or of the group and the arrays in it.",
+      "varvite info bafy...\nvarvite info --json bafy... TEMP",
+      { ROOT, PATH, NO_MORE },
+      json_only,
+      cmd_info,
+      SINCE_FIRST },
+    { "slice",
+      "print numbers of an array",
+      "Prints a part of an array. SELECTION is the array's path and, in brackets, an index "
+      "or start:stop:step for each dimension, as in NumPy: negative numbers count from the "
+      "end, what is left out means all, and ... stands for all dimensions not named. Steps "
+      "are positive. A dimension with a plain index is dropped from the result.\n"
+      "\n"
+      "Rows and columns are labelled by the coordinates of their dimension where there are "
+      "any, else by index. Values are printed as stored; scale and offset are not applied. "
+      "In JSON, NaN and infinities are the texts that Zarr uses.",
+      "varvite slice bafy... 'SST[0,:,10:20]'\n"
+      "varvite slice --npy -o sst.npy bafy... 'SST[0]'",
+      { ROOT, { "SELECTION", CLI_KEY, NULL, false, false }, NO_MORE },
+      slice_options,
+      cmd_slice,
+      SINCE_FIRST },
+    { "get",
+      "write the value of a key to standard output",
+      "Writes the bytes of one value, or a part of them, unchanged.",
+      "varvite get bafy... zarr.json\nvarvite get --last 16 bafy... TEMP/c/0/0",
+      { ROOT, KEY, NO_MORE },
+      get_options,
+      cmd_get,
+      SINCE_FIRST },
+    { "put",
+      "set a key, and print the new root",
+      "Stores the content of FILE, or standard input for -, under KEY. Without ROOT a new "
+      "tree is begun. The former root stays what it was.",
+      "varvite put notes.txt notes.txt\n"
+      "echo hello | varvite put bafy... greeting -",
+      { { "ROOT", CLI_CID, NULL, true, false },
+        KEY,
+        { "FILE", CLI_FILE, NULL, false, false },
+        NO_MORE },
+      put_options,
+      cmd_put,
+      SINCE_FIRST },
+    { "rm",
+      "delete keys, and print the new root",
+      "Deletes keys from the tree. The former root stays what it was, and so do the blocks.",
+      "varvite rm bafy... greeting\nvarvite rm -r bafy... TEMP",
+      { ROOT, { "KEY", CLI_KEY, NULL, false, true }, NO_MORE },
+      rm_options,
+      cmd_rm,
+      SINCE_FIRST },
+    { "cat",
+      "write blocks, or the values of keys, to standard output",
+      "With a CID alone, writes the bytes of that block. With a ROOT and keys, writes their "
+      "values one after the other.",
+      "varvite cat bafk...\nvarvite cat bafy... TEMP/zarr.json SALT/zarr.json",
+      { { "CID|ROOT", CLI_CID, NULL, false, false },
+        { "KEY", CLI_KEY, NULL, true, true },
+        NO_MORE },
+      NULL,
+      cmd_cat,
+      SINCE_FIRST },
+    { "verify",
+      "hash every block below a root again and check the tree",
+      "Reads and hashes every block below ROOT on several threads and checks the tree: its "
+      "shape, the place of each key, the form of nodes and links. Each bad or missing block "
+      "is one line with its key. The exit status is 3 if there is any.\n"
+      "\n"
+      "With --max-seconds or --sample only a part is checked, which the report says.",
+      "varvite verify bafy...\nvarvite verify --sample 5% --max-seconds 60 bafy...",
+      { ROOT, NO_MORE },
+      verify_options,
+      cmd_verify,
+      SINCE_FIRST },
+    { "fsck",
+      "check the files of the store, and repair them",
+      "Checks every file of the embedded store: structure, index, and the hash of each "
+      "block. Nothing is changed without --repair. The exit status is 3 if anything is left "
+      "to mend.",
+      "varvite fsck\nvarvite fsck --repair",
+      { NO_MORE },
+      fsck_options,
+      cmd_fsck,
+      SINCE_FIRST },
+    { "cid",
+      "take a CID apart",
+      "Prints version, codec, hash function and digest of each CID, and its text in other "
+      "bases.",
+      "varvite cid bafy...\nvarvite cid --base base58btc bafy...",
+      { { "CID", CLI_CID, NULL, false, true }, NO_MORE },
+      cid_options,
+      cmd_cid,
+      SINCE_FIRST },
+    { "hash",
+      "print the CID that a file has as one block",
+      "Hashes each FILE, or standard input for -, without storing it.",
+      "varvite hash data.bin\nvarvite hash --hash sha2-256 --digest data.bin",
+      { { "FILE", CLI_FILE, NULL, false, true }, NO_MORE },
+      hash_options,
+      cmd_hash,
+      SINCE_FIRST },
+    { "block get",
+      "write a block to standard output",
+      "Writes the bytes of one block, checked against its CID.",
+      "varvite block get bafk... > block.bin",
+      { ONE_CID, NO_MORE },
+      block_get_options,
+      cmd_block_get,
+      SINCE_FIRST },
+    { "block put",
+      "store files as blocks, and print their CIDs",
+      "Stores each FILE, or standard input for -, as one block of at most 2 GiB.",
+      "varvite block put data.bin\necho hello | varvite block put -",
+      { { "FILE", CLI_FILE, NULL, false, true }, NO_MORE },
+      block_put_options,
+      cmd_block_put,
+      SINCE_FIRST },
+    { "block stat",
+      "print the size of blocks, or of the store",
+      "With CIDs, prints the bytes of each block without reading it. Without, prints how many "
+      "blocks the store holds and what they take.",
+      "varvite block stat\nvarvite block stat bafk...",
+      { { "CID", CLI_CID, NULL, true, true }, NO_MORE },
+      json_only,
+      cmd_block_stat,
+      SINCE_FIRST },
+    { "block ls",
+      "list the blocks of the store",
+      "Prints the CID of every block, in no given order. The store keeps hash and digest "
+      "only, so each block is named as raw.",
+      "varvite block ls -l",
+      { NO_MORE },
+      block_ls_options,
+      cmd_block_ls,
+      SINCE_FIRST },
+    { "block rm",
+      "delete blocks from the store",
+      "Deletes blocks. What is built on them cannot be read afterwards; verify tells what "
+      "is missing below a root.",
+      "varvite block rm bafk...",
+      { { "CID", CLI_CID, NULL, false, true }, NO_MORE },
+      NULL,
+      cmd_block_rm,
+      SINCE_FIRST },
+    { "dag get",
+      "print a DAG-CBOR block as DAG-JSON",
+      "Prints the value of a DAG-CBOR block. A path behind the CID, with slashes, goes to a "
+      "member by name or number, through links to other blocks where it meets them.",
+      "varvite dag get bafy...\nvarvite dag get bafy.../1/0",
+      { { "CID[/PATH]", CLI_CID, NULL, false, false }, NO_MORE },
+      dag_get_options,
+      cmd_dag_get,
+      SINCE_FIRST },
+    { "car export",
+      "write everything below roots to a CAR file",
+      "Writes the blocks below each ROOT, each once and in a fixed order, as a "
+      "content-addressable archive, to standard output or a file.",
+      "varvite car export bafy... > data.car\n"
+      "varvite car export --version 2 -o data.car bafy...",
+      { { "ROOT", CLI_CID, NULL, false, true }, NO_MORE },
+      car_export_options,
+      cmd_car_export,
+      SINCE_FIRST },
+    { "car import",
+      "take the blocks of a CAR file into the store, and print its roots",
+      "Reads a CAR file of version 1 or 2, or standard input for -, checks each block "
+      "against its CID and stores it. Blocks before a failure stay.",
+      "varvite car import data.car\nssh host varvite car export bafy... | "
+      "varvite car import -",
+      { { "FILE", CLI_FILE, NULL, false, false }, NO_MORE },
+      json_only,
+      cmd_car_import,
+      SINCE_FIRST },
+    { "help",
+      "print what a command does",
+      "Prints the options of a command, or the list of all commands.",
+      "varvite help import",
+      { { "COMMAND", CLI_COMMAND, NULL, true, true }, NO_MORE },
+      NULL,
+      cmd_help,
+      SINCE_FIRST },
+    { "version",
+      "print the version",
+      "Prints the version of the command, and of the library where that differs.",
+      NULL,
+      { NO_MORE },
+      json_only,
+      cmd_version,
+      SINCE_FIRST },
+    { "completion",
+      "print the completion script of a shell",
+      "Prints a script that completes commands, options and arguments.",
+      "varvite completion bash > /etc/bash_completion.d/varvite",
+      { { "SHELL", CLI_CHOICE, "bash|zsh|fish", false, false }, NO_MORE },
+      NULL,
+      cmd_completion,
+      SINCE_FIRST },
+    { "man",
+      "write the manual pages to a directory",
+      "Writes varvite.1 and a page for each command to DIR, which is made if need be.",
+      "varvite man /tmp/man1 && man /tmp/man1/varvite.1",
+      { { "DIR", CLI_DIRECTORY, NULL, false, false }, NO_MORE },
+      NULL,
+      cmd_man,
+      SINCE_FIRST },
+    { NULL, NULL, NULL, NULL, { NO_MORE }, NULL, NULL, NULL },
+};
