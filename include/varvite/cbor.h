@@ -56,18 +56,20 @@ VV_API vv_status vv_cbor_reader_new(vv_bytes input, vv_cbor_reader **out, vv_err
  * @return VV_OK
  *         VV_ENOTFOUND  the one value, and the input, ended before this call
  *         VV_ECORRUPT   the input is not DAG-CBOR, or bytes follow the value
+ *         VV_EUNSUPPORTED  a link with a digest of more than VV_DIGEST_MAX bytes
  *         VV_ELIMIT     nested deeper than VV_CBOR_DEPTH_MAX
  *         VV_ENOMEM
  */
 VV_API vv_status vv_cbor_next(vv_cbor_reader *reader, vv_cbor_item *item, vv_error *err);
 VV_API void vv_cbor_reader_free(vv_cbor_reader *reader);
 
-/** Check that input is one DAG-CBOR value. Statuses as vv_cbor_next(). */
+/** Check that input is one DAG-CBOR value. VV_OK, or a failure of vv_cbor_next(). */
 VV_API vv_status vv_cbor_validate(vv_bytes input, vv_error *err);
 
 /** Called with each link of a value, in order; any status but VV_OK ends the walk. */
 typedef vv_status (*vv_cbor_link_fn)(void *ctx, const vv_cid *link, vv_error *err);
-/** Check input and visit its links. Bare multihashes in byte strings are not links. */
+/** Check input and visit its links, also those in front of what is then refused. Bare
+ *  multihashes in byte strings are not links. */
 VV_API vv_status vv_cbor_links(vv_bytes input, vv_cbor_link_fn visit, void *ctx,
                                vv_error *err);
 
@@ -92,7 +94,14 @@ VV_API vv_status vv_cbor_put_link(vv_buf *out, const vv_cid *cid, vv_error *err)
 /** The order of map keys: shorter first, then bytewise. <0, 0, >0 */
 VV_API int vv_cbor_key_cmp(vv_bytes a, vv_bytes b);
 
-/** A value as DAG-JSON text (links {"/": "bafy…"}, bytes {"/": {"bytes": …}}), terminated. */
+/**
+ * A value as DAG-JSON text (links {"/": "bafy…"}, bytes {"/": {"bytes": …}}), terminated; pretty
+ * puts each member on a line of its own. The text has at most some hundred bytes for each of
+ * input.
+ *
+ * @return VV_OK, a failure of vv_cbor_next(), VV_EUNSUPPORTED (a map with the one key "/", which
+ *         would read as a link)
+ */
 VV_API vv_status vv_cbor_to_json(vv_bytes input, bool pretty, vv_buf *out, vv_error *err);
 
 #ifdef __cplusplus

@@ -49,7 +49,8 @@ typedef struct vv_cid_prefix {
 #define VV_PREFIX_RAW_BLAKE3  ((vv_cid_prefix){ VV_CODEC_RAW, VV_HASH_BLAKE3, 1, 32 })
 #define VV_PREFIX_CBOR_BLAKE3 ((vv_cid_prefix){ VV_CODEC_DAG_CBOR, VV_HASH_BLAKE3, 1, 32 })
 
-/** Name block after its bytes. @return VV_OK, VV_EUNSUPPORTED (hash), VV_EINVAL (prefix) */
+/** Name block after its bytes. A digest below 20 bytes, which proves nothing, is no valid prefix.
+ *  @return VV_OK, VV_EUNSUPPORTED (hash), VV_EINVAL (prefix) */
 VV_API vv_status vv_cid_of(const vv_cid_prefix *prefix, vv_bytes block, vv_cid *out,
                            vv_error *err);
 
@@ -59,7 +60,8 @@ VV_API vv_status vv_cid_of_many(const vv_cid_prefix *prefix, const vv_bytes *blo
 
 /**
  * Check a block against its name.
- * @return VV_OK, VV_ECORRUPT (another digest; the message names the CID), VV_EUNSUPPORTED
+ * @return VV_OK, VV_ECORRUPT (another digest; the message names the CID), VV_EUNSUPPORTED (the
+ *         hash function; a digest below 20 bytes, which proves nothing)
  */
 VV_API vv_status vv_cid_verify(const vv_cid *cid, vv_bytes block, vv_error *err);
 
@@ -70,12 +72,17 @@ VV_API bool vv_cid_same_block(const vv_cid *a, const vv_cid *b);
 /** Parse exactly these bytes: CIDv0 (34 bytes 12 20 …) or CIDv1. @return VV_OK, VV_EINVAL,
  *  VV_EUNSUPPORTED (a digest of more than VV_DIGEST_MAX bytes) */
 VV_API vv_status vv_cid_from_bytes(vv_bytes bytes, vv_cid *out, vv_error *err);
-/** Parse the CID or bare multihash at the front of bytes and say how long it is. */
+/** Parse the CID or bare multihash at the front of bytes and say how long it is. Statuses as
+ *  vv_cid_from_bytes(). */
 VV_API vv_status vv_cid_read(vv_bytes bytes, vv_cid *out, size_t *used, vv_error *err);
 /** The binary form; *len ≤ VV_CID_BYTES_MAX. A bare multihash gives its bytes. */
 VV_API void vv_cid_to_bytes(const vv_cid *cid, uint8_t out[VV_CID_BYTES_MAX], size_t *len);
 
-/** Parse CID text: bare base58btc (Qm…) or multibase. @return VV_OK, VV_EINVAL */
+/**
+ * Parse CID text: bare base58btc (Qm…) or multibase; and f1e20 with 64 digits, the bare BLAKE3
+ * multihash that vv_cid_format() writes.
+ * @return VV_OK, VV_EINVAL, VV_EUNSUPPORTED (a digest of more than VV_DIGEST_MAX bytes)
+ */
 VV_API vv_status vv_cid_parse(const char *text, vv_cid *out, vv_error *err);
 /** Text in the usual base: v0 base58btc, v1 base32, a bare multihash as f + hexadecimal. */
 VV_API void vv_cid_format(const vv_cid *cid, char out[VV_CID_TEXT_MAX]);
@@ -92,9 +99,12 @@ VV_API size_t vv_varint_encode(uint64_t value, uint8_t out[VV_VARINT_MAX]);
 VV_API vv_status vv_varint_decode(vv_bytes bytes, uint64_t *value, size_t *used,
                                   vv_error *err);
 
-/** Text of data with its multibase prefix, terminated. @return VV_OK, VV_EINVAL (base), VV_ENOMEM */
+/** Text of data with its multibase prefix, terminated.
+ *  @return VV_OK, VV_EINVAL (base), VV_ELIMIT (bases 10, 36, 58: more than 16384 bytes), VV_ENOMEM */
 VV_API vv_status vv_multibase_encode(char base, vv_bytes data, vv_buf *out, vv_error *err);
-/** @param base  set to the prefix read, NULL if not wanted @return VV_OK, VV_EINVAL, VV_ENOMEM */
+/** Letters of bases with one case are read in either; "=" at the end of a base without filling
+ *  is passed over. @param base  set to the prefix read, NULL if not wanted
+ *  @return VV_OK, VV_EINVAL, VV_ELIMIT as above, VV_ENOMEM */
 VV_API vv_status vv_multibase_decode(vv_bytes text, char *base, vv_buf *out, vv_error *err);
 /** Prefix character of a base by name ("base32"), or 0; and the other way round, or NULL. */
 VV_API char vv_multibase_by_name(const char *name);

@@ -41,7 +41,8 @@ VV_API size_t vv_hash_size(uint64_t code);
 /**
  * Hash data with the function a multihash code names.
  *
- * @param out_len  digest bytes wanted: 1 … vv_hash_size(code); shorter digests are cut
+ * @param out_len  digest bytes wanted: 1 … vv_hash_size(code), for BLAKE3 up to 128; shorter
+ *                 digests are cut. For identity: data.len.
  * @return VV_OK
  *         VV_EUNSUPPORTED  the code cannot be computed by this build
  *         VV_EINVAL        out_len is longer than the function gives
