@@ -237,8 +237,8 @@ static vv_status memory_iterate(vv_blockstore *store, vv_block_fn visit, void *c
     vv_status status = VV_OK;
 
     for (size_t s = 0; s < SHARD_COUNT && !status; s++) {
-        block **list;
-        size_t n;
+        block **list = NULL;
+        size_t n = 0;
 
         VVI_TRY(list_shard(&self->shards[s], &list, &n, err));
         for (size_t i = 0; i < n; i++) {

@@ -178,7 +178,7 @@ vv_status vvi_codec_chain_encode(const vvi_codec_chain *chain, const void *eleme
     vv_buf held = VV_BUF_INIT; /* what bytes points into, once it is no longer elements */
     vv_bytes bytes;
     vv_status status = VV_OK;
-    size_t size;
+    size_t size = 0;
 
     VVI_TRY(vvi_codec_chain_size(chain, &size, err));
     bytes = vvi_bytes(elements, size);
@@ -272,7 +272,7 @@ vv_status vvi_codec_chain_decode(const vvi_codec_chain *chain, vv_bytes encoded,
     vv_bytes bytes = encoded;
     vv_status status = VV_OK;
     size_t i = chain->count;
-    size_t size;
+    size_t size = 0;
 
     VVI_TRY(vvi_codec_chain_size(chain, &size, err));
     while (i > 0 && !chain->codecs[i - 1].ops->turn && !status)

@@ -44,7 +44,7 @@ uint64_t vvi_fault_plan(const vvi_fault *plan);
 
 /* A call that changed a file, in the order of the changes. */
 typedef struct vvi_file_event {
-    enum {
+    enum vvi_event_kind {
         VVI_EVENT_CREATE,   /* path, file */
         VVI_EVENT_WRITE,    /* file, offset, data */
         VVI_EVENT_MAP,      /* the same through a mapping */

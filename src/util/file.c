@@ -24,14 +24,15 @@
         (result_) = errno ? -1 : (call_);             \
     } while ((result_) < 0 && errno == EINTR)
 
-static void tell_file(const vvi_file *file, int kind, uint64_t offset, vv_bytes data)
+static void tell_file(const vvi_file *file, enum vvi_event_kind kind, uint64_t offset,
+                      vv_bytes data)
 {
     if (vvi_file_listening() && file->id)
         vvi_file_tell(&(vvi_file_event){
             .kind = kind, .file = file->id, .offset = offset, .data = data });
 }
 
-static void tell_path(int kind, const char *path, const char *path2)
+static void tell_path(enum vvi_event_kind kind, const char *path, const char *path2)
 {
     if (vvi_file_listening())
         vvi_file_tell(&(vvi_file_event){ .kind = kind, .path = path, .path2 = path2 });

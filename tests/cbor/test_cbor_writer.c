@@ -29,8 +29,8 @@ static void heads_are_as_short_as_they_can_be(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         vv_buf out = VV_BUF_INIT;
         vvi_cbor_fault fault;
-        unsigned major;
-        uint64_t back;
+        unsigned major = 0;
+        uint64_t back = 0;
 
         assert_vv_ok(vv_cbor_put_uint(&out, cases[i].value, &err));
         assert_string_equal(to_hex(out.data, out.len), cases[i].hex);
