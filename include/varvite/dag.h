@@ -20,6 +20,7 @@ extern "C" {
  */
 typedef struct vv_dag_visit {
     const vv_cid *cid;
+    uint32_t codec;       /* how the block was read; says it for a bare multihash too */
     vv_bytes data;        /* borrowed until the callback returns */
     uint32_t depth;       /* 0 for a root */
     vv_status status;     /* VV_OK, VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO */
@@ -37,10 +38,12 @@ typedef struct vv_dag_options {
 #define VV_DAG_OPTIONS_INIT ((vv_dag_options){ .struct_size = sizeof(vv_dag_options) })
 
 /**
- * Visit every block below the roots once, parents before children, depth first by batches.
+ * Visit every block below the roots once: depth first, parents before children, links in the
+ * order they stand in.
  *
- * Memory: the batch, plus about 40 bytes a distinct block. The callback runs in the calling
- * thread; any status but VV_OK ends the walk and is returned.
+ * Memory: the batch, plus about 60 bytes a distinct block and 45 a link still to be followed.
+ * The callback runs in the calling thread; any status but VV_OK ends the walk and is returned.
+ * A block of a codec not listed above is VV_EUNSUPPORTED, one that does not parse VV_ECORRUPT.
  * @return VV_OK when every block was visited, whatever their statuses; VV_ENOMEM
  */
 VV_API vv_status vv_dag_walk(vv_blockstore *store, const vv_cid *roots, size_t n,
