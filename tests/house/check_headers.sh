@@ -4,7 +4,7 @@
 set -euo pipefail
 
 include=$1/include
-flags="-Wall -Wextra -Wpedantic -Werror -fsyntax-only -I$include"
+flags=(-Wall -Wextra -Wpedantic -Werror -fsyntax-only "-I$include")
 count=0 failed=0
 
 # compile COMPILER LANGUAGE STANDARD HEADER
@@ -12,7 +12,7 @@ compile() {
     command -v "$1" >/dev/null || return 0
     # Twice: the second must be swallowed by the guard.
     if ! printf '#include <%s>\n#include <%s>\n' "$4" "$4" |
-        "$1" -x "$2" -std="$3" $flags -; then
+        "$1" -x "$2" -std="$3" "${flags[@]}" -; then
         echo "headers: $4 does not compile alone: $1 -std=$3" >&2
         failed=1
     fi

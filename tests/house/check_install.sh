@@ -10,7 +10,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/varvite-install-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
 cc=${CC:-cc}
-flags="-std=c11 -Wall -Wextra -Wpedantic -Werror"
+flags=(-std=c11 -Wall -Wextra -Wpedantic -Werror)
 
 say() { echo "install: $*"; }
 die() { echo "install: $*" >&2; exit 1; }
@@ -43,7 +43,7 @@ fi
 
 say "shared, pkg-config"
 # shellcheck disable=SC2046 # pkg-config prints words
-"$cc" $flags "$consumer/main.c" $(pkg-config --cflags --libs varvite) -o "$work/shared"
+"$cc" "${flags[@]}" "$consumer/main.c" $(pkg-config --cflags --libs varvite) -o "$work/shared"
 uses_shared_library "$work/shared" || die "not linked to libvarvite.so"
 expect_output "$(LD_LIBRARY_PATH=$libdir "$work/shared")"
 
@@ -61,7 +61,7 @@ libdir=$work/moved${libdir#"$prefix"}
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 rm "$libdir"/libvarvite.so*
 # shellcheck disable=SC2046
-"$cc" $flags "$consumer/main.c" $(pkg-config --static --cflags --libs varvite) -o "$work/static"
+"$cc" "${flags[@]}" "$consumer/main.c" $(pkg-config --static --cflags --libs varvite) -o "$work/static"
 if uses_shared_library "$work/static"; then die "linked to libvarvite.so"; fi
 expect_output "$("$work/static")"
 

@@ -48,10 +48,10 @@ house "" low '' ''
 refuses "a declared room that nothing includes" "no file of room 'high' includes a header of it"
 
 cd "$source"
-rooms=$(cd src && ls -d -- */ | tr -d /)
+mapfile -t rooms < <(basename -a src/*/)
 for place in cli examples; do
     [ -d "$place" ] || continue
-    for room in $rooms; do
+    for room in "${rooms[@]}"; do
         if grep -rnE "^#include \"$room/" --include='*.[ch]' "$place"; then
             echo "rooms: $place/ includes an inner header of '$room'" >&2
             exit 1
