@@ -387,6 +387,30 @@ vv_status vvi_file_rename(const char *from, const char *to, vv_error *err)
     return VV_OK;
 }
 
+/* Where the file system cannot rename so, a second name and the end of the first do the same. */
+static int rename_new(const char *from, const char *to)
+{
+    int result = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+
+    if (result == 0 || (errno != EINVAL && errno != ENOSYS))
+        return result;
+    result = link(from, to);
+    if (result == 0)
+        (void)unlink(from); /* the name that is wanted is there */
+    return result;
+}
+
+vv_status vvi_file_rename_new(const char *from, const char *to, vv_error *err)
+{
+    int result;
+
+    CALL(VVI_CALL_RENAME, result, rename_new(from, to));
+    if (result)
+        return vvi_fail_errno(err, errno, "rename %s to %s", from, to);
+    tell_path(VVI_EVENT_RENAME, from, to);
+    return VV_OK;
+}
+
 vv_status vvi_file_unlink(const char *path, vv_error *err)
 {
     int result;
@@ -411,6 +435,35 @@ vv_status vvi_dir_make(const char *path, vv_error *err)
     return VV_OK;
 }
 
+vv_status vvi_dir_remove(const char *path, vv_error *err)
+{
+    int result;
+
+    CALL(VVI_CALL_UNLINK, result, rmdir(path));
+    if (result && errno == ENOTEMPTY)
+        return vvi_fail_errno(err, EEXIST, "remove directory %s", path);
+    if (result)
+        return vvi_fail_errno(err, errno, "remove directory %s", path);
+    tell_path(VVI_EVENT_UNLINK, path, NULL);
+    return VV_OK;
+}
+
+vv_status vvi_fs_sync(const char *path, vv_error *err)
+{
+    int fd;
+    int result;
+    int error;
+
+    CALL(VVI_CALL_OPEN, fd, open(path, O_RDONLY | O_CLOEXEC));
+    if (fd < 0)
+        return vvi_fail_errno(err, errno, "open %s", path);
+    CALL(VVI_CALL_SYNC, result, syncfs(fd));
+    error = errno;
+    close(fd);
+    return result ? vvi_fail_errno(err, error, "sync the file system of %s", path)
+                  : VV_OK;
+}
+
 vv_status vvi_dir_sync(const char *path, vv_error *err)
 {
     int fd;
@@ -429,7 +482,44 @@ vv_status vvi_dir_sync(const char *path, vv_error *err)
     return VV_OK;
 }
 
-vv_status vvi_dir_list(const char *path, vvi_dir_fn visit, void *ctx, vv_error *err)
+static vvi_path_kind kind_of_mode(mode_t mode)
+{
+    return S_ISREG(mode)   ? VVI_PATH_FILE
+           : S_ISDIR(mode) ? VVI_PATH_DIRECTORY
+                           : VVI_PATH_OTHER;
+}
+
+vv_status vvi_path_look(const char *path, vvi_path_kind *kind, uint64_t *size,
+                        vv_error *err)
+{
+    struct stat st;
+
+    VVI_TRY(stat_path(path, &st, err));
+    *kind = kind_of_mode(st.st_mode);
+    if (size)
+        *size = (uint64_t)st.st_size;
+    return VV_OK;
+}
+
+static vvi_path_kind kind_of_entry(DIR *dir, const struct dirent *entry)
+{
+    struct stat st;
+
+    if (entry->d_type == DT_REG)
+        return VVI_PATH_FILE;
+    if (entry->d_type == DT_DIR)
+        return VVI_PATH_DIRECTORY;
+    if ((entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) ||
+        fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW))
+        return VVI_PATH_OTHER;
+    if (!S_ISLNK(st.st_mode))
+        return kind_of_mode(st.st_mode);
+    if (fstatat(dirfd(dir), entry->d_name, &st, 0) || !S_ISREG(st.st_mode))
+        return VVI_PATH_OTHER;
+    return VVI_PATH_FILE;
+}
+
+vv_status vvi_dir_scan(const char *path, vvi_scan_fn visit, void *ctx, vv_error *err)
 {
     vv_status status = VV_OK;
     struct dirent *entry;
@@ -452,10 +542,29 @@ vv_status vvi_dir_list(const char *path, vvi_dir_fn visit, void *ctx, vv_error *
             break;
         }
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            status = visit(ctx, entry->d_name, err);
+            status = visit(ctx, entry->d_name, kind_of_entry(dir, entry), err);
     }
     closedir(dir);
     return status;
+}
+
+typedef struct name_visit {
+    vvi_dir_fn visit;
+    void *ctx;
+} name_visit;
+
+static vv_status visit_name(void *ctx, const char *name, vvi_path_kind kind,
+                            vv_error *err)
+{
+    name_visit *self = ctx;
+
+    (void)kind;
+    return self->visit(self->ctx, name, err);
+}
+
+vv_status vvi_dir_list(const char *path, vvi_dir_fn visit, void *ctx, vv_error *err)
+{
+    return vvi_dir_scan(path, visit_name, &(name_visit){ visit, ctx }, err);
 }
 
 vv_status vvi_file_load(const char *path, uint64_t max, vv_buf *out, vv_error *err)

@@ -74,15 +74,36 @@ vv_status vvi_path_identity(const char *path, uint64_t *out, vv_error *err);
 vv_status vvi_path_size(const char *path, uint64_t *out, vv_error *err);
 
 vv_status vvi_file_rename(const char *from, const char *to, vv_error *err);
+/* The same where nothing may be replaced: VV_EEXISTS when to is there, in one step. */
+vv_status vvi_file_rename_new(const char *from, const char *to, vv_error *err);
 /* VV_ENOTFOUND when there is no such file. */
 vv_status vvi_file_unlink(const char *path, vv_error *err);
 /* VV_OK too when the directory is there already. */
 vv_status vvi_dir_make(const char *path, vv_error *err);
+/* An empty directory; VV_EEXISTS when it is not empty. */
+vv_status vvi_dir_remove(const char *path, vv_error *err);
 /* Names made, renamed and removed in the directory, on the disk. */
 vv_status vvi_dir_sync(const char *path, vv_error *err);
 /* Each name in the directory but . and .., in no given order. */
 typedef vv_status (*vvi_dir_fn)(void *ctx, const char *name, vv_error *err);
 vv_status vvi_dir_list(const char *path, vvi_dir_fn visit, void *ctx, vv_error *err);
+
+/* What lies at a path. */
+typedef enum vvi_path_kind {
+    VVI_PATH_FILE,
+    VVI_PATH_DIRECTORY,
+    VVI_PATH_OTHER
+} vvi_path_kind;
+/* Links are followed. size: of a file; NULL if not wanted. VV_ENOTFOUND when there is nothing. */
+vv_status vvi_path_look(const char *path, vvi_path_kind *kind, uint64_t *size,
+                        vv_error *err);
+/* As vvi_dir_list(), with what each name stands for. A link to a file is a file, a link to a
+ * directory OTHER, so that a walk down stays below its start and ends. */
+typedef vv_status (*vvi_scan_fn)(void *ctx, const char *name, vvi_path_kind kind,
+                                 vv_error *err);
+vv_status vvi_dir_scan(const char *path, vvi_scan_fn visit, void *ctx, vv_error *err);
+/* Everything written so far to the file system that holds path, on the disk. */
+vv_status vvi_fs_sync(const char *path, vv_error *err);
 
 /* A whole file into out; VV_ELIMIT when it is longer than max bytes. */
 vv_status vvi_file_load(const char *path, uint64_t max, vv_buf *out, vv_error *err);
