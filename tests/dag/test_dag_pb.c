@@ -69,8 +69,8 @@ static void what_is_not_dag_pb_is_refused(void **state)
         "12280a24" CID_A "0a00",     /* the CID twice */
         "122a0a24" CID_A "18001200", /* name after size */
         "12280a24" CID_A "2000",     /* a field 4 */
-        "12250a23"
-        "01551e20a96b0daa53c893b334e668b35b9f2b9be51dbce15461045e3dc20a47d4a1eb",
+        ("12250a23"                  /* a CID cut short */
+         "01551e20a96b0daa53c893b334e668b35b9f2b9be51dbce15461045e3dc20a47d4a1eb"),
         "0a000a00",               /* data twice */
         "0a02080118",             /* a field 3 of the node */
         "ffffffffffffffffffff01", /* a varint of eleven bytes */
