@@ -20,8 +20,6 @@ static void expect(vector_run *run, const char *name, bool right, const char *wh
 
 /* ---- typed values to bytes ---------------------------------------------------------- */
 
-static vv_status encode(const json_t *typed, vv_buf *out);
-
 static vv_status encode_int(const char *decimal, vv_buf *out)
 {
     bool negative = decimal[0] == '-';
@@ -80,7 +78,7 @@ static vv_status encode_map(const json_t *pairs, vv_buf *out)
     for (size_t i = 0; i < n && !status; i++) {
         status = vv_cbor_put_text(out, text_bytes(json_array_get(sorted[i], 0)), NULL);
         if (!status)
-            status = encode(json_array_get(sorted[i], 1), out);
+            status = vector_encode(json_array_get(sorted[i], 1), out);
     }
     free(sorted);
     return status;
@@ -92,7 +90,7 @@ static vv_status encode_list(const json_t *list, vv_buf *out)
     json_t *member;
 
     VVI_TRY(vv_cbor_put_list(out, json_array_size(list), NULL));
-    json_array_foreach(list, index, member) VVI_TRY(encode(member, out));
+    json_array_foreach(list, index, member) VVI_TRY(vector_encode(member, out));
     return VV_OK;
 }
 
@@ -105,7 +103,7 @@ static vv_status encode_bytes(const char *hex, vv_buf *out)
     return status;
 }
 
-static vv_status encode(const json_t *typed, vv_buf *out)
+vv_status vector_encode(const json_t *typed, vv_buf *out)
 {
     const char *type = json_object_iter_key(json_object_iter((json_t *)(uintptr_t)typed));
     const json_t *value = json_object_get(typed, type);
@@ -272,7 +270,7 @@ static void run_encode(vector_run *run, const json_t *entry)
     vv_buf out = VV_BUF_INIT;
     char *written;
 
-    if (encode(json_object_get(entry, "value"), &out)) {
+    if (vector_encode(json_object_get(entry, "value"), &out)) {
         vector_fail(run, hex, "was refused");
     } else {
         written = hex_of(vvi_buf_bytes(&out));
@@ -314,7 +312,7 @@ static void run_accept(vector_run *run, const char *hex, vv_bytes bytes,
            "another value");
     if (json_is_true(json_object_get(entry, "reencodes_same")))
         expect(run, hex,
-               !encode(value, &again) && vvi_bytes_equal(vvi_buf_bytes(&again), bytes),
+               !vector_encode(value, &again) && vvi_bytes_equal(vvi_buf_bytes(&again), bytes),
                "is not encoded to the same bytes");
     vv_buf_clear(&again);
     json_decref(value);

@@ -32,6 +32,9 @@ vv_buf bytes_of_hex(const char *hex);
 /* Hexadecimal of bytes; free(). */
 char *hex_of(vv_bytes bytes);
 
+/* Append the DAG-CBOR form of a typed value ({"int":"3"}, …). */
+vv_status vector_encode(const json_t *typed, vv_buf *out);
+
 #define VECTOR_KIND(file_, function_) void function_(vector_run *, const json_t *);
 #define VECTOR_LATER(file_, why_)
 #include "kinds.def"

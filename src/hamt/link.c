@@ -1,0 +1,111 @@
+#include "hamt/link.h"
+
+#include <string.h>
+
+void vvi_link_of_cid(const vv_cid *cid, vvi_link *out)
+{
+    uint8_t binary[VV_CID_BYTES_MAX];
+    size_t len;
+    size_t at = 0;
+    bool tagged = cid->version != VV_CID_BARE;
+
+    vv_cid_to_bytes(cid, binary, &len);
+    if (tagged) {
+        out->bytes[at++] = 0xd8;
+        out->bytes[at++] = 42;
+        len++; /* the zero byte in front of a CID */
+    }
+    if (len < 24)
+        out->bytes[at++] = (uint8_t)(0x40 + len);
+    else {
+        out->bytes[at++] = 0x58;
+        out->bytes[at++] = (uint8_t)len;
+    }
+    if (tagged) {
+        out->bytes[at++] = 0;
+        len--;
+    }
+    memcpy(out->bytes + at, binary, len);
+    out->len = at + len;
+}
+
+/* The CID or multihash inside a link, and whether it is tagged; empty when there is no link at
+ * the front of bytes. */
+static vv_bytes link_body(vv_bytes bytes, bool *tagged, size_t *len)
+{
+    vv_bytes none = { NULL, 0 };
+    size_t at = 0;
+    size_t count;
+
+    *tagged = bytes.len >= 2 && bytes.data[0] == 0xd8 && bytes.data[1] == 42;
+    if (*tagged)
+        at = 2;
+    if (at >= bytes.len)
+        return none;
+    if (bytes.data[at] == 0x58) {
+        if (at + 1 >= bytes.len || bytes.data[at + 1] < 24)
+            return none;
+        count = bytes.data[at + 1];
+        at += 2;
+    } else if (bytes.data[at] >= 0x40 && bytes.data[at] < 0x58)
+        count = bytes.data[at++] & 31u;
+    else
+        return none;
+    if (count == 0 || count > bytes.len - at)
+        return none;
+    *len = at + count;
+    if (!*tagged)
+        return vvi_bytes(bytes.data + at, count);
+    if (bytes.data[at] != 0)
+        return none;
+    return vvi_bytes(bytes.data + at + 1, count - 1);
+}
+
+vv_status vvi_link_to_cid(vv_bytes link, vv_cid *out, vv_error *err)
+{
+    bool tagged;
+    size_t len;
+    vv_bytes body = link_body(link, &tagged, &len);
+    vv_multihash hash;
+
+    if (tagged)
+        return vv_cid_from_bytes(body, out, err);
+    VVI_TRY(vv_multihash_decode(body, &hash, err));
+    /* 12 20 … would be read as a CIDv0; a bare multihash is built by hand. */
+    if (hash.digest.len > VV_DIGEST_MAX || hash.code > UINT32_MAX)
+        return vvi_fail(err, VV_EUNSUPPORTED, "a digest of %zu bytes", hash.digest.len);
+    memset(out, 0, sizeof(*out));
+    out->version = VV_CID_BARE;
+    out->codec = VV_CODEC_RAW;
+    out->hash = (uint32_t)hash.code;
+    out->digest_len = (uint8_t)hash.digest.len;
+    if (hash.digest.len)
+        memcpy(out->digest, hash.digest.data, hash.digest.len);
+    return VV_OK;
+}
+
+vv_status vvi_link_read(vvi_link_form *form, vv_bytes bytes, size_t *len, vv_error *err)
+{
+    bool tagged;
+    vv_bytes body;
+    vv_cid cid;
+    vv_status status;
+
+    if (form->len && bytes.len >= form->len &&
+        memcmp(bytes.data, form->prefix, form->prefix_len) == 0) {
+        *len = form->len;
+        return VV_OK;
+    }
+    body = link_body(bytes, &tagged, len);
+    if (!body.len)
+        return vvi_fail(err, VV_ECORRUPT, "no link or multihash where an id belongs");
+    status = vvi_link_to_cid(vvi_bytes(bytes.data, *len), &cid, err);
+    if (status)
+        return status == VV_EINVAL ? vvi_wrap(err, VV_ECORRUPT, "an id") : status;
+    if (*len - cid.digest_len <= sizeof(form->prefix) && *len > cid.digest_len) {
+        form->len = *len;
+        form->prefix_len = *len - cid.digest_len;
+        memcpy(form->prefix, bytes.data, form->prefix_len);
+    }
+    return VV_OK;
+}

@@ -1,0 +1,140 @@
+/*
+ * A node of the tree: 256 elements, each a bucket of entries or a link to a child.
+ *
+ * A loaded node borrows its elements from the block it was read from and never changes. A
+ * changed node holds a copy of them in memory of its own, in any order and with gaps; what is
+ * replaced stays behind as a gap until the node is packed. Both keep elements in their DAG-CBOR
+ * form, so that loading, changing and saving copy bytes and build nothing.
+ *
+ * Threads: a node that more than one holder can reach does not change. Whoever changes a node
+ * makes sure that it is the only one (see tree.h).
+ */
+#ifndef VVI_HAMT_NODE_H
+#define VVI_HAMT_NODE_H
+
+#include "hamt/bits.h"
+#include "hamt/entry.h"
+
+#include <stdatomic.h>
+
+/* 99 01 00 and 256 empty maps. */
+#define VVI_NODE_EMPTY_SIZE (3 + VVI_SLOT_COUNT)
+/* What a link to a changed child counts in vvi_node.size: 81 58 40 and the 64 bytes of its
+ * private id, which is how py-hamt counts it in cache_size(). */
+#define VVI_KID_LINK_SIZE 67
+
+typedef struct vvi_node vvi_node;
+
+/* Where a used slot's element lies, or the changed child in its place. */
+typedef union vvi_slot {
+    struct {
+        uint32_t at;
+        uint32_t len;
+    } element;
+    vvi_node *kid;
+} vvi_slot;
+
+struct vvi_node {
+    atomic_uint refs;
+    uint16_t slot_cap;   /* places in slots */
+    uint32_t mark;       /* scratch of the one who saves nodes */
+    uint64_t stamp;      /* when it was last changed, counted in changes of the tree */
+    size_t size;         /* bytes of its DAG-CBOR form */
+    vvi_slot_set used;   /* slots whose element is not an empty bucket */
+    vvi_slot_set links;  /* of those: links to a child */
+    vvi_slot_set kids;   /* of those: the child is changed and in memory */
+    vvi_slot *slots;     /* one for each used slot, in order */
+    const uint8_t *data; /* block.data, or own */
+    vv_buf block;        /* of a loaded node */
+    uint8_t *own;        /* of a changed node; NULL when it has no elements yet */
+    size_t len;          /* bytes of own in use, with gaps */
+    size_t cap;
+    size_t gaps; /* bytes of own that no element needs */
+};
+
+/* A new empty changed node. @return VV_OK, VV_ENOMEM */
+vv_status vvi_node_new(vvi_node **out, vv_error *err);
+vvi_node *vvi_node_retain(vvi_node *node);
+/* Let go; the last one frees it and lets go of its changed children. NULL is fine. */
+void vvi_node_release(vvi_node *node);
+
+/*
+ * Check a block and make a loaded node of it, which takes the block over (on failure the block
+ * is left alone).
+ * @return VV_OK, VV_ECORRUPT (not a node; the message says where), VV_EUNSUPPORTED, VV_ENOMEM
+ */
+vv_status vvi_node_decode(vv_buf *block, vvi_node **out, vv_error *err);
+
+/* A changed node with the same elements; changed children are shared. @return VV_OK, VV_ENOMEM */
+vv_status vvi_node_copy(const vvi_node *node, vvi_node **out, vv_error *err);
+
+/* Bytes of memory that the node takes, without its children. */
+size_t vvi_node_memory(const vvi_node *node);
+
+/* Bytes of the block that vvi_node_encode() gives when links to changed children take
+ * link_len bytes. */
+size_t vvi_node_encoded_size(const vvi_node *node, size_t link_len);
+/* Write the block. kid_link gives the link to a changed child. out has room for
+ * vvi_node_encoded_size() bytes. */
+typedef vv_bytes (*vvi_kid_link_fn)(void *ctx, const vvi_node *kid);
+void vvi_node_encode(const vvi_node *node, vvi_kid_link_fn kid_link, void *ctx,
+                     uint8_t *out);
+
+static inline bool vvi_node_is_empty(const vvi_node *node)
+{
+    const uint64_t *words = node->used.words;
+
+    return !(words[0] | words[1] | words[2] | words[3]);
+}
+
+static inline vvi_slot *vvi_node_slot(const vvi_node *node, unsigned slot)
+{
+    return &node->slots[vvi_slot_rank(&node->used, slot)];
+}
+
+/* The bytes of the element in a slot that is used and has no changed child. */
+static inline vv_bytes vvi_node_element(const vvi_node *node, unsigned slot)
+{
+    const vvi_slot *where = vvi_node_slot(node, slot);
+
+    return vvi_bytes(node->data + where->element.at, where->element.len);
+}
+
+/* The link in an element 81 link. */
+static inline vv_bytes vvi_node_link(const vvi_node *node, unsigned slot)
+{
+    vv_bytes element = vvi_node_element(node, slot);
+
+    return vvi_bytes(element.data + 1, element.len - 1);
+}
+
+/* Entries of the node's own buckets. */
+uint64_t vvi_node_entry_count(const vvi_node *node);
+
+/* Find a key in the bucket of a slot; false when it is not there (or the slot is a link). */
+bool vvi_node_find(const vvi_node *node, unsigned slot, vv_bytes key, vvi_entry *out);
+/* Entries in the bucket of a slot; 0 for an unused slot. */
+uint64_t vvi_node_bucket_count(const vvi_node *node, unsigned slot);
+
+/* ---- changing; each leaves the node as it was when it fails ------------------------------ */
+
+/* Put a key that is not there into a slot that is a bucket. @return VV_OK, VV_ELIMIT, VV_ENOMEM */
+vv_status vvi_node_insert(vvi_node *node, unsigned slot, vv_bytes key, vv_bytes link,
+                          vv_error *err);
+/* Point a key that is there to another value. */
+vv_status vvi_node_replace(vvi_node *node, unsigned slot, vv_bytes key, vv_bytes link,
+                           vv_error *err);
+/* Take out a key that is there. */
+vv_status vvi_node_remove(vvi_node *node, unsigned slot, vv_bytes key, vv_error *err);
+/* Make these entries, in order, the bucket of a slot; none: an empty bucket. */
+vv_status vvi_node_set_bucket(vvi_node *node, unsigned slot, const vv_bytes *entries,
+                              size_t n, vv_error *err);
+/* Make a slot a link to a changed child, whose reference the node takes over. */
+vv_status vvi_node_set_kid(vvi_node *node, unsigned slot, vvi_node *kid, vv_error *err);
+/* Make sure that so many calls of vvi_node_set_link() succeed. */
+vv_status vvi_node_reserve_links(vvi_node *node, size_t count, size_t link_len,
+                                 vv_error *err);
+/* Make a slot that has a changed child a link by name. Room was reserved. */
+void vvi_node_set_link(vvi_node *node, unsigned slot, vv_bytes link);
+
+#endif
