@@ -97,7 +97,7 @@ static vv_status close_level(json_writer *self, vv_error *err)
 {
     level *top = &self->levels[--self->depth];
 
-    if (top->is_map) {
+    if (top->is_map && !top->empty) {
         member *members = self->members + top->first_member;
         size_t count = self->member_count - top->first_member;
 

@@ -40,6 +40,7 @@ static void every_kind_has_its_form(void **state)
     check("4100", true, "{\"/\":{\"bytes\":\"AA\"}}");
     check("d82a582500" CID_HEX, false, "{\"/\":\"" CID_TEXT "\"}");
     check("6a225c0a01c3a9080c0d09", false, "\"\\\"\\\\\\n\\u0001\xc3\xa9\\b\\f\\r\\t\"");
+    check("a0", false, "{}");
     check("82a080", false, "[{},[]]");
     check("82a080", true, "[\n  {},\n  []\n]");
 }
