@@ -34,4 +34,6 @@ set_target_properties(varvite PROPERTIES LINK_DEPENDS ${PROJECT_SOURCE_DIR}/cmak
 # For tests, fuzz targets and benchmarks: the static library and the inner headers.
 add_library(vvi_inner INTERFACE)
 target_link_libraries(vvi_inner INTERFACE varvite_static)
+get_property(inner_includes GLOBAL PROPERTY VV_INNER_INCLUDES)
 target_include_directories(vvi_inner INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_include_directories(vvi_inner SYSTEM INTERFACE ${inner_includes})

@@ -147,36 +147,6 @@ static void threads_may_hash_at_the_same_time(void **state)
     assert_vv_ok(vvi_parallel(4, 2000, hash_some, NULL, &err));
 }
 
-static void many_inputs_at_once_give_the_digests_of_one_by_one(void **state)
-{
-    static uint8_t data[6000];
-    vv_bytes inputs[200];
-    uint8_t out[200][VV_BLAKE3_SIZE];
-    uint64_t seed = 11;
-
-    (void)state;
-    for (size_t i = 0; i < sizeof(data); i++)
-        data[i] = (uint8_t)next_random(&seed);
-    for (int round = 0; round < 60; round++) {
-        size_t n = next_random(&seed) % 200;
-        static const size_t longest[] = { 1, 33, 65, 129, 1025, 5000 };
-
-        for (size_t i = 0; i < n; i++) {
-            size_t len = next_random(&seed) % longest[(size_t)round % 6];
-
-            inputs[i] = vvi_bytes(data + next_random(&seed) % 1000, len);
-        }
-        vv_blake3_many(inputs, n, out);
-        for (size_t i = 0; i < n; i++) {
-            uint8_t one[VV_BLAKE3_SIZE];
-            vv_error err = VV_ERROR_INIT;
-
-            assert_vv_ok(vv_hash(VV_HASH_BLAKE3, inputs[i], one, sizeof(one), &err));
-            assert_memory_equal(out[i], one, sizeof(one));
-        }
-    }
-}
-
 static vv_status hash_in_pieces(void *ctx)
 {
     vv_hasher *hasher = NULL;
@@ -206,7 +176,6 @@ int main(void)
         cmocka_unit_test(blake3_gives_digests_longer_than_its_usual_one),
         cmocka_unit_test(what_cannot_be_computed_is_refused_by_name),
         cmocka_unit_test(threads_may_hash_at_the_same_time),
-        cmocka_unit_test(many_inputs_at_once_give_the_digests_of_one_by_one),
         cmocka_unit_test(a_hasher_survives_any_failing_allocation),
     };
 
