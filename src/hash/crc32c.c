@@ -44,6 +44,8 @@ uint32_t vvi_crc32c_portable(uint32_t state, const uint8_t *data, size_t len)
 uint32_t vv_crc32c(uint32_t crc, vv_bytes data)
 {
 #if VVI_CRC32C_X86
+    if (data.len >= 256 && vvi_crc32c_have_avx512())
+        return ~vvi_crc32c_avx512(~crc, data.data, data.len);
     if (vvi_crc32c_have_sse42())
         return ~vvi_crc32c_sse42(~crc, data.data, data.len);
 #endif

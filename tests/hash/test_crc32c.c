@@ -66,6 +66,8 @@ static void every_way_agrees_with_the_definition_at_any_length_and_alignment(voi
 #if VVI_CRC32C_X86
         if (vvi_crc32c_have_sse42())
             assert_int_equal(vvi_crc32c_sse42(start, data + offset, len), right);
+        if (vvi_crc32c_have_avx512())
+            assert_int_equal(vvi_crc32c_avx512(start, data + offset, len), right);
 #endif
         assert_int_equal(~vv_crc32c(~start, vvi_bytes(data + offset, len)), right);
     }
