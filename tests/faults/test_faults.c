@@ -83,7 +83,9 @@ static void set_up(const scenario *s, world *w)
 
 static void tear_down(world *w)
 {
+#ifdef WITH_STORE
     vv_store_free(w->store);
+#endif
     vv_blockstore_free(w->blocks);
     remove_directory(w->directory);
 }
