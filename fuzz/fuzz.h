@@ -11,12 +11,12 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 /* An assertion that stays in optimised builds. */
-#define CHECK(condition_)                                                                         \
-    do {                                                                                          \
-        if (!(condition_)) {                                                                      \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition_);                      \
-            abort();                                                                              \
-        }                                                                                         \
+#define CHECK(condition_)                                                    \
+    do {                                                                     \
+        if (!(condition_)) {                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition_); \
+            abort();                                                         \
+        }                                                                    \
     } while (0)
 
 #endif

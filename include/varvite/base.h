@@ -64,7 +64,9 @@ typedef struct vv_error {
     vv_status status;
     char message[VV_ERROR_MESSAGE_SIZE];
 } vv_error;
+/* clang-format off */
 #define VV_ERROR_INIT { VV_OK, "" }
+/* clang-format on */
 
 /** Borrowed bytes: valid as long as the owner says. data may be NULL when len is 0. */
 typedef struct vv_bytes {
@@ -85,11 +87,13 @@ VV_API vv_bytes vv_bytes_of(const char *text);
 typedef struct vv_buf {
     uint8_t *data;
     size_t len;
-    size_t cap;                     /* bytes allocated; 0 when release is set */
-    void (*release)(void *owner);   /* NULL: data came from the library's allocator */
-    void *owner;                    /* handed to release, once */
+    size_t cap;                   /* bytes allocated; 0 when release is set */
+    void (*release)(void *owner); /* NULL: data came from the library's allocator */
+    void *owner;                  /* handed to release, once */
 } vv_buf;
+/* clang-format off */
 #define VV_BUF_INIT { NULL, 0, 0, NULL, NULL }
+/* clang-format on */
 
 /** Release what the buffer holds and make it empty again. NULL and empty are fine. */
 VV_API void vv_buf_clear(vv_buf *buf);
@@ -114,14 +118,19 @@ VV_API void vv_free(void *ptr);
 
 /** Which part of a value to read. A part outside the value is cut to it, never an error. */
 typedef struct vv_range {
-    enum { VV_RANGE_WHOLE = 0, VV_RANGE_FROM, VV_RANGE_SPAN, VV_RANGE_LAST } kind;
+    enum {
+        VV_RANGE_WHOLE = 0,
+        VV_RANGE_FROM,
+        VV_RANGE_SPAN,
+        VV_RANGE_LAST
+    } kind;
     uint64_t offset; /* FROM, SPAN: first byte */
     uint64_t length; /* SPAN: bytes from offset; LAST: bytes at the end */
 } vv_range;
-#define VV_RANGE_ALL                 ((vv_range){ VV_RANGE_WHOLE, 0, 0 })
-#define VV_RANGE_AT(offset_)         ((vv_range){ VV_RANGE_FROM, (offset_), 0 })
+#define VV_RANGE_ALL                  ((vv_range){ VV_RANGE_WHOLE, 0, 0 })
+#define VV_RANGE_AT(offset_)          ((vv_range){ VV_RANGE_FROM, (offset_), 0 })
 #define VV_RANGE_OF(offset_, length_) ((vv_range){ VV_RANGE_SPAN, (offset_), (length_) })
-#define VV_RANGE_SUFFIX(length_)     ((vv_range){ VV_RANGE_LAST, 0, (length_) })
+#define VV_RANGE_SUFFIX(length_)      ((vv_range){ VV_RANGE_LAST, 0, (length_) })
 
 /** How far a long call has come. */
 typedef struct vv_progress {

@@ -62,8 +62,9 @@ VV_API vv_status vv_blockstore_get(vv_blockstore *store, const vv_cid *cid, vv_b
  *                  VV_EUNSUPPORTED (its hash). NULL: one block that is not VV_OK fails the call,
  *                  and no buffer is changed.
  */
-VV_API vv_status vv_blockstore_get_many(vv_blockstore *store, const vv_cid *cids, size_t n,
-                                        vv_buf *outs, vv_status *statuses, vv_error *err);
+VV_API vv_status vv_blockstore_get_many(vv_blockstore *store, const vv_cid *cids,
+                                        size_t n, vv_buf *outs, vv_status *statuses,
+                                        vv_error *err);
 
 /** Read a part of a block. The whole block is checked unless the backend is trusted. */
 VV_API vv_status vv_blockstore_get_range(vv_blockstore *store, const vv_cid *cid,
@@ -91,16 +92,18 @@ VV_API vv_status vv_blockstore_add_many(vv_blockstore *store, const vv_block *bl
 /** Is the block there? Does not read it. @return VV_OK, VV_EIO */
 VV_API vv_status vv_blockstore_has(vv_blockstore *store, const vv_cid *cid, bool *out,
                                    vv_error *err);
-VV_API vv_status vv_blockstore_has_many(vv_blockstore *store, const vv_cid *cids, size_t n,
-                                        bool *out, vv_error *err);
+VV_API vv_status vv_blockstore_has_many(vv_blockstore *store, const vv_cid *cids,
+                                        size_t n, bool *out, vv_error *err);
 /** Bytes of the block, without reading it. @return VV_OK, VV_ENOTFOUND, VV_EIO */
-VV_API vv_status vv_blockstore_size(vv_blockstore *store, const vv_cid *cid, uint64_t *out,
-                                    vv_error *err);
+VV_API vv_status vv_blockstore_size(vv_blockstore *store, const vv_cid *cid,
+                                    uint64_t *out, vv_error *err);
 /** Forget a block. @return VV_OK, VV_ENOTFOUND, VV_EREADONLY, VV_EIO */
-VV_API vv_status vv_blockstore_delete(vv_blockstore *store, const vv_cid *cid, vv_error *err);
+VV_API vv_status vv_blockstore_delete(vv_blockstore *store, const vv_cid *cid,
+                                      vv_error *err);
 
 /** Told of each block; any status but VV_OK ends the iteration and is returned. */
-typedef vv_status (*vv_block_fn)(void *ctx, const vv_cid *cid, uint64_t size, vv_error *err);
+typedef vv_status (*vv_block_fn)(void *ctx, const vv_cid *cid, uint64_t size,
+                                 vv_error *err);
 /**
  * Visit every block that was there at the start and still is, in no given order. visit may call
  * the store.

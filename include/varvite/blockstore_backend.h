@@ -33,9 +33,12 @@ typedef struct vv_blockstore_ops {
                           vv_error *err);
     vv_status (*has_many)(vv_blockstore *self, const vv_cid *cids, size_t n, bool *out,
                           vv_error *err);
-    vv_status (*size)(vv_blockstore *self, const vv_cid *cid, uint64_t *out, vv_error *err);
-    vv_status (*remove)(vv_blockstore *self, const vv_cid *cid, vv_error *err); /* or NULL */
-    vv_status (*iterate)(vv_blockstore *self, vv_block_fn visit, void *ctx, vv_error *err);
+    vv_status (*size)(vv_blockstore *self, const vv_cid *cid, uint64_t *out,
+                      vv_error *err);
+    vv_status (*remove)(vv_blockstore *self, const vv_cid *cid,
+                        vv_error *err); /* or NULL */
+    vv_status (*iterate)(vv_blockstore *self, vv_block_fn visit, void *ctx,
+                         vv_error *err);
     vv_status (*stat)(vv_blockstore *self, vv_blockstore_stats *out, vv_error *err);
     vv_status (*flush)(vv_blockstore *self, vv_error *err); /* NULL: nothing to do */
     void (*free)(vv_blockstore *self);

@@ -17,7 +17,7 @@ extern "C" {
 #define VV_CODEC_DAG_PB   0x70u
 #define VV_CODEC_DAG_CBOR 0x71u
 
-#define VV_DIGEST_MAX 128 /* longer identity digests are refused as VV_EUNSUPPORTED */
+#define VV_DIGEST_MAX    128 /* longer identity digests are refused as VV_EUNSUPPORTED */
 #define VV_CID_BYTES_MAX (4 * 10 + VV_DIGEST_MAX)
 /* Base 2 is the longest text: one prefix and eight characters a byte, and the end. */
 #define VV_CID_TEXT_MAX (2 + 8 * VV_CID_BYTES_MAX)
@@ -46,8 +46,9 @@ typedef struct vv_cid_prefix {
     uint8_t version;
     uint8_t digest_len; /* 0: the full size of the function */
 } vv_cid_prefix;
-#define VV_PREFIX_RAW_BLAKE3  ((vv_cid_prefix){ VV_CODEC_RAW, VV_HASH_BLAKE3, 1, 32 })
-#define VV_PREFIX_CBOR_BLAKE3 ((vv_cid_prefix){ VV_CODEC_DAG_CBOR, VV_HASH_BLAKE3, 1, 32 })
+#define VV_PREFIX_RAW_BLAKE3 ((vv_cid_prefix){ VV_CODEC_RAW, VV_HASH_BLAKE3, 1, 32 })
+#define VV_PREFIX_CBOR_BLAKE3 \
+    ((vv_cid_prefix){ VV_CODEC_DAG_CBOR, VV_HASH_BLAKE3, 1, 32 })
 
 /** Name block after its bytes. A digest below 20 bytes, which proves nothing, is no valid prefix.
  *  @return VV_OK, VV_EUNSUPPORTED (hash), VV_EINVAL (prefix) */
@@ -55,8 +56,8 @@ VV_API vv_status vv_cid_of(const vv_cid_prefix *prefix, vv_bytes block, vv_cid *
                            vv_error *err);
 
 /** Name n blocks at once: many short ones are hashed together. Statuses as vv_cid_of(). */
-VV_API vv_status vv_cid_of_many(const vv_cid_prefix *prefix, const vv_bytes *blocks, size_t n,
-                                vv_cid *out, vv_error *err);
+VV_API vv_status vv_cid_of_many(const vv_cid_prefix *prefix, const vv_bytes *blocks,
+                                size_t n, vv_cid *out, vv_error *err);
 
 /**
  * Check a block against its name.
@@ -76,7 +77,8 @@ VV_API vv_status vv_cid_from_bytes(vv_bytes bytes, vv_cid *out, vv_error *err);
  *  vv_cid_from_bytes(). */
 VV_API vv_status vv_cid_read(vv_bytes bytes, vv_cid *out, size_t *used, vv_error *err);
 /** The binary form; *len ≤ VV_CID_BYTES_MAX. A bare multihash gives its bytes. */
-VV_API void vv_cid_to_bytes(const vv_cid *cid, uint8_t out[VV_CID_BYTES_MAX], size_t *len);
+VV_API void vv_cid_to_bytes(const vv_cid *cid, uint8_t out[VV_CID_BYTES_MAX],
+                            size_t *len);
 
 /**
  * Parse CID text: bare base58btc (Qm…) or multibase; and f1e20 with 64 digits, the bare BLAKE3
@@ -101,11 +103,13 @@ VV_API vv_status vv_varint_decode(vv_bytes bytes, uint64_t *value, size_t *used,
 
 /** Text of data with its multibase prefix, terminated.
  *  @return VV_OK, VV_EINVAL (base), VV_ELIMIT (bases 10, 36, 58: more than 16384 bytes), VV_ENOMEM */
-VV_API vv_status vv_multibase_encode(char base, vv_bytes data, vv_buf *out, vv_error *err);
+VV_API vv_status vv_multibase_encode(char base, vv_bytes data, vv_buf *out,
+                                     vv_error *err);
 /** Letters of bases with one case are read in either; "=" at the end of a base without filling
  *  is passed over. @param base  set to the prefix read, NULL if not wanted
  *  @return VV_OK, VV_EINVAL, VV_ELIMIT as above, VV_ENOMEM */
-VV_API vv_status vv_multibase_decode(vv_bytes text, char *base, vv_buf *out, vv_error *err);
+VV_API vv_status vv_multibase_decode(vv_bytes text, char *base, vv_buf *out,
+                                     vv_error *err);
 /** Prefix character of a base by name ("base32"), or 0; and the other way round, or NULL. */
 VV_API char vv_multibase_by_name(const char *name);
 VV_API const char *vv_multibase_name(char base);

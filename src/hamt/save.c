@@ -283,7 +283,7 @@ static vv_status drop_saved(saver *self, vvi_node **place, vv_error *err)
 
 vv_status vvi_hamt_spill(vv_hamt *hamt, vv_error *err)
 {
-    uint64_t newest;
+    uint64_t newest = 0;
     saver self;
     vv_status status;
 

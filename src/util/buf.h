@@ -27,7 +27,8 @@ vv_status vvi_buf_reserve(vv_buf *buf, size_t more, vv_error *err);
 vv_status vvi_buf_append(vv_buf *buf, vv_bytes bytes, vv_error *err);
 vv_status vvi_buf_append_text(vv_buf *buf, const char *text, vv_error *err);
 vv_status vvi_buf_append_byte(vv_buf *buf, uint8_t byte, vv_error *err);
-vv_status vvi_buf_printf(vv_buf *buf, vv_error *err, const char *format, ...) VVI_PRINTF(3, 4);
+vv_status vvi_buf_printf(vv_buf *buf, vv_error *err, const char *format, ...)
+    VVI_PRINTF(3, 4);
 /* Put a zero byte behind len without counting it. */
 vv_status vvi_buf_terminate(vv_buf *buf, vv_error *err);
 

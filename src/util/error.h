@@ -8,13 +8,15 @@
 #include <stdarg.h>
 
 #define VVI_PRINTF(format_, first_) __attribute__((format(printf, format_, first_)))
-#define VVI_MUST_USE __attribute__((warn_unused_result))
+#define VVI_MUST_USE                __attribute__((warn_unused_result))
 
 /* Fill err, which may be NULL, and return status. */
-vv_status vvi_fail(vv_error *err, vv_status status, const char *format, ...) VVI_PRINTF(3, 4);
+vv_status vvi_fail(vv_error *err, vv_status status, const char *format, ...)
+    VVI_PRINTF(3, 4);
 
 /* Put "context: " in front of the message that err holds, and return status. */
-vv_status vvi_wrap(vv_error *err, vv_status status, const char *format, ...) VVI_PRINTF(3, 4);
+vv_status vvi_wrap(vv_error *err, vv_status status, const char *format, ...)
+    VVI_PRINTF(3, 4);
 
 /* "open pack-3: No space left on device" for the given errno: VV_EIO, or VV_ENOTFOUND, VV_EAUTH,
  * VV_EEXISTS, VV_ENOMEM where errno says so. */
@@ -23,12 +25,23 @@ vv_status vvi_fail_errno(vv_error *err, int error_number, const char *format, ..
 
 vv_status vvi_fail_nomem(vv_error *err, size_t bytes);
 
+#if defined(__clang_analyzer__) && !defined(VVI_UTIL_ERROR_C)
+/* The analyzer does not see into these; here is what they return. */
+#define vvi_fail(err_, status_, ...) \
+    ((void)vvi_fail((err_), (status_), __VA_ARGS__), (status_))
+#define vvi_wrap(err_, status_, ...) \
+    ((void)vvi_wrap((err_), (status_), __VA_ARGS__), (status_))
+#define vvi_fail_errno(err_, number_, ...) \
+    ((void)vvi_fail_errno((err_), (number_), __VA_ARGS__), VV_EIO)
+#define vvi_fail_nomem(err_, bytes_) ((void)vvi_fail_nomem((err_), (bytes_)), VV_ENOMEM)
+#endif
+
 /* Return a failure where nothing needs releasing. */
-#define VVI_TRY(expr)                                                                             \
-    do {                                                                                          \
-        vv_status vvi_try_status_ = (expr);                                                       \
-        if (vvi_try_status_)                                                                      \
-            return vvi_try_status_;                                                               \
+#define VVI_TRY(expr)                       \
+    do {                                    \
+        vv_status vvi_try_status_ = (expr); \
+        if (vvi_try_status_)                \
+            return vvi_try_status_;         \
     } while (0)
 
 #endif

@@ -9,11 +9,11 @@
 #include <time.h>
 
 /* Locking a valid mutex cannot fail; a failure is a broken promise of our own. */
-#define MUST(call_)                                                                               \
-    do {                                                                                          \
-        int must_ = (call_);                                                                      \
-        assert(must_ == 0);                                                                       \
-        (void)must_;                                                                              \
+#define MUST(call_)          \
+    do {                     \
+        int must_ = (call_); \
+        assert(must_ == 0);  \
+        (void)must_;         \
     } while (0)
 
 vv_status vvi_mutex_init(vvi_mutex *mutex, vv_error *err)
@@ -171,7 +171,8 @@ static void *parallel_run(void *arg)
     return NULL;
 }
 
-vv_status vvi_parallel(uint32_t threads, size_t n, vvi_work_fn work, void *ctx, vv_error *err)
+vv_status vvi_parallel(uint32_t threads, size_t n, vvi_work_fn work, void *ctx,
+                       vv_error *err)
 {
     pthread_t others[PARALLEL_THREADS_MAX];
     size_t started = 0;

@@ -47,6 +47,7 @@ uint32_t vvi_cpu_count(void);
  * With one thread, or one item, everything runs in the caller.
  */
 typedef vv_status (*vvi_work_fn)(void *ctx, size_t i, vv_error *err);
-vv_status vvi_parallel(uint32_t threads, size_t n, vvi_work_fn work, void *ctx, vv_error *err);
+vv_status vvi_parallel(uint32_t threads, size_t n, vvi_work_fn work, void *ctx,
+                       vv_error *err);
 
 #endif

@@ -57,7 +57,8 @@ static void watched_free(void *ctx, void *ptr)
 
 void watch_allocations(void)
 {
-    static const vv_allocator allocator = { watched_alloc, watched_realloc, watched_free, NULL };
+    static const vv_allocator allocator = { watched_alloc, watched_realloc, watched_free,
+                                            NULL };
     static bool watching;
 
     if (!watching)
@@ -109,12 +110,14 @@ char *make_directory(void)
     const char *base = getenv("TMPDIR");
     char *path = NULL;
 
-    if (asprintf(&path, "%s/varvite-test-XXXXXX", base ? base : "/tmp") < 0 || !mkdtemp(path))
+    if (asprintf(&path, "%s/varvite-test-XXXXXX", base ? base : "/tmp") < 0 ||
+        !mkdtemp(path))
         fail_msg("cannot make a temporary directory");
     return path;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static int remove_entry(const char *path, const struct stat *st, int type,
+                        struct FTW *ftw)
 {
     (void)st;
     (void)type;

@@ -45,11 +45,11 @@ const char *to_hex(const void *data, size_t len);
 /* SplitMix64: the same numbers from the same state everywhere. */
 uint64_t next_random(uint64_t *state);
 
-#define assert_vv_ok(expr_)                                                                       \
-    do {                                                                                          \
-        vv_status status_ = (expr_);                                                              \
-        if (status_)                                                                              \
-            fail_msg("%s: %s (%s)", #expr_, vv_status_name(status_), err.message);                \
+#define assert_vv_ok(expr_)                                                        \
+    do {                                                                           \
+        vv_status status_ = (expr_);                                               \
+        if (status_)                                                               \
+            fail_msg("%s: %s (%s)", #expr_, vv_status_name(status_), err.message); \
     } while (0)
 
 #endif

@@ -51,11 +51,16 @@ static void a_range_is_cut_to_the_value(void **state)
         vv_range range;
         uint64_t offset, count;
     } cases[] = {
-        { { VV_RANGE_WHOLE, 0, 0 }, 0, 10 },      { { VV_RANGE_FROM, 4, 0 }, 4, 6 },
-        { { VV_RANGE_FROM, 11, 0 }, 10, 0 },      { { VV_RANGE_SPAN, 2, 3 }, 2, 3 },
-        { { VV_RANGE_SPAN, 8, 5 }, 8, 2 },        { { VV_RANGE_SPAN, 8, UINT64_MAX }, 8, 2 },
-        { { VV_RANGE_SPAN, UINT64_MAX, 1 }, 10, 0 }, { { VV_RANGE_LAST, 0, 3 }, 7, 3 },
-        { { VV_RANGE_LAST, 0, 30 }, 0, 10 },      { { VV_RANGE_LAST, 0, 0 }, 10, 0 },
+        { { VV_RANGE_WHOLE, 0, 0 }, 0, 10 },
+        { { VV_RANGE_FROM, 4, 0 }, 4, 6 },
+        { { VV_RANGE_FROM, 11, 0 }, 10, 0 },
+        { { VV_RANGE_SPAN, 2, 3 }, 2, 3 },
+        { { VV_RANGE_SPAN, 8, 5 }, 8, 2 },
+        { { VV_RANGE_SPAN, 8, UINT64_MAX }, 8, 2 },
+        { { VV_RANGE_SPAN, UINT64_MAX, 1 }, 10, 0 },
+        { { VV_RANGE_LAST, 0, 3 }, 7, 3 },
+        { { VV_RANGE_LAST, 0, 30 }, 0, 10 },
+        { { VV_RANGE_LAST, 0, 0 }, 10, 0 },
     };
 
     (void)state;

@@ -143,9 +143,8 @@ static uint64_t count_cases(const json_t *document)
     const char *name;
     json_t *value;
 
-    json_object_foreach ((json_t *)(uintptr_t)document, name, value)
-        if (json_is_array(value))
-            n += json_array_size(value);
+    json_object_foreach((json_t *)(uintptr_t)document, name,
+                        value) if (json_is_array(value)) n += json_array_size(value);
     return n ? n : 1;
 }
 
@@ -164,7 +163,8 @@ static void run_file(vector_run *total, const char *path)
         what->run(&run, document);
     else {
         run.skipped = count_cases(document);
-        printf("skipped %s: %s\n", path, what ? what->why : "a kind of file this build does not know");
+        printf("skipped %s: %s\n", path,
+               what ? what->why : "a kind of file this build does not know");
     }
     json_decref(document);
     if (run.passed || run.failed)
