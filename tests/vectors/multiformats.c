@@ -213,7 +213,7 @@ static void cid_parse_string(vector_run *run, const json_t *entry)
     vv_status status = vv_cid_parse(text, &cid, NULL);
 
     if (json_object_get(entry, "error")) {
-        expect(run, name, status == VV_EINVAL, "was read");
+        expect(run, name, status != VV_OK, "was read");
         return;
     }
     if (status) {
@@ -238,7 +238,7 @@ static void cid_parse_bytes(vector_run *run, const json_t *entry)
     vv_status status = vv_cid_from_bytes(vvi_buf_bytes(&bytes), &cid, NULL);
 
     if (json_object_get(entry, "error"))
-        expect(run, name, status == VV_EINVAL, "was read");
+        expect(run, name, status != VV_OK, "was read");
     else
         expect(run, name,
                !status && cid.version == int_of(entry, "version", -1) &&
