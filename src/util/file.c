@@ -14,6 +14,9 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#if defined(__linux__)
+#include <sys/vfs.h>
+#endif
 #include <time.h>
 #include <unistd.h>
 
@@ -480,6 +483,29 @@ vv_status vvi_dir_sync(const char *path, vv_error *err)
         return vvi_fail_errno(err, error, "sync directory %s", path);
     tell_path(VVI_EVENT_DIR_SYNC, path, NULL);
     return VV_OK;
+}
+
+bool vvi_dir_is_remote(const char *path)
+{
+#if defined(__linux__)
+    struct statfs fs;
+
+    if (statfs(path, &fs) != 0)
+        return false;
+    switch ((unsigned long)fs.f_type & 0xffffffffu) {
+    case 0x6969u:     /* NFS */
+    case 0xfe534d42u: /* SMB2 */
+    case 0xff534d42u: /* CIFS */
+    case 0x517bu:     /* SMB */
+    case 0x00c36400u: /* Ceph */
+        return true;
+    default:
+        return false;
+    }
+#else
+    (void)path;
+    return false;
+#endif
 }
 
 static vvi_path_kind kind_of_mode(mode_t mode)

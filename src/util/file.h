@@ -84,6 +84,8 @@ vv_status vvi_dir_make(const char *path, vv_error *err);
 vv_status vvi_dir_remove(const char *path, vv_error *err);
 /* Names made, renamed and removed in the directory, on the disk. */
 vv_status vvi_dir_sync(const char *path, vv_error *err);
+/* Does the directory lie on a file system of another host? False where that cannot be told. */
+bool vvi_dir_is_remote(const char *path);
 /* Each name in the directory but . and .., in no given order. */
 typedef vv_status (*vvi_dir_fn)(void *ctx, const char *name, vv_error *err);
 vv_status vvi_dir_list(const char *path, vvi_dir_fn visit, void *ctx, vv_error *err);

@@ -1,0 +1,306 @@
+/* Reading: from a name to the bytes of a block, past growing files and a moving index. */
+#include "local/store.h"
+
+#include "util/alloc.h"
+#include "util/buf.h"
+
+/* Every so many misses look whether the file has been replaced behind our back. */
+#define MISSES_A_LOOK 1024
+
+/* Open the segment of a place, or map more of it. */
+static vv_status open_segment(vvi_local *self, vvi_place place, uint64_t len,
+                              vv_error *err)
+{
+    uint64_t upto = vvi_place_offset(place) + len;
+    vv_status status;
+
+    vvi_rwlock_write(&self->view);
+    status = vvi_packs_open(&self->packs, vvi_place_segment(place), upto, err);
+    vvi_rwlock_unlock(&self->view);
+    return status;
+}
+
+static vv_status fail_short(vvi_place place, vv_error *err)
+{
+    char name[VVI_SEGMENT_NAME_MAX];
+
+    vvi_segment_name(vvi_place_segment(place), name);
+    return vvi_fail(err, VV_ECORRUPT,
+                    "%s is cut off: it ends before the block at %" PRIu64 "; see fsck",
+                    name, vvi_place_offset(place));
+}
+
+static vv_status fail_header(vvi_place place, vv_error *err)
+{
+    char name[VVI_SEGMENT_NAME_MAX];
+
+    vvi_segment_name(vvi_place_segment(place), name);
+    return vvi_fail(err, VV_ECORRUPT,
+                    "%s: the header of a block at %" PRIu64 " is damaged; see fsck", name,
+                    vvi_place_offset(place));
+}
+
+/* The header at a place; view is held. CLOSED as vvi_packs_see() has it. */
+static vv_status see_header(vvi_local *self, vvi_place place, vvi_found *out,
+                            vvi_sight *sight, vv_error *err)
+{
+    uint64_t offset = vvi_place_offset(place);
+    size_t len = VVI_RECORD_FIXED;
+
+    *sight = vvi_packs_see(&self->packs, vvi_place_segment(place), offset, len,
+                           &out->segment);
+    if (*sight != VVI_SIGHT_CLEAR)
+        return VV_OK;
+    out->header = vvi_segment_bytes(out->segment, offset, len, out->scratch, err);
+    if (!out->header)
+        return VV_EIO;
+    if (out->header[10] > VV_DIGEST_MAX)
+        return VV_OK; /* decoding will tell */
+    len += out->header[10];
+    *sight = vvi_packs_see(&self->packs, vvi_place_segment(place), offset, len,
+                           &out->segment);
+    if (*sight != VVI_SIGHT_CLEAR)
+        return VV_OK;
+    out->header = vvi_segment_bytes(out->segment, offset, len, out->scratch, err);
+    out->place = place;
+    return out->header ? VV_OK : VV_EIO;
+}
+
+static bool decode_found(vvi_local *self, vvi_found *found)
+{
+    size_t len = VVI_RECORD_FIXED;
+
+    if (found->header[10] > VV_DIGEST_MAX)
+        return false;
+    len += found->header[10];
+    return vvi_record_decode(vvi_bytes(found->header, len), &self->key, found->place,
+                             &found->record);
+}
+
+vv_status vvi_local_see(vvi_local *self, vvi_place place, vvi_found *out, vv_error *err)
+{
+    vv_status status = VV_OK;
+    vvi_sight sight = VVI_SIGHT_CLOSED;
+
+    for (int attempt = 0; attempt < 4 && sight == VVI_SIGHT_CLOSED; attempt++) {
+        uint64_t len = VVI_RECORD_HEADER_MAX;
+
+        vvi_rwlock_read(&self->view);
+        status = see_header(self, place, out, &sight, err);
+        if (!status && sight == VVI_SIGHT_CLEAR && !decode_found(self, out))
+            status = fail_header(place, err);
+        if (!status && sight == VVI_SIGHT_CLEAR && vvi_record_is_block(&out->record)) {
+            len = out->record.total_len;
+            sight = vvi_packs_see(&self->packs, vvi_place_segment(place),
+                                  vvi_place_offset(place), len, &out->segment);
+        }
+        if (!status && sight == VVI_SIGHT_CLEAR)
+            return VV_OK;
+        vvi_rwlock_unlock(&self->view);
+        if (status)
+            return status;
+        if (sight == VVI_SIGHT_CLOSED)
+            status = open_segment(self, place, len, err);
+        if (status)
+            return status;
+    }
+    return fail_short(place, err);
+}
+
+vv_status vvi_local_renew_index(vvi_local *self, vv_error *err)
+{
+    char *path = vvi_path_join(self->directory, VVI_INDEX_FILE);
+    vvi_index *index = NULL;
+    uint64_t identity;
+    vv_status status;
+
+    if (!path)
+        return vvi_fail_nomem(err, 1);
+    status = vvi_path_identity(path, &identity, err);
+    vvi_free(path);
+    if (status || identity == self->index->identity)
+        return status;
+    status = vvi_index_open(self->directory, &self->key, !self->opts.read_only, &index,
+                            err);
+    if (status)
+        return status;
+    vvi_rwlock_write(&self->view);
+    vvi_index *old = self->index;
+    self->index = index;
+    vvi_rwlock_unlock(&self->view);
+    vvi_index_free(old);
+    return VV_OK;
+}
+
+/* Look under a tag for a record that names the block; view is held. */
+static vv_status probe_index(vvi_local *self, const vv_cid *cid, uint64_t tag,
+                             vvi_found *out, vvi_place *closed, vv_error *err)
+{
+    vvi_place damaged = VVI_PLACE_EMPTY;
+    bool cut = false;
+    vvi_probe probe;
+
+    *closed = VVI_PLACE_EMPTY;
+    for (vvi_place place = vvi_index_first(self->index, tag, &probe);
+         place != VVI_PLACE_EMPTY; place = vvi_index_next(self->index, tag, &probe)) {
+        vvi_sight sight;
+
+        VVI_TRY(see_header(self, place, out, &sight, err));
+        if (sight == VVI_SIGHT_CLOSED) {
+            *closed = place;
+            return VV_ENOTFOUND;
+        }
+        out->place = place;
+        if (sight == VVI_SIGHT_CLEAR && decode_found(self, out)) {
+            if (vvi_record_names(out->header, cid) && vvi_record_is_block(&out->record))
+                return VV_OK;
+            continue; /* another block with an equal tag */
+        }
+        damaged = place;
+        cut = sight == VVI_SIGHT_SHORT;
+    }
+    if (damaged == VVI_PLACE_EMPTY)
+        return VV_ENOTFOUND;
+    return cut ? fail_short(damaged, err) : fail_header(damaged, err);
+}
+
+/* Before a miss is believed: is there a newer index, or a longer log? */
+static bool look_again(vvi_local *self)
+{
+    bool changed = false;
+    uint64_t before;
+
+    if (self->is_private) {
+        vvi_index_state state;
+        vvi_index_state after;
+
+        vvi_mutex_lock(&self->write_lock);
+        (void)vvi_index_get_state(self->index, &state);
+        if (!vvi_local_read_privately(self, NULL) &&
+            vvi_index_get_state(self->index, &after))
+            changed = after.indexed != state.indexed;
+        vvi_mutex_unlock(&self->write_lock);
+        return changed;
+    }
+    vvi_rwlock_read(&self->view);
+    before = self->index->identity;
+    changed = vvi_index_is_moving(self->index);
+    vvi_rwlock_unlock(&self->view);
+    if (changed) {
+        vvi_mutex_lock(&self->write_lock);
+    } else {
+        if (atomic_fetch_add_explicit(&self->misses, 1, memory_order_relaxed) %
+            MISSES_A_LOOK)
+            return false;
+        if (pthread_mutex_trylock(&self->write_lock.m))
+            return false; /* who writes looks too */
+    }
+    changed = !vvi_local_renew_index(self, NULL) && self->index->identity != before;
+    vvi_mutex_unlock(&self->write_lock);
+    return changed;
+}
+
+vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_found *out,
+                         vv_error *err)
+{
+    vvi_place last = VVI_PLACE_EMPTY;
+
+    for (;;) {
+        vvi_place closed;
+        uint64_t len = VVI_RECORD_HEADER_MAX;
+        vvi_sight sight = VVI_SIGHT_CLEAR;
+        vv_status status;
+
+        vvi_rwlock_read(&self->view);
+        status = probe_index(self, cid, tag, out, &closed, err);
+        if (!status) {
+            len = out->record.total_len;
+            sight = vvi_packs_see(&self->packs, vvi_place_segment(out->place),
+                                  vvi_place_offset(out->place), len, &out->segment);
+            if (sight == VVI_SIGHT_CLEAR)
+                return VV_OK;
+            closed = out->place;
+        }
+        vvi_rwlock_unlock(&self->view);
+        if (sight == VVI_SIGHT_SHORT)
+            return fail_short(out->place, err);
+        if (status && status != VV_ENOTFOUND)
+            return status;
+        if (closed == VVI_PLACE_EMPTY) {
+            if (!look_again(self))
+                return VV_ENOTFOUND;
+            continue;
+        }
+        status = open_segment(self, closed, len, err);
+        /* compaction changes the index before it removes a file: look where the block is now */
+        if (status == VV_ENOTFOUND && closed != last) {
+            last = closed;
+            continue;
+        }
+        if (status == VV_ENOTFOUND)
+            return vvi_wrap(err, VV_ECORRUPT, "a pack file is missing; see fsck");
+        if (status)
+            return status;
+    }
+}
+
+vv_status vvi_local_take(vvi_local *self, const vvi_found *found, vv_range range,
+                         vv_buf *out, vv_error *err)
+{
+    vv_buf copy = VV_BUF_INIT;
+    vv_status status = VV_OK;
+    uint64_t offset;
+    uint64_t count;
+
+    vvi_range_resolve(range, found->record.data_len, &offset, &count);
+    offset += vvi_place_offset(found->place) + found->record.header_len;
+    if (found->segment->map) {
+        vvi_map *map = found->segment->map;
+
+        vvi_buf_lend(out, map->data + offset, (size_t)count, vvi_map_release,
+                     vvi_map_retain(map));
+        vvi_rwlock_unlock(&self->view);
+        return VV_OK;
+    }
+    status = vvi_buf_reserve(&copy, (size_t)count, err);
+    if (!status &&
+        !vvi_segment_bytes(found->segment, offset, (size_t)count, copy.data, err))
+        status = err && err->status ? err->status : VV_EIO;
+    vvi_rwlock_unlock(&self->view);
+    if (!status) {
+        copy.len = (size_t)count;
+        vvi_buf_move(out, &copy);
+    }
+    vv_buf_clear(&copy);
+    return status;
+}
+
+vv_status vvi_local_place_of(vvi_local *self, const uint8_t *header, uint64_t tag,
+                             vvi_place *out, vv_error *err)
+{
+    vvi_probe probe;
+    vvi_found found;
+
+    /* The index changes only in the hands of who calls this: no lock is needed to walk it. */
+    *out = VVI_PLACE_EMPTY;
+    for (vvi_place place = vvi_index_first(self->index, tag, &probe);
+         place != VVI_PLACE_EMPTY; place = vvi_index_next(self->index, tag, &probe)) {
+        vv_status status = vvi_local_see(self, place, &found, err);
+        bool same;
+
+        if (status == VV_ECORRUPT || status == VV_ENOTFOUND)
+            continue; /* damaged: no reason to refuse what is whole */
+        if (status)
+            return status;
+        same = found.header[10] == header[10] &&
+               memcmp(found.header + 28, header + 28, 4) == 0 &&
+               memcmp(found.header + VVI_RECORD_FIXED, header + VVI_RECORD_FIXED,
+                      header[10]) == 0;
+        vvi_rwlock_unlock(&self->view);
+        if (same) {
+            *out = place;
+            return VV_OK;
+        }
+    }
+    return VV_OK;
+}

@@ -1,0 +1,446 @@
+/*
+ * Opening after whatever happened: the tail of the log that the index may lack is read again,
+ * and an index that is gone or damaged is made anew.
+ */
+#include "local/store.h"
+
+#include "util/alloc.h"
+#include "util/buf.h"
+
+#include <string.h>
+
+typedef struct replay {
+    vvi_local *self;
+    vvi_index_state *state;
+    vvi_apply_mode mode;
+    bool writable;     /* the files may be mended */
+    vvi_place trusted; /* acknowledged up to here: what is wrong before it is damage */
+    uint64_t *numbers; /* of the pack files from the start on */
+    size_t count;
+    bool lost; /* bytes were found that are no records, past trusted */
+} replay;
+
+static char *segment_path(const vvi_local *self, uint64_t number)
+{
+    char name[VVI_SEGMENT_NAME_MAX];
+
+    vvi_segment_name(number, name);
+    return vvi_path_join(self->directory, name);
+}
+
+static vv_status read_header(vvi_local *self, uint64_t number, vvi_segment_header *out,
+                             vv_error *err)
+{
+    uint8_t bytes[VVI_SEGMENT_HEADER];
+    char *path = segment_path(self, number);
+    vvi_file file = VVI_FILE_INIT;
+    size_t got = 0;
+    vv_status status;
+
+    if (!path)
+        return vvi_fail_nomem(err, 1);
+    status = vvi_file_open(&file, path, VVI_FILE_READ, err);
+    if (!status)
+        status = vvi_file_read_at(&file, 0, bytes, sizeof(bytes), &got, err);
+    if (!status)
+        status = vvi_segment_header_decode(vvi_bytes(bytes, got), out, err);
+    if (!status && (out->number != number || memcmp(out->id, self->key.id, 16) != 0))
+        status = vvi_fail(err, VV_ECORRUPT, "a pack file of another store");
+    if (status)
+        vvi_wrap(err, status, "%s", path);
+    vvi_file_close(&file);
+    vvi_free(path);
+    return status;
+}
+
+/* Make the first or the next segment, empty. */
+static vv_status write_segment(vvi_local *self, uint64_t number, uint64_t previous,
+                               uint64_t previous_end, vv_error *err)
+{
+    vvi_segment_header header = { .number = number,
+                                  .previous = previous,
+                                  .previous_end = previous_end };
+    uint8_t bytes[VVI_SEGMENT_HEADER];
+    char *path = segment_path(self, number);
+    vvi_file file = VVI_FILE_INIT;
+    vv_status status;
+
+    if (!path)
+        return vvi_fail_nomem(err, 1);
+    memcpy(header.id, self->key.id, sizeof(header.id));
+    vvi_segment_header_encode(&header, bytes);
+    status = vvi_file_open(&file, path, VVI_FILE_WRITE | VVI_FILE_CREATE, err);
+    if (!status)
+        status = vvi_file_write_at(&file, 0, vvi_bytes(bytes, sizeof(bytes)), err);
+    if (!status)
+        status = vvi_file_sync(&file, err);
+    if (!status)
+        status = vvi_dir_sync(self->directory, err);
+    vvi_file_close(&file);
+    vvi_free(path);
+    return status;
+}
+
+/* ---- the end of the log ------------------------------------------------------------------ */
+
+/* Overwrite the first bytes of an unfinished write, behind which whole records follow. */
+static vv_status write_void(vvi_local *self, uint64_t number, uint64_t from, uint64_t to,
+                            vv_error *err)
+{
+    uint8_t header[VVI_RECORD_HEADER_MAX];
+    char *path = segment_path(self, number);
+    vvi_file file = VVI_FILE_INIT;
+    vv_status status;
+    vv_cid none;
+
+    if (!path)
+        return vvi_fail_nomem(err, 1);
+    memset(&none, 0, sizeof(none));
+    status = vvi_file_open(&file, path, VVI_FILE_WRITE, err);
+    while (!status && to - from >= VVI_RECORD_FIXED) {
+        uint64_t len = to - from < VV_BLOCK_BYTES_MAX ? to - from : VV_BLOCK_BYTES_MAX;
+        size_t n = vvi_record_encode(VVI_RECORD_VOID, &none, len - VVI_RECORD_FIXED, 0,
+                                     header);
+
+        vvi_record_set_check(header, &self->key, vvi_place_of(number, from));
+        status = vvi_file_write_at(&file, from, vvi_bytes(header, n), err);
+        from += len;
+    }
+    if (!status)
+        status = vvi_file_sync(&file, err);
+    vvi_file_close(&file);
+    vvi_free(path);
+    return status;
+}
+
+static vv_status cut_segment(vvi_local *self, uint64_t number, uint64_t end,
+                             vv_error *err)
+{
+    char *path = segment_path(self, number);
+    vvi_file file = VVI_FILE_INIT;
+    vv_status status;
+
+    if (!path)
+        return vvi_fail_nomem(err, 1);
+    status = vvi_file_open(&file, path, VVI_FILE_WRITE, err);
+    if (!status)
+        status = vvi_file_truncate(&file, end, err);
+    if (!status)
+        status = vvi_file_sync(&file, err);
+    vvi_file_close(&file);
+    vvi_free(path);
+    return status;
+}
+
+/* ---- one segment ------------------------------------------------------------------------- */
+
+/*
+ * Segments but the last were synced up to the end that the next one names before that one was
+ * made: what is wrong in them is damage, left as it is for fsck, and their blocks go into the
+ * index so that asking for them says "damaged", not "missing".
+ */
+static vv_status replay_record(replay *r, vvi_scan *scan, vvi_scanned *item, bool sealed,
+                               uint64_t *gap, vv_error *err)
+{
+    uint64_t offset = vvi_place_offset(item->place);
+    bool trusted = sealed || item->place + (item->len >> 3) <= r->trusted;
+    bool whole = !item->bad;
+
+    if (whole && !sealed)
+        VVI_TRY(vvi_scan_check(scan, item, &whole, err));
+    if (item->bad && trusted)
+        return VV_OK;
+    if (!whole && !trusted) {
+        if (!*gap)
+            *gap = offset;
+        r->lost = true;
+        return VV_OK;
+    }
+    if (*gap && r->writable && r->mode == VVI_APPLY_GOING_ON)
+        VVI_TRY(write_void(r->self, scan->number, *gap, offset, err));
+    *gap = 0;
+    return vvi_local_apply(r->self, r->state, item->place, &item->record, item->header,
+                           r->mode, err);
+}
+
+static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *err)
+{
+    uint64_t number = r->numbers[i];
+    bool last = i + 1 == r->count;
+    uint64_t end = UINT64_MAX;
+    uint64_t gap = 0;
+    vvi_segment_header next;
+    vvi_scanned item;
+    vvi_scan scan;
+    vv_status status;
+
+    if (!last && !read_header(r->self, r->numbers[i + 1], &next, NULL) &&
+        next.previous == number && next.previous_end >= VVI_SEGMENT_HEADER)
+        end = next.previous_end;
+    VVI_TRY(
+        vvi_scan_open(&scan, r->self->directory, &r->self->key, number, from, end, err));
+    while (!(status = vvi_scan_next(&scan, &item, err))) {
+        status = replay_record(r, &scan, &item, !last, &gap, err);
+        if (status)
+            break;
+    }
+    if (status == VV_ENOTFOUND)
+        status = VV_OK;
+    if (!status && last) {
+        uint64_t stop = gap ? gap : scan.end;
+
+        if (stop < from)
+            stop = from;
+        r->state->written = vvi_place_of(number, stop);
+        if (gap && r->writable) {
+            /* Without an index there is no knowing what was acknowledged: nothing is cut. */
+            if (r->mode == VVI_APPLY_REBUILD || r->state->flags & VVI_INDEX_ROLL)
+                r->state->flags |= VVI_INDEX_ROLL;
+            else
+                status = cut_segment(r->self, number, gap, err);
+        }
+    }
+    vvi_scan_close(&scan);
+    return status;
+}
+
+/* Drop a last segment that was being made when the power went: nothing of it was acknowledged. */
+static vv_status drop_unborn(replay *r, vv_error *err)
+{
+    while (r->count > 1) {
+        uint64_t number = r->numbers[r->count - 1];
+        vvi_segment_header header;
+        vvi_scanned item;
+        vvi_scan scan;
+        vv_status status = read_header(r->self, number, &header, NULL);
+        bool whole = false;
+        char *path;
+
+        if (!status)
+            return VV_OK;
+        if (status != VV_ECORRUPT || number <= vvi_place_segment(r->trusted))
+            return status == VV_ECORRUPT ? VV_OK
+                                         : read_header(r->self, number, &header, err);
+        VVI_TRY(vvi_scan_open(&scan, r->self->directory, &r->self->key, number,
+                              VVI_SEGMENT_HEADER, UINT64_MAX, err));
+        while (!whole && !(status = vvi_scan_next(&scan, &item, err)))
+            whole = !item.bad;
+        vvi_scan_close(&scan);
+        if (status && status != VV_ENOTFOUND)
+            return status;
+        if (whole)
+            return VV_OK;
+        if (r->writable && r->mode == VVI_APPLY_GOING_ON) {
+            path = segment_path(r->self, number);
+            if (!path)
+                return vvi_fail_nomem(err, 1);
+            status = vvi_file_unlink(path, err);
+            vvi_free(path);
+            if (status && status != VV_ENOTFOUND)
+                return status;
+        }
+        r->count--;
+    }
+    return VV_OK;
+}
+
+/* A first segment that was being made when the power went has no header yet. */
+static vv_status finish_first(replay *r, vv_error *err)
+{
+    vvi_segment_header header;
+    uint64_t size = 0;
+    char *path;
+    vv_status status;
+
+    if (r->count != 1 || !r->writable ||
+        !read_header(r->self, r->numbers[0], &header, NULL))
+        return VV_OK;
+    path = segment_path(r->self, r->numbers[0]);
+    if (!path)
+        return vvi_fail_nomem(err, 1);
+    status = vvi_path_size(path, &size, err);
+    vvi_free(path);
+    if (status || size > VVI_SEGMENT_HEADER)
+        return status;
+    return write_segment(r->self, r->numbers[0], 0, 0, err);
+}
+
+/* ---- the log ----------------------------------------------------------------------------- */
+
+/* Apply everything from a place on, and find where the log ends. */
+static vv_status replay_log(replay *r, vvi_place from, vv_error *err)
+{
+    uint64_t first = vvi_place_segment(from);
+    uint64_t *all = NULL;
+    size_t count;
+    size_t skip = 0;
+    vv_status status;
+
+    VVI_TRY(vvi_packs_list(r->self->directory, &all, &count, err));
+    while (skip < count && all[skip] < first)
+        skip++;
+    r->numbers = all + skip;
+    r->count = count - skip;
+    status = drop_unborn(r, err);
+    if (!status)
+        status = finish_first(r, err);
+    /* The data first: what is in the index must be on the disk. */
+    if (!status && r->writable && r->count)
+        status = vvi_local_sync_log(r->self, vvi_place_of(r->numbers[0], 0),
+                                    vvi_place_of(r->numbers[r->count - 1], 0), err);
+    if (!r->count)
+        r->state->written = from;
+    for (size_t i = 0; i < r->count && !status; i++)
+        status = replay_segment(
+            r, i, r->numbers[i] == first ? vvi_place_offset(from) : VVI_SEGMENT_HEADER,
+            err);
+    r->state->indexed = r->state->written;
+    vvi_free(all);
+    return status;
+}
+
+static void replace_index(vvi_local *self, vvi_index *index)
+{
+    vvi_index *old;
+
+    vvi_rwlock_write(&self->view);
+    old = self->index;
+    self->index = index;
+    vvi_rwlock_unlock(&self->view);
+    vvi_index_free(old);
+}
+
+static vv_status start_private(vvi_local *self, vvi_index_state *state, vv_error *err)
+{
+    vvi_index *index;
+
+    VVI_TRY(vvi_index_new(&self->key, VVI_INDEX_SLOTS_MIN, &index, err));
+    *state = (vvi_index_state){ .indexed = vvi_place_of(1, VVI_SEGMENT_HEADER) };
+    state->written = state->durable = state->indexed;
+    vvi_index_set_state(index, state);
+    replace_index(self, index);
+    return VV_OK;
+}
+
+/* The index in memory becomes the file, and the file is what is used from then on. */
+static vv_status save_index(vvi_local *self, vvi_index_state *state, vv_error *err)
+{
+    vvi_index *mapped;
+
+    state->durable = state->indexed;
+    state->durable_count = state->count;
+    state->durable_bytes = state->bytes;
+    vvi_index_set_state(self->index, state);
+    VVI_TRY(vvi_index_save(self->index, self->directory, err));
+    VVI_TRY(vvi_index_open(self->directory, &self->key, true, &mapped, err));
+    replace_index(self, mapped);
+    return VV_OK;
+}
+
+static vv_status rebuild(vvi_local *self, vv_error *err)
+{
+    vvi_index_state state;
+    replay r = {
+        .self = self, .state = &state, .mode = VVI_APPLY_REBUILD, .writable = true
+    };
+
+    VVI_TRY(start_private(self, &state, err));
+    VVI_TRY(replay_log(&r, vvi_place_of(1, VVI_SEGMENT_HEADER), err));
+    if (!r.count)
+        VVI_TRY(write_segment(self, 1, 0, 0, err));
+    return save_index(self, &state, err);
+}
+
+/* ---- what open.c calls ------------------------------------------------------------------- */
+
+vv_status vvi_local_is_clean(vvi_local *self, bool *out, vv_error *err)
+{
+    char name[VVI_SEGMENT_NAME_MAX];
+    vvi_index_state state;
+    uint64_t *numbers;
+    uint64_t size;
+    size_t count;
+    uint64_t last;
+    char *path;
+    vv_status status;
+
+    *out = false;
+    if (!self->index || !vvi_index_get_state(self->index, &state) || state.flags ||
+        vvi_index_is_moving(self->index) || state.durable != state.indexed ||
+        state.indexed != state.written)
+        return VV_OK;
+    VVI_TRY(vvi_packs_list(self->directory, &numbers, &count, err));
+    last = count ? numbers[count - 1] : 0;
+    vvi_free(numbers);
+    if (last != vvi_place_segment(state.written))
+        return VV_OK;
+    vvi_segment_name(last, name);
+    path = vvi_path_join(self->directory, name);
+    if (!path)
+        return vvi_fail_nomem(err, 1);
+    status = vvi_path_size(path, &size, err);
+    vvi_free(path);
+    *out = !status && size == vvi_place_offset(state.written);
+    return status;
+}
+
+/* What the index says past its durable place counts for nothing; the log says it again. */
+static vv_status replay_tail(vvi_local *self, vv_error *err)
+{
+    vvi_index_state state;
+    replay r = {
+        .self = self, .state = &state, .mode = VVI_APPLY_GOING_ON, .writable = true
+    };
+
+    (void)vvi_index_get_state(self->index, &state);
+    if (!(state.flags & VVI_INDEX_UNSYNCED))
+        r.trusted = state.indexed;
+    vvi_index_forget_from(self->index, state.durable, &state.used);
+    state.count = state.durable_count;
+    state.bytes = state.durable_bytes;
+    state.indexed = state.durable;
+    VVI_TRY(replay_log(&r, state.durable, err));
+    if (!r.count || (r.lost && state.flags & VVI_INDEX_UNSYNCED))
+        return rebuild(
+            self, err); /* deletions that took effect may be lost with their records */
+    vvi_index_set_moving(self->index, false);
+    state.flags |=
+        VVI_INDEX_UNSYNCED; /* so that the checkpoint syncs what was mended too */
+    return vvi_local_checkpoint(self, &state, err);
+}
+
+vv_status vvi_local_recover(vvi_local *self, bool first, vv_error *err)
+{
+    vvi_index *index;
+    bool clean;
+    vv_status status = vvi_index_open(self->directory, &self->key, true, &index, err);
+
+    if (status == VV_ENOTFOUND || status == VV_ECORRUPT)
+        return rebuild(self, err);
+    if (status)
+        return status;
+    replace_index(self, index);
+    if (!first)
+        return VV_OK;
+    VVI_TRY(vvi_local_is_clean(self, &clean, err));
+    return clean ? VV_OK : replay_tail(self, err);
+}
+
+vv_status vvi_local_read_privately(vvi_local *self, vv_error *err)
+{
+    vvi_index_state state;
+    replay r = { .self = self, .state = &state, .mode = VVI_APPLY_REBUILD };
+    vv_status status;
+
+    if (!self->is_private) {
+        VVI_TRY(start_private(self, &state, err));
+        self->is_private = true;
+    } else {
+        (void)vvi_index_get_state(self->index, &state);
+    }
+    r.trusted = state.indexed;
+    status = replay_log(&r, state.written, err);
+    if (!status)
+        vvi_index_set_state(self->index, &state);
+    return status;
+}
