@@ -16,20 +16,23 @@ static struct evp_entry {
     uint32_t code;
     uint32_t size;
     const char *name; /* as libcrypto's providers know it */
+    bool twice;       /* the digest of the digest */
     EVP_MD *md;       /* fetched once, for the life of the process */
 } evp_table[] = {
-    { VV_HASH_SHA2_256, 32, "SHA2-256", NULL },
-    { VV_HASH_SHA2_512, 64, "SHA2-512", NULL },
-    { VV_HASH_SHA1, 20, "SHA1", NULL },
-    { VV_HASH_SHA3_256, 32, "SHA3-256", NULL },
-    { 0x14, 64, "SHA3-512", NULL },
-    { 0x15, 48, "SHA3-384", NULL },
-    { 0x17, 28, "SHA3-224", NULL },
-    { 0x20, 48, "SHA2-384", NULL },
-    { 0x1013, 28, "SHA2-224", NULL },
-    { 0x1014, 28, "SHA2-512/224", NULL },
-    { 0x1015, 32, "SHA2-512/256", NULL },
-    { 0xd5, 16, "MD5", NULL },
+    { VV_HASH_SHA2_256, 32, "SHA2-256", false, NULL },
+    { VV_HASH_SHA2_512, 64, "SHA2-512", false, NULL },
+    { VV_HASH_SHA1, 20, "SHA1", false, NULL },
+    { VV_HASH_SHA3_256, 32, "SHA3-256", false, NULL },
+    { 0x14, 64, "SHA3-512", false, NULL },
+    { 0x15, 48, "SHA3-384", false, NULL },
+    { 0x17, 28, "SHA3-224", false, NULL },
+    { 0x20, 48, "SHA2-384", false, NULL },
+    { 0x56, 32, "SHA2-256", true, NULL },
+    { 0xd5, 16, "MD5", false, NULL },
+    { 0x1013, 28, "SHA2-224", false, NULL },
+    { 0x1014, 28, "SHA2-512/224", false, NULL },
+    { 0x1015, 32, "SHA2-512/256", false, NULL },
+    { 0xb260, 32, "BLAKE2S-256", false, NULL },
 };
 #define EVP_ENTRIES (sizeof(evp_table) / sizeof(evp_table[0]))
 
@@ -46,12 +49,15 @@ vvi_digest vvi_digest_find(uint64_t code)
     vvi_digest found = { .kind = VVI_DIGEST_NONE };
 
     if (code == VV_HASH_BLAKE3)
-        return (vvi_digest){ VVI_DIGEST_BLAKE3, VV_HASH_BLAKE3, VV_BLAKE3_SIZE,
-                             VVI_BLAKE3_LONGEST, NULL };
+        return (vvi_digest){ .kind = VVI_DIGEST_BLAKE3,
+                             .code = VV_HASH_BLAKE3,
+                             .size = VV_BLAKE3_SIZE,
+                             .max = VVI_BLAKE3_LONGEST };
     if (code >= BLAKE2B_BASE + BLAKE2B_FIRST && code <= BLAKE2B_BASE + BLAKE2B_LAST)
-        return (vvi_digest){ VVI_DIGEST_BLAKE2B, (uint32_t)code,
-                             (size_t)code - BLAKE2B_BASE, (size_t)code - BLAKE2B_BASE,
-                             NULL };
+        return (vvi_digest){ .kind = VVI_DIGEST_BLAKE2B,
+                             .code = (uint32_t)code,
+                             .size = (size_t)code - BLAKE2B_BASE,
+                             .max = (size_t)code - BLAKE2B_BASE };
     for (size_t i = 0; i < EVP_ENTRIES; i++) {
         const struct evp_entry *entry = &evp_table[i];
 
@@ -59,8 +65,12 @@ vvi_digest vvi_digest_find(uint64_t code)
             continue;
         pthread_once(&fetched, fetch_all);
         if (entry->md)
-            found = (vvi_digest){ VVI_DIGEST_EVP, entry->code, entry->size, entry->size,
-                                  entry->md };
+            found = (vvi_digest){ .kind = VVI_DIGEST_EVP,
+                                  .code = entry->code,
+                                  .size = entry->size,
+                                  .max = entry->size,
+                                  .md = entry->md,
+                                  .twice = entry->twice };
     }
     return found;
 }
@@ -112,7 +122,8 @@ static vv_status hash_evp(const vvi_digest *digest, vv_bytes data, uint8_t *out,
 {
     uint8_t full[EVP_MAX_MD_SIZE];
 
-    if (!EVP_Digest(data.data, data.len, full, NULL, digest->md, NULL))
+    if (!EVP_Digest(data.data, data.len, full, NULL, digest->md, NULL) ||
+        (digest->twice && !EVP_Digest(full, digest->size, full, NULL, digest->md, NULL)))
         return vvi_fail_nomem(err, sizeof(full));
     memcpy(out, full, out_len);
     return VV_OK;

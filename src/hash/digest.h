@@ -23,7 +23,8 @@ typedef struct vvi_digest {
     uint32_t code;
     size_t size;      /* bytes of a full digest */
     size_t max;       /* bytes that can be asked for */
-    const EVP_MD *md; /* kind EVP; NULL when libcrypto lacks it */
+    const EVP_MD *md; /* kind EVP */
+    bool twice;       /* kind EVP: the digest of the digest */
 } vvi_digest;
 
 /* How to compute the function with that code; kind NONE when it cannot be. */

@@ -78,7 +78,9 @@ vv_status vv_hasher_finish(vv_hasher *self, uint8_t *out, size_t out_len, vv_err
     }
     if (self->digest.kind == VVI_DIGEST_BLAKE2B)
         crypto_generichash_blake2b_final(&self->blake2b, full, self->digest.size);
-    else if (!EVP_DigestFinal_ex(self->evp, full, NULL))
+    else if (!EVP_DigestFinal_ex(self->evp, full, NULL) ||
+             (self->digest.twice &&
+              !EVP_Digest(full, self->digest.size, full, NULL, self->digest.md, NULL)))
         return vvi_fail(err, VV_EIO, "libcrypto failed to finish a digest");
     memcpy(out, full, out_len);
     return VV_OK;

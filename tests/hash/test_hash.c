@@ -29,6 +29,8 @@ static const struct {
     { 0x20, 48,
       "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded163"
       "1a8b605a43ff5bed8086072ba1e7cc2358baeca134c825a7" },
+    { 0xb260, 32, "508c5e8c327c14e2e1a72ba34eeb452f37458b209ed63a294d999b4c86675982" },
+    { 0x56, 32, "4f8b42c22dd3729b519ba6f68d2da7cc5b2d606d05daed5ad5128cc03e6c6358" },
     { 0xd5, 16, "900150983cd24fb0d6963f7d28e17f72" },
 };
 #define FUNCTIONS (sizeof(functions) / sizeof(functions[0]))
