@@ -22,7 +22,7 @@ static vv_status write_block(cli_call *call, vv_blockstore *blocks, const char *
 
 vv_status cmd_block_get(cli_call *call)
 {
-    cli_result_file out = { .fd = -1 };
+    cli_result_file out = { NULL, NULL, NULL, NULL };
     vv_blockstore *blocks = NULL;
 
     vv_status status = cli_open_blocks(call, CLI_READ, &blocks);

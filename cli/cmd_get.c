@@ -38,7 +38,7 @@ static vv_status write_value(cli_call *call, vv_store *store, const char *key,
 
 vv_status cmd_get(cli_call *call)
 {
-    cli_result_file out = { .fd = -1 };
+    cli_result_file out = { NULL, NULL, NULL, NULL };
     vv_store *store = NULL;
     vv_range range;
 
@@ -76,7 +76,7 @@ static vv_status cat_block(cli_call *call)
 
 vv_status cmd_cat(cli_call *call)
 {
-    cli_result_file out = { .fd = -1 };
+    cli_result_file out = { NULL, NULL, NULL, NULL };
     vv_store *store = NULL;
 
     if (call->arg_count == 1)

@@ -107,7 +107,7 @@ vv_status out_close(cli_call *call, bool *gone)
 
 vv_status result_open(cli_call *call, const char *path, cli_result_file *out)
 {
-    *out = (cli_result_file){ .call = call, .fd = -1 };
+    *out = (cli_result_file){ .call = call };
     if (!path || strcmp(path, "-") == 0)
         return VV_OK;
 
@@ -117,13 +117,13 @@ vv_status result_open(cli_call *call, const char *path, cli_result_file *out)
 
     out->path = cli_strdup(path);
     if (device) { /* /dev/full, a named pipe: nothing to rename */
-        out->fd = open(path, O_WRONLY | O_CLOEXEC);
+        out->stream = fopen(path, "we");
     } else {
         out->partial = cli_alloc(cap);
         snprintf(out->partial, cap, "%s.%ld.partial", path, (long)getpid());
-        out->fd = open(out->partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        out->stream = fopen(out->partial, "we");
     }
-    if (out->fd >= 0)
+    if (out->stream)
         return VV_OK;
     vv_status status = cli_fail_errno(call, "%s", path);
     free(out->partial);
@@ -137,16 +137,9 @@ vv_status result_write(cli_result_file *file, vv_bytes bytes)
 {
     if (!file->path)
         return out_bytes(bytes);
-    while (bytes.len) {
-        ssize_t n = write(file->fd, bytes.data, bytes.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return cli_fail_errno(file->call, "%s", file->path);
-        bytes.data += n;
-        bytes.len -= (size_t)n;
-    }
-    return VV_OK;
+    if (fwrite(bytes.data, 1, bytes.len, file->stream) == bytes.len)
+        return VV_OK;
+    return cli_fail_errno(file->call, "%s", file->path);
 }
 
 static vv_status result_sink_write(void *ctx, vv_bytes data, vv_error *err)
@@ -170,9 +163,9 @@ vv_status result_commit(cli_result_file *file)
 {
     if (!file->path)
         return VV_OK;
-    int fd = file->fd;
-    file->fd = -1;
-    if (close(fd) != 0)
+    FILE *stream = file->stream;
+    file->stream = NULL;
+    if (fclose(stream) != 0)
         return cli_fail_errno(file->call, "%s", file->path);
     if (file->partial && rename(file->partial, file->path) != 0)
         return cli_fail_errno(file->call, "%s", file->path);
@@ -183,13 +176,13 @@ vv_status result_commit(cli_result_file *file)
 
 void result_clear(cli_result_file *file)
 {
-    if (file->path && file->fd >= 0)
-        close(file->fd);
+    if (file->stream)
+        fclose(file->stream);
     if (file->partial)
         unlink(file->partial);
     free(file->partial);
     free(file->path);
-    *file = (cli_result_file){ .fd = -1 };
+    *file = (cli_result_file){ NULL, NULL, NULL, NULL };
 }
 
 /* ---- input ----------------------------------------------------------------------------- */

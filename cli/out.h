@@ -7,6 +7,8 @@
 
 #include "call.h"
 
+#include <stdio.h>
+
 vv_status out_bytes(vv_bytes bytes);
 vv_status out_text(const char *text);
 vv_status out_format(const char *format, ...) CLI_PRINTF(1, 2);
@@ -53,7 +55,7 @@ typedef struct cli_result_file {
     cli_call *call;
     char *path; /* NULL: standard output */
     char *partial;
-    int fd;
+    FILE *stream; /* to it */
 } cli_result_file;
 
 vv_status result_open(cli_call *call, const char *path, cli_result_file *out);

@@ -1,0 +1,261 @@
+#include "describe.h"
+#include "numbers.h"
+#include "stores.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A selection is read in pieces of about so many bytes. */
+#define PIECE_BYTES ((uint64_t)32 << 20)
+/* Coordinates of more places than this are not read for labels. */
+#define COORDINATES_MAX ((uint64_t)1 << 22)
+
+/* Read the coordinates of one dimension from the array called path, if it is such. */
+static bool read_coordinates(vv_store *store, const char *path, uint64_t len,
+                             const cli_selection *selection, uint32_t dim, cli_axis *axis)
+{
+    vv_array *array;
+    bool good = false;
+
+    if (axis->count > COORDINATES_MAX || vv_array_open(store, path, &array, NULL))
+        return false;
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    if (meta->ndim == 1 && meta->shape[0] == len) {
+        size_t bytes = (size_t)axis->count * vv_dtype_size(meta->dtype);
+        axis->coordinates = cli_alloc(bytes);
+        axis->dtype = meta->dtype;
+        good = vv_array_read(array, &selection->start[dim], &selection->count[dim],
+                             &selection->step[dim], axis->coordinates, bytes,
+                             NULL) == VV_OK;
+        if (!good) {
+            free(axis->coordinates);
+            axis->coordinates = NULL;
+            axis->dtype = VV_DTYPE_NONE;
+        }
+    }
+    vv_array_free(array);
+    return good;
+}
+
+/* Coordinates lie beside the array under the dimension's name, or in a group above it. */
+static void find_coordinates(vv_store *store, const char *array_path, uint64_t len,
+                             const cli_selection *selection, uint32_t dim, cli_axis *axis)
+{
+    size_t cap = strlen(array_path) + strlen(axis->name) + 2;
+    char *path = cli_alloc(cap);
+
+    snprintf(path, cap, "%s", array_path);
+    for (;;) {
+        char *slash = strrchr(path, '/');
+        size_t keep = slash ? (size_t)(slash - path) : 0;
+        path[keep] = '\0';
+        snprintf(path + keep, cap - keep, "%s%s", keep ? "/" : "", axis->name);
+        if (read_coordinates(store, path, len, selection, dim, axis) || keep == 0)
+            break;
+        path[keep] = '\0';
+    }
+    free(path);
+}
+
+static void set_axes(cli_call *call, vv_store *store, const vv_array *array,
+                     const cli_selection *selection, cli_numbers *numbers)
+{
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    bool by_index = cli_has(call, "index") || cli_has(call, "npy");
+
+    for (uint32_t i = 0; i < meta->ndim; i++) {
+        if (selection->dropped[i])
+            continue;
+        const char *name = meta->dimension_names ? meta->dimension_names[i] : NULL;
+        cli_axis *axis = &numbers->axes[numbers->ndim++];
+        *axis = (cli_axis){ .name = name ? name : "",
+                            .count = selection->count[i],
+                            .start = selection->start[i],
+                            .step = selection->step[i] };
+        if (name && *name && !by_index && axis->count)
+            find_coordinates(store, vv_array_path(array), meta->shape[i], selection, i,
+                             axis);
+    }
+}
+
+/* The attribute units, to be freed; NULL if there is none. */
+static char *read_units(const vv_array_meta *meta)
+{
+    cli_span units;
+
+    if (!meta->attributes ||
+        !scan_find((cli_span){ meta->attributes, strlen(meta->attributes) }, "units",
+                   &units) ||
+        *units.at != '"')
+        return NULL;
+    units = scan_unquoted(units);
+    char *text = cli_alloc(units.len + 1);
+    memcpy(text, units.at, units.len);
+    return text;
+}
+
+/*
+ * How a selection is cut: a piece has one place of each dimension above split, up to `places` of
+ * split itself, each of place_bytes, and all below.
+ */
+typedef struct pieces {
+    uint32_t split;
+    uint64_t places;
+    uint64_t place_bytes;
+    uint64_t at[VV_NDIM_MAX]; /* places of the next piece, counted within the selection */
+} pieces;
+
+static pieces cut(const cli_selection *selection, vv_dtype dtype)
+{
+    pieces cuts = { .split = selection->ndim,
+                    .places = 1,
+                    .place_bytes = vv_dtype_size(dtype) };
+
+    while (cuts.split > 0) {
+        uint64_t count = selection->count[--cuts.split];
+        cuts.places = PIECE_BYTES / cuts.place_bytes ? PIECE_BYTES / cuts.place_bytes : 1;
+        if (cuts.places < count || cuts.split == 0)
+            break;
+        cuts.place_bytes *= count;
+    }
+    if (selection->ndim && cuts.places > selection->count[cuts.split])
+        cuts.places = selection->count[cuts.split];
+    return cuts;
+}
+
+/* Go on to the next piece; false behind the last. */
+static bool next_piece(pieces *cuts, const cli_selection *selection)
+{
+    if (selection->ndim == 0)
+        return false;
+    cuts->at[cuts->split] += cuts->places;
+    for (uint32_t i = cuts->split; cuts->at[i] >= selection->count[i]; i--) {
+        if (i == 0)
+            return false;
+        cuts->at[i] = 0;
+        cuts->at[i - 1]++;
+    }
+    return true;
+}
+
+static vv_status read_piece(cli_call *call, vv_array *array,
+                            const cli_selection *selection, const pieces *cuts,
+                            uint8_t *piece, uint64_t *bytes)
+{
+    uint64_t start[VV_NDIM_MAX], count[VV_NDIM_MAX];
+
+    *bytes = cuts->place_bytes;
+    for (uint32_t i = 0; i < selection->ndim; i++) {
+        uint64_t left = selection->count[i] - cuts->at[i];
+        start[i] = selection->start[i] + cuts->at[i] * selection->step[i];
+        count[i] = i < cuts->split       ? 1
+                   : i > cuts->split     ? selection->count[i]
+                   : left < cuts->places ? left
+                                         : cuts->places;
+        if (i == cuts->split)
+            *bytes *= count[i];
+    }
+    return vv_array_read(array, start, count, selection->step, piece, (size_t)*bytes,
+                         &call->err);
+}
+
+/* Read all pieces and hand them on in order. */
+static vv_status read_pieces(cli_call *call, vv_array *array,
+                             const cli_selection *selection,
+                             const cli_number_format *format, cli_numbers *numbers)
+{
+    vv_status status;
+    uint64_t bytes;
+
+    for (uint32_t i = 0; i < selection->ndim; i++) {
+        if (selection->count[i] == 0)
+            return VV_OK;
+    }
+    pieces cuts = cut(selection, numbers->dtype);
+    uint8_t *piece = cli_alloc((size_t)(cuts.place_bytes * cuts.places));
+    do {
+        status = read_piece(call, array, selection, &cuts, piece, &bytes);
+        if (!status)
+            status = format->elements(numbers, piece,
+                                      (size_t)bytes / vv_dtype_size(numbers->dtype));
+    } while (!status && next_piece(&cuts, selection));
+    free(piece);
+    return status;
+}
+
+static vv_status choose_format(cli_call *call, const cli_number_format **out)
+{
+    bool csv = cli_has(call, "csv"), npy = cli_has(call, "npy");
+
+    if (csv + npy + call->json > 1)
+        return cli_usage(call, "--csv, --npy and --json exclude each other");
+    if (npy && !cli_text(call, "output") && isatty(STDOUT_FILENO))
+        return cli_usage(call, "standard output is a terminal; give --output FILE");
+    if (call->json && cli_text(call, "output"))
+        return cli_usage(call,
+                         "--json goes to standard output; --output is for the others");
+    *out = csv          ? &numbers_csv
+           : npy        ? &numbers_npy
+           : call->json ? &numbers_json
+                        : &numbers_text;
+    return VV_OK;
+}
+
+static vv_status print_selection(cli_call *call, vv_store *store, vv_array *array,
+                                 const cli_selection *selection,
+                                 const cli_number_format *format)
+{
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    cli_result_file out = { NULL, NULL, NULL, NULL };
+    cli_numbers numbers = { .out = &out,
+                            .path = vv_array_path(array),
+                            .dtype = meta->dtype };
+    char *units = read_units(meta);
+
+    numbers.units = units;
+    vv_status status = result_open(call, cli_text(call, "output"), &out);
+    set_axes(call, store, array, selection, &numbers);
+    if (!status)
+        status = format->begin(&numbers);
+    if (!status)
+        status = read_pieces(call, array, selection, format, &numbers);
+    if (!status)
+        status = format->end(&numbers);
+    if (!status)
+        status = result_commit(&out);
+    result_clear(&out);
+    for (uint32_t i = 0; i < numbers.ndim; i++)
+        free(numbers.axes[i].coordinates);
+    free(units);
+    return status;
+}
+
+vv_status cmd_slice(cli_call *call)
+{
+    const cli_number_format *format = NULL;
+    const char *inside;
+    char *given = select_path(call->args[1], &inside);
+    char *path = cli_trim_slashes(given);
+    vv_array *array = NULL;
+    vv_store *store = NULL;
+    cli_selection selection;
+
+    vv_status status = choose_format(call, &format);
+    if (!status)
+        status = cli_open_root(call, call->args[0], &store);
+    if (!status)
+        status = vv_array_open(store, path, &array, &call->err);
+    if (!status) {
+        status = select_resolve(call, inside, vv_array_get_meta(array), &selection);
+        if (status)
+            cli_wrap(call, status, "%.100s", call->args[1]);
+    }
+    if (!status)
+        status = print_selection(call, store, array, &selection, format);
+    vv_array_free(array);
+    vv_store_free(store);
+    free(given);
+    return status;
+}

@@ -1,0 +1,376 @@
+#include "numbers.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static vv_status put(cli_numbers *self, const char *text)
+{
+    return result_write(self->out, vv_bytes_of(text));
+}
+
+static vv_status putf(cli_numbers *self, const char *format, ...) CLI_PRINTF(2, 3);
+
+static vv_status putf(cli_numbers *self, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    return put(self, text);
+}
+
+/* A name without what would break a line. */
+static vv_status put_name(cli_numbers *self, const char *name)
+{
+    char text[512];
+    size_t len = 0;
+
+    for (; *name && len + 1 < sizeof(text); name++)
+        text[len++] = (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name;
+    text[len] = '\0';
+    return put(self, text);
+}
+
+void axis_label(const cli_axis *axis, uint64_t at, char out[CLI_ELEMENT_MAX])
+{
+    size_t size = vv_dtype_size(axis->dtype);
+
+    if (axis->coordinates)
+        vv_element_format(axis->dtype, axis->coordinates + at * size, out,
+                          CLI_ELEMENT_MAX);
+    else
+        snprintf(out, CLI_ELEMENT_MAX, "%" PRIu64, axis->start + at * axis->step);
+}
+
+/* Step self->at; returns how many of the innermost dimensions began anew. */
+static uint32_t advance(cli_numbers *self)
+{
+    for (uint32_t i = self->ndim; i-- > 0;) {
+        if (++self->at[i] < self->axes[i].count)
+            return self->ndim - 1 - i;
+        self->at[i] = 0;
+    }
+    return self->ndim;
+}
+
+/* How many of the innermost dimensions stand at their beginning. */
+static uint32_t beginnings(const cli_numbers *self)
+{
+    uint32_t n = 0;
+
+    while (n < self->ndim && self->at[self->ndim - 1 - n] == 0)
+        n++;
+    return n;
+}
+
+static vv_status nothing(cli_numbers *self)
+{
+    (void)self;
+    return VV_OK;
+}
+
+/* ---- text: a table for every two innermost dimensions ------------------------------------ */
+
+static vv_status text_begin(cli_numbers *self)
+{
+    char label[CLI_ELEMENT_MAX];
+
+    self->width = 10;
+    for (uint32_t i = self->ndim > 2 ? self->ndim - 2 : 0; i < self->ndim; i++) {
+        uint64_t step = self->axes[i].count / 1000 + 1; /* a look at some is enough */
+        for (uint64_t at = 0; at < self->axes[i].count; at += step) {
+            axis_label(&self->axes[i], at, label);
+            if ((int)strlen(label) > self->width && strlen(label) < 28)
+                self->width = (int)strlen(label);
+        }
+    }
+    put_name(self, self->path);
+    putf(self, " %s", vv_dtype_name(self->dtype));
+    if (self->units) {
+        put(self, ", ");
+        put_name(self, self->units);
+    }
+    return put(self, "\n");
+}
+
+static const char *axis_name(const cli_axis *axis, uint32_t i, char out[32])
+{
+    if (*axis->name)
+        return axis->name;
+    snprintf(out, 32, "dim %u", i);
+    return out;
+}
+
+/* "TIME = 366, DEPTH = 5", and the labels of the columns. */
+static vv_status table_head(cli_numbers *self)
+{
+    char label[CLI_ELEMENT_MAX], name[32];
+    uint32_t rows = self->ndim - 2;
+    const cli_axis *columns = &self->axes[self->ndim - 1];
+
+    for (uint32_t i = 0; i < rows; i++) {
+        axis_label(&self->axes[i], self->at[i], label);
+        put(self, i ? ", " : "\n");
+        put_name(self, axis_name(&self->axes[i], i, name));
+        putf(self, " = %s", label);
+    }
+    put(self, rows ? "\n" : "");
+    put_name(self, axis_name(&self->axes[rows], rows, name));
+    put(self, " \\ ");
+    put_name(self, axis_name(columns, rows + 1, name));
+    putf(self, "\n%*s", self->width, "");
+    vv_status status = VV_OK;
+    for (uint64_t at = 0; at < columns->count && !status; at++) {
+        axis_label(columns, at, label);
+        status = putf(self, " %*s", self->width, label);
+    }
+    return put(self, "\n");
+}
+
+static vv_status text_elements(cli_numbers *self, const uint8_t *elements, size_t n)
+{
+    size_t size = vv_dtype_size(self->dtype);
+    char text[CLI_ELEMENT_MAX], label[CLI_ELEMENT_MAX];
+    vv_status status = VV_OK;
+
+    for (size_t i = 0; i < n && !status; i++) {
+        uint32_t begun = beginnings(self);
+        vv_element_format(self->dtype, elements + i * size, text, sizeof(text));
+        if (self->ndim >= 2 && begun >= 2)
+            table_head(self);
+        if (self->ndim && (self->ndim == 1 || begun)) {
+            axis_label(&self->axes[self->ndim >= 2 ? self->ndim - 2 : 0],
+                       self->at[self->ndim >= 2 ? self->ndim - 2 : 0], label);
+            putf(self, "%*s", self->width, label);
+        }
+        status = self->ndim ? putf(self, " %*s", self->width, text) : put(self, text);
+        if (advance(self) || self->ndim <= 1)
+            status = put(self, "\n");
+    }
+    return status;
+}
+
+const cli_number_format numbers_text = { text_begin, text_elements, nothing };
+
+/* ---- CSV: a line for each element ---------------------------------------------------------- */
+
+static vv_status csv_field(cli_numbers *self, const char *text)
+{
+    if (!text[strcspn(text, ",\"\r\n")])
+        return put(self, text);
+    put(self, "\"");
+    for (; *text; text++)
+        putf(self, *text == '"' ? "\"%c" : "%c", *text);
+    return put(self, "\"");
+}
+
+static vv_status csv_begin(cli_numbers *self)
+{
+    const char *slash = strrchr(self->path, '/');
+    char name[32];
+
+    for (uint32_t i = 0; i < self->ndim; i++) {
+        csv_field(self, axis_name(&self->axes[i], i, name));
+        put(self, ",");
+    }
+    csv_field(self, slash ? slash + 1 : self->path);
+    return put(self, "\n");
+}
+
+static vv_status csv_elements(cli_numbers *self, const uint8_t *elements, size_t n)
+{
+    size_t size = vv_dtype_size(self->dtype);
+    char text[CLI_ELEMENT_MAX];
+    vv_status status = VV_OK;
+
+    for (size_t i = 0; i < n && !status; i++) {
+        for (uint32_t d = 0; d < self->ndim; d++) {
+            axis_label(&self->axes[d], self->at[d], text);
+            put(self, text);
+            put(self, ",");
+        }
+        vv_element_format(self->dtype, elements + i * size, text, sizeof(text));
+        put(self, text);
+        status = put(self, "\n");
+        advance(self);
+    }
+    return status;
+}
+
+const cli_number_format numbers_csv = { csv_begin, csv_elements, nothing };
+
+/* ---- JSON ------------------------------------------------------------------------------------ */
+
+/* A number; what JSON has none for is text, as in Zarr's fill values; complex is a pair. */
+static void json_element(const char *key, vv_dtype dtype, const uint8_t *element)
+{
+    char text[CLI_ELEMENT_MAX];
+
+    if (dtype == VV_COMPLEX64 || dtype == VV_COMPLEX128) {
+        vv_dtype half = dtype == VV_COMPLEX64 ? VV_FLOAT32 : VV_FLOAT64;
+        json_row(key);
+        json_element(NULL, half, element);
+        json_element(NULL, half, element + vv_dtype_size(half));
+        json_end();
+        return;
+    }
+    vv_element_format(dtype, element, text, sizeof(text));
+    if (text[strspn(text, "-")] >= '0' && text[strspn(text, "-")] <= '9')
+        json_raw(key, text, strlen(text));
+    else if (dtype == VV_BOOL)
+        json_raw(key, text, strlen(text));
+    else
+        json_text(key, text);
+}
+
+static void json_axes(const cli_numbers *self)
+{
+    json_row("dimensions");
+    for (uint32_t i = 0; i < self->ndim; i++)
+        json_text(NULL, *self->axes[i].name ? self->axes[i].name : NULL);
+    json_end();
+    json_row("shape");
+    for (uint32_t i = 0; i < self->ndim; i++)
+        json_uint(NULL, self->axes[i].count);
+    json_end();
+    json_list("labels");
+    for (uint32_t i = 0; i < self->ndim; i++) {
+        const cli_axis *axis = &self->axes[i];
+        json_row(NULL);
+        for (uint64_t at = 0; at < axis->count && !out_failed(); at++) {
+            if (axis->coordinates)
+                json_element(NULL, axis->dtype,
+                             axis->coordinates + at * vv_dtype_size(axis->dtype));
+            else
+                json_uint(NULL, axis->start + at * axis->step);
+        }
+        json_end();
+    }
+    json_end();
+}
+
+static vv_status numbers_json_begin(cli_numbers *self)
+{
+    bool empty = false;
+
+    json_object(NULL);
+    json_text("array", self->path);
+    json_text("dtype", vv_dtype_name(self->dtype));
+    if (self->units)
+        json_text("units", self->units);
+    json_axes(self);
+    for (uint32_t i = 0; i < self->ndim; i++)
+        empty = empty || self->axes[i].count == 0;
+    if (empty) {
+        json_row("data");
+        json_end();
+    }
+    return out_failed() ? VV_ECANCELED : VV_OK;
+}
+
+static vv_status numbers_json_elements(cli_numbers *self, const uint8_t *elements,
+                                       size_t n)
+{
+    size_t size = vv_dtype_size(self->dtype);
+
+    for (size_t i = 0; i < n && !out_failed(); i++) {
+        uint32_t begun = beginnings(self);
+        const char *key = begun == self->ndim ? "data" : NULL;
+        for (uint32_t d = begun; d-- > 0; key = NULL)
+            (d ? json_list : json_row)(key);
+        json_element(self->ndim ? NULL : "data", self->dtype, elements + i * size);
+        for (uint32_t ended = advance(self); ended; ended--)
+            json_end();
+    }
+    return out_failed() ? VV_ECANCELED : VV_OK;
+}
+
+static vv_status numbers_json_end(cli_numbers *self)
+{
+    (void)self;
+    json_end();
+    return VV_OK;
+}
+
+const cli_number_format numbers_json = { numbers_json_begin, numbers_json_elements,
+                                         numbers_json_end };
+
+/* ---- NumPy's format, version 1.0 or 2.0 ----------------------------------------------------- */
+
+static const char *npy_type(vv_dtype dtype)
+{
+    switch (dtype) {
+    case VV_BOOL:
+        return "b1";
+    case VV_INT8:
+        return "i1";
+    case VV_INT16:
+        return "i2";
+    case VV_INT32:
+        return "i4";
+    case VV_INT64:
+        return "i8";
+    case VV_UINT8:
+        return "u1";
+    case VV_UINT16:
+        return "u2";
+    case VV_UINT32:
+        return "u4";
+    case VV_UINT64:
+        return "u8";
+    case VV_FLOAT16:
+        return "f2";
+    case VV_FLOAT32:
+        return "f4";
+    case VV_FLOAT64:
+        return "f8";
+    case VV_COMPLEX64:
+        return "c8";
+    case VV_COMPLEX128:
+        return "c16";
+    case VV_DTYPE_NONE:
+        break;
+    }
+    return "V1";
+}
+
+/*
+ * 93 "NUMPY" 01 00, the length of the rest as 16 bits little-endian, a Python dictionary, blanks
+ * to a multiple of 64 bytes, a line end.
+ */
+static vv_status npy_begin(cli_numbers *self)
+{
+    const uint16_t one = 1;
+    bool little = *(const uint8_t *)&one == 1;
+    char head[1024] = "\x93NUMPY\x01";
+    size_t len = 10;
+
+    len += (size_t)snprintf(head + len, sizeof(head) - len,
+                            "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
+                            vv_dtype_size(self->dtype) == 1 ? '|'
+                            : little                        ? '<'
+                                                            : '>',
+                            npy_type(self->dtype));
+    for (uint32_t i = 0; i < self->ndim; i++)
+        len += (size_t)snprintf(head + len, sizeof(head) - len, "%" PRIu64 ", ",
+                                self->axes[i].count);
+    len += (size_t)snprintf(head + len, sizeof(head) - len, "), }");
+    while ((len + 1) % 64)
+        head[len++] = ' ';
+    head[len++] = '\n';
+    head[8] = (char)((len - 10) & 0xff);
+    head[9] = (char)((len - 10) >> 8);
+    return result_write(self->out, (vv_bytes){ (const uint8_t *)head, len });
+}
+
+static vv_status npy_elements(cli_numbers *self, const uint8_t *elements, size_t n)
+{
+    return result_write(self->out,
+                        (vv_bytes){ elements, n * vv_dtype_size(self->dtype) });
+}
+
+const cli_number_format numbers_npy = { npy_begin, npy_elements, nothing };

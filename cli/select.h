@@ -1,0 +1,24 @@
+/* Selections: "group/tas[0,:,10:20]", as NumPy reads what is in the brackets. */
+#ifndef CLI_SELECT_H
+#define CLI_SELECT_H
+
+#include "call.h"
+
+#include <varvite/zarr.h>
+
+/* What is selected of an array; every step is positive. */
+typedef struct cli_selection {
+    uint32_t ndim;
+    uint64_t start[VV_NDIM_MAX];
+    uint64_t count[VV_NDIM_MAX];
+    uint64_t step[VV_NDIM_MAX];
+    bool dropped[VV_NDIM_MAX]; /* a plain index: count is 1, and the result lacks it */
+} cli_selection;
+
+/* The path in front of the brackets, to be freed; *inside is the text in them, or NULL. */
+char *select_path(const char *text, const char **inside);
+/* VV_EINVAL for text that is no selection, VV_ERANGE for an index outside; both name it. */
+vv_status select_resolve(cli_call *call, const char *inside, const vv_array_meta *meta,
+                         cli_selection *out);
+
+#endif
