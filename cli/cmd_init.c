@@ -59,6 +59,8 @@ vv_status cmd_init(cli_call *call)
     } else if (status == VV_ENOTFOUND) {
         options.create = true;
         status = vv_local_open(directory, &options, &store, &call->err);
+        if (status == VV_ENOTFOUND) /* a place where nothing can be made */
+            status = call->err.status = VV_EIO;
     }
     if (status)
         goto done;

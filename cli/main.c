@@ -40,6 +40,7 @@ int main(int argc, char **argv)
 
     setlocale(LC_CTYPE, "");  /* whether lines can be drawn; numbers keep their point */
     signal(SIGPIPE, SIG_IGN); /* a reader that left is seen as EPIPE */
+    signal(SIGXFSZ, SIG_IGN); /* and a file size limit as EFBIG */
     vv_status status = cli_parse(&call, argc, argv);
     if (!status && cli_has(&call, "help"))
         status = cli_help_for(&call, call.command);

@@ -274,7 +274,7 @@ const cli_command cli_commands[] = {
       "made right there. Where there is a store already, nothing changes.",
       "varvite init\nvarvite init /data/climate",
       { { "DIR", CLI_DIRECTORY, NULL, true, false }, NO_MORE },
-      NULL,
+      json_only,
       cmd_init,
       SINCE_FIRST },
     { "import",

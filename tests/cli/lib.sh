@@ -7,6 +7,8 @@ set -u
 export LC_ALL=C.UTF-8 TERM=xterm
 unset VARVITE_STORE NO_COLOR 2>/dev/null || true
 
+[ -x "$VARVITE" ] || { echo "no command at $VARVITE"; exit 1; }
+
 base=$(mktemp -d)
 trap 'chmod -R u+rwx "$base" 2>/dev/null; rm -rf "$base"' EXIT
 out=$base/out err=$base/err
