@@ -25,13 +25,13 @@ struct vv_cbor_reader {
 };
 
 /* Do not copy or move it afterwards. */
-void vvi_cbor_reader_init(vv_cbor_reader *reader, vv_bytes input);
-void vvi_cbor_reader_clear(vv_cbor_reader *reader);
+void vvi_cbor_reader_init(vv_cbor_reader *self, vv_bytes input);
+void vvi_cbor_reader_clear(vv_cbor_reader *self);
 
 /* Has the whole value been read, and nothing follows? Otherwise vv_cbor_next() is due. */
-bool vvi_cbor_at_end(vv_cbor_reader *reader);
+bool vvi_cbor_at_end(vv_cbor_reader *self);
 
 /* Pass over the members of the list or map that item opened. As vv_cbor_next(). */
-vv_status vvi_cbor_skip(vv_cbor_reader *reader, const vv_cbor_item *item, vv_error *err);
+vv_status vvi_cbor_skip(vv_cbor_reader *self, const vv_cbor_item *item, vv_error *err);
 
 #endif

@@ -99,6 +99,7 @@ INLINE void load_block(const vv_bytes *const *inputs, size_t block, VEC m[16],
     transpose(m + 8);
 }
 
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): the macros of the rounds */
 TARGET void vvi_blake3_avx2(const vv_bytes *const *inputs, size_t blocks,
                             uint8_t *const *outs)
 {

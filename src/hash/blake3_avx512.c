@@ -92,6 +92,7 @@ TARGET static void store(VEC h[8], uint8_t *const *outs)
         _mm256_storeu_si256((__m256i *)(void *)outs[i], _mm512_castsi512_si256(m[i]));
 }
 
+/* NOLINTNEXTLINE(readability-function-cognitive-complexity): the macros of the rounds */
 TARGET void vvi_blake3_avx512(const vv_bytes *const *inputs, size_t blocks,
                               uint8_t *const *outs)
 {

@@ -8,7 +8,7 @@ typedef struct lane_group {
 } lane_group;
 
 /* A kernel costs about as much as this share of its lanes one by one. */
-#define WORTH(lanes) ((lanes) / 3)
+#define WORTH(lanes) ((lanes) / 4)
 
 /* Hash what is left in a group: lanes without an input repeat the first one. */
 static void finish(lane_group *group, vvi_blake3_kernel kernel, size_t lanes,
