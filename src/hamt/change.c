@@ -193,8 +193,8 @@ vv_status vvi_hamt_put(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, vv_byte
 
     if (hamt->dirty_bytes > hamt->opts.dirty_bytes)
         VVI_TRY(vvi_hamt_spill(hamt, err));
-    VVI_TRY(vvi_hamt_own_path(hamt, hash, UINT32_MAX, &node, &depth, err));
     hamt->changes++;
+    VVI_TRY(vvi_hamt_own_path(hamt, hash, UINT32_MAX, &node, &depth, err));
     vvi_hamt_count_out(hamt, node);
     status = put_into(hamt, node, depth, hash[depth], key, link, err);
     vvi_hamt_count_in(hamt, node);

@@ -174,7 +174,6 @@ static vv_status fold(deletion *self, unsigned at, vv_error *err)
     vvi_hamt_count_in(hamt, node);
     if (status && vvi_slot_has(&node->kids, slot))
         vvi_hamt_count_in_all(hamt, vvi_node_slot(node, slot)->kid);
-    hamt->changes++;
     vvi_rwlock_unlock(&hamt->tree);
 
 done:
@@ -193,7 +192,6 @@ static vv_status remove_key(deletion *self, vv_error *err)
     vvi_hamt_count_out(hamt, node);
     status = vvi_node_remove(node, self->hash[depth], self->key, err);
     vvi_hamt_count_in(hamt, node);
-    hamt->changes++;
     vvi_rwlock_unlock(&hamt->tree);
     return status;
 }
@@ -234,6 +232,7 @@ vv_status vv_hamt_delete(vv_hamt *hamt, vv_bytes key, vv_error *err)
     if (!status && hamt->dirty_bytes > hamt->opts.dirty_bytes)
         status = vvi_hamt_spill(hamt, err);
     self.limit = hamt->opts.deletes == VV_HAMT_CANONICAL ? atomic_load(&hamt->bucket) : 0;
+    hamt->changes++;
     if (!status)
         status = delete_key(&self, err);
     let_go_of_path(&self);

@@ -23,11 +23,11 @@ typedef struct saver {
     unsigned cache_depth;            /* nodes above this depth are kept as loaded nodes */
 } saver;
 
-/* Count or list the chosen nodes below and at node. The stamp of a node is never older than its
- * children's, so what hangs below a chosen node is chosen too. */
-static void gather(saver *self, vvi_node *node, unsigned depth, size_t *next)
+/* Count or list the chosen nodes at and below a node. What hangs below a chosen node is chosen
+ * too: it cannot be younger, and its name is needed. */
+static void gather(saver *self, vvi_node *node, unsigned depth, bool above, size_t *next)
 {
-    bool chosen = node->stamp <= self->newest;
+    bool chosen = above || node->stamp <= self->newest;
 
     if (!self->nodes && chosen)
         self->starts[depth + 1]++;
@@ -37,7 +37,7 @@ static void gather(saver *self, vvi_node *node, unsigned depth, size_t *next)
             self->nodes[next[depth]++] = node;
     }
     VVI_EACH_SLOT(slot, &node->kids)
-    gather(self, vvi_node_slot(node, slot)->kid, depth + 1, next);
+    gather(self, vvi_node_slot(node, slot)->kid, depth + 1, chosen, next);
 }
 
 static vv_status saver_init(saver *self, vv_hamt *hamt, uint64_t newest, vv_error *err)
@@ -47,7 +47,7 @@ static vv_status saver_init(saver *self, vv_hamt *hamt, uint64_t newest, vv_erro
     memset(self, 0, sizeof(*self));
     self->hamt = hamt;
     self->newest = newest;
-    gather(self, hamt->root, 0, next);
+    gather(self, hamt->root, 0, false, next);
     for (unsigned d = 0; d <= VVI_HASH_MAX; d++)
         self->starts[d + 1] += self->starts[d];
     self->n = self->starts[VVI_HASH_MAX + 1];
@@ -56,7 +56,7 @@ static vv_status saver_init(saver *self, vv_hamt *hamt, uint64_t newest, vv_erro
     if (!self->nodes || !self->links || self->n >= UINT32_MAX)
         return vvi_fail_nomem(err, self->n * (sizeof(*self->nodes) + hamt->link_len));
     memcpy(next, self->starts, sizeof(next));
-    gather(self, hamt->root, 0, next);
+    gather(self, hamt->root, 0, false, next);
     return VV_OK;
 }
 

@@ -35,7 +35,7 @@ struct vv_hamt {
     vvi_rwlock tree;
     vvi_node *root;     /* guarded by tree: changed root, or NULL, and then */
     vvi_link root_link; /* guarded by tree: the root has this name */
-    uint64_t changes;   /* guarded by tree: counts changes */
+    uint64_t changes;   /* guarded by writer: counts changes */
     uint64_t dirty_nodes, dirty_bytes, dirty_encoded; /* guarded by tree: changed nodes */
 };
 
