@@ -40,7 +40,7 @@ vv_status cmd_get(cli_call *call)
 {
     cli_result_file out = { NULL, NULL, NULL, NULL };
     vv_store *store = NULL;
-    vv_range range;
+    vv_range range = VV_RANGE_ALL;
 
     vv_status status = range_option(call, &range);
     if (!status)

@@ -219,9 +219,8 @@ static void json_element(const char *key, vv_dtype dtype, const uint8_t *element
         return;
     }
     vv_element_format(dtype, element, text, sizeof(text));
-    if (text[strspn(text, "-")] >= '0' && text[strspn(text, "-")] <= '9')
-        json_raw(key, text, strlen(text));
-    else if (dtype == VV_BOOL)
+    char first = text[strspn(text, "-")];
+    if (dtype == VV_BOOL || (first >= '0' && first <= '9'))
         json_raw(key, text, strlen(text));
     else
         json_text(key, text);
