@@ -67,6 +67,20 @@ static void a_lie_about_any_block_is_found_and_named(void **state)
     }
 }
 
+static void digests_too_short_to_prove_anything_are_not_taken(void **state)
+{
+    vv_cid_prefix prefix = { VV_CODEC_RAW, VV_HASH_BLAKE3, 1, 4 };
+    vv_block blocks[3];
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        blocks[i].data = vv_bytes_of(i == 0 ? "one" : i == 1 ? "two" : "three");
+        if (vv_cid_of(&prefix, blocks[i].data, &blocks[i].cid, &err))
+            return; /* then such names cannot be made at all */
+    }
+    assert_int_equal(vv_blockstore_add_many(memory, blocks, 3, &err), VV_EUNSUPPORTED);
+}
+
 static void a_failing_backend_is_reported_with_its_own_words(void **state)
 {
     vv_buf outs[3] = { 0 };
@@ -137,6 +151,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_lie_about_any_block_is_found_and_named, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(digests_too_short_to_prove_anything_are_not_taken,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failing_backend_is_reported_with_its_own_words,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_failing_call_or_allocation_is_passed_on,
