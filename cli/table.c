@@ -419,6 +419,15 @@ const cli_command cli_commands[] = {
       fsck_options,
       cmd_fsck,
       SINCE_FIRST },
+    { "compact",
+      "give back the space of deleted blocks",
+      "Rewrites the pack files of the embedded store that hold mostly deleted blocks, and "
+      "prints how much space that gave back. Other processes may read meanwhile.",
+      "varvite compact",
+      { NO_MORE },
+      json_only,
+      cmd_compact,
+      SINCE_FIRST },
     { "cid",
       "take a CID apart",
       "Prints version, codec, hash function and digest of each CID, and its text in other "

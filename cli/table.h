@@ -88,6 +88,7 @@ vv_status cmd_car_export(cli_call *call);
 vv_status cmd_car_import(cli_call *call);
 vv_status cmd_cat(cli_call *call);
 vv_status cmd_cid(cli_call *call);
+vv_status cmd_compact(cli_call *call);
 vv_status cmd_compare(cli_call *call);
 vv_status cmd_completion(cli_call *call);
 vv_status cmd_dag_get(cli_call *call);

@@ -52,4 +52,23 @@ test_a_damaged_block_is_found_named_and_costs_nothing_else() {
     expect_out another
 }
 
+test_compact_gives_space_back_and_keeps_the_rest() {
+    run init
+    head -c 3000000 /dev/urandom >one
+    head -c 1000 /dev/urandom >two
+    "$VARVITE" block put one two >cids
+    run block rm "$(sed -n 1p cids)"
+    run compact --json
+    expect_code 0
+    expect_json "d['reclaimed_bytes'] > 2000000"
+    run compact
+    expect_out_has "given back$"
+    run block get -o back "$(sed -n 2p cids)"
+    expect_same_file back two
+    run fsck
+    expect_code 0
+    run --store mem: compact
+    expect_failure 2 "only an embedded store"
+}
+
 run_tests
