@@ -17,7 +17,7 @@ typedef struct listing {
 static vv_status details(listing *self, const char *name)
 {
     cli_call *call = self->call;
-    bool in_tree = strcmp(vv_store_name(self->store), "hamt") == 0;
+    bool in_tree = strcmp(vv_store_name(self->store), "HAMT") == 0;
     size_t len = strlen(self->base) + strlen(name) + 1;
     uint64_t bytes;
     vv_cid cid;

@@ -369,7 +369,5 @@ char cli_base_option(const cli_call *call, char otherwise)
 
 vv_status cli_cid(cli_call *call, const char *text, vv_cid *out)
 {
-    vv_status status = vv_cid_parse(text, out, &call->err);
-
-    return status ? cli_wrap(call, status, "'%.100s' is not a CID", text) : VV_OK;
+    return vv_cid_parse(text, out, &call->err);
 }

@@ -36,7 +36,7 @@ test_info_shows_what_ncdump_would() {
     expect_out_has '^    shape   4 x 3 x 5$'
     expect_out_has '^    chunks  2 x 2 x 3 \(8 chunks of 48 B\)$'
     expect_out_has '^    codecs  bytes \(endian little\)$'
-    expect_out_has '^    fill    0$'
+    expect_out_has '^    fill    0\.0$'
     expect_out_has '^    x:units = "degC"$'
     expect_out_has '^    x:valid = -10, 100$'
     run info "$set" /group/y/

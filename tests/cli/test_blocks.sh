@@ -126,11 +126,11 @@ test_missing_and_bad_names_are_told_apart() {
     run block get $hello
     expect_failure 1 "$hello"
     run block get "${hello}x"
-    expect_failure 2 "not a CID"
+    expect_failure 2 "no CID"
     run block stat $hello
     expect_failure 1 "$hello"
     run block rm $hello notacid
-    expect_failure 2 "not a CID"
+    expect_failure 2 "no CID"
 }
 
 test_failed_output_leaves_nothing_behind() {

@@ -88,9 +88,9 @@ test_names_of_files_are_escaped_in_json() {
 
 test_bad_text_is_named() {
     run cid notacid
-    expect_failure 2 "'notacid' is not a CID"
+    expect_failure 2 "'notacid' is no CID"
     run cid ''
-    expect_failure 2 "is not a CID"
+    expect_failure 2 "is no CID"
     run cid ${hello}a
     expect_code 2
     run cid "$(printf 'b%0500d' 0 | tr 0 a)"
