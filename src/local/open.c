@@ -185,7 +185,7 @@ static vv_status open_for_writing(vvi_local *self, vv_error *err)
 
     VVI_TRY(open_lock_file(self, VVI_OPEN_LOCK, &self->open_lock, err));
     VVI_TRY(open_lock_file(self, VVI_WRITER_LOCK, &self->writer_lock, err));
-    status = vvi_file_lock(&self->open_lock, VVI_LOCK_EXCLUSIVE, 0, NULL);
+    status = vvi_file_lock(&self->open_lock, VVI_LOCK_EXCLUSIVE, 0, err);
     first = status == VV_OK;
     if (status == VV_EBUSY)
         status = vvi_file_lock(&self->open_lock, VVI_LOCK_SHARED,
