@@ -58,7 +58,7 @@ static vv_status take(index_reader *self, uint64_t n, const uint8_t **out, vv_er
 
 static vv_status take_count(index_reader *self, uint32_t *out, vv_error *err)
 {
-    const uint8_t *bytes;
+    const uint8_t *bytes = NULL;
 
     VVI_TRY(take(self, 4, &bytes, err));
     *out = vvi_get_le32(bytes);
@@ -73,8 +73,8 @@ static vv_status read_buckets(index_reader *self, vvi_car_index *index, uint64_t
     VVI_TRY(take_count(self, &count, err));
     for (uint32_t i = 0; i < count; i++) {
         vvi_car_bucket *bucket;
-        const uint8_t *head;
-        const uint8_t *entries;
+        const uint8_t *head = NULL;
+        const uint8_t *entries = NULL;
         uint32_t width;
         uint64_t len;
 
@@ -94,7 +94,7 @@ static vv_status read_buckets(index_reader *self, vvi_car_index *index, uint64_t
 
 static vv_status read_index(index_reader *self, vvi_car_index *index, vv_error *err)
 {
-    const uint8_t *bytes;
+    const uint8_t *bytes = NULL;
     uint64_t kind;
     uint32_t count;
     size_t used;
