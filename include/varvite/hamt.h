@@ -128,6 +128,55 @@ typedef struct vv_hamt_stats {
 } vv_hamt_stats;
 VV_API void vv_hamt_stat(vv_hamt *hamt, vv_hamt_stats *out);
 
+/* ---- verification -------------------------------------------------------------------- */
+
+/** A key whose value, or a node above it, is missing or damaged. */
+typedef struct vv_verify_finding {
+    vv_status status;    /* VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO */
+    bool is_node;        /* a HAMT node: every key below it is out of reach */
+    const char *key;     /* of the value; for a node, the hash prefix as hexadecimal */
+    const vv_cid *cid;   /* of the value or the node */
+    const char *message;
+} vv_verify_finding;
+typedef vv_status (*vv_verify_fn)(void *ctx, const vv_verify_finding *finding);
+
+typedef struct vv_verify_options {
+    size_t struct_size;
+    uint32_t threads;     /* 0: one a processor */
+    double max_seconds;   /* stop after so long; 0: no limit */
+    double sample;        /* share of values to hash, 0 < sample ≤ 1; 0: all. Nodes always. */
+    uint64_t seed;        /* of the sample */
+    vv_hamt_options hamt; /* ids, hash_fn; zero: defaults */
+    vv_verify_fn report;  /* each finding, from one thread at a time */
+    vv_progress_fn progress; /* items are blocks */
+    void *ctx;            /* for both */
+} vv_verify_options;
+#define VV_VERIFY_OPTIONS_INIT ((vv_verify_options){ .struct_size = sizeof(vv_verify_options) })
+
+typedef struct vv_verify_result {
+    uint64_t nodes, values;   /* checked */
+    uint64_t bytes;           /* hashed */
+    uint64_t keys;            /* seen */
+    uint64_t bad, missing;    /* findings: VV_ENOTFOUND is missing, VV_EIO neither */
+    uint64_t unread;          /* findings with VV_EIO */
+    bool complete;            /* false: stopped, a sample, or blocks that could not be read */
+} vv_verify_result;
+
+/**
+ * Hash every block below a HAMT root again and check the tree: shape, the place of each key,
+ * bucket and link forms, that no node is reached twice. Blocks are hashed even where the store
+ * is trusted.
+ *
+ * Memory: the blocks in hand (one a thread) and some 60 bytes a node.
+ * @param result  filled in whatever the status; NULL if not wanted
+ * @return VV_OK (all that was looked at is right), VV_ECORRUPT (bad or missing blocks, each
+ *         reported), VV_EIO (blocks that could not be read, no bad ones), VV_EINVAL (options),
+ *         VV_ENOMEM, or what a callback returned
+ */
+VV_API vv_status vv_hamt_verify(vv_blockstore *blocks, const vv_cid *root,
+                                const vv_verify_options *options, vv_verify_result *result,
+                                vv_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -93,50 +93,6 @@ VV_API vv_status vv_hamt_store_commit(vv_store *store, vv_cid *root, vv_error *e
 VV_API vv_status vv_hamt_store_pointer(vv_store *store, const char *key, vv_cid *out,
                                        vv_error *err);
 
-/* ---- verification -------------------------------------------------------------------- */
-
-/** A key whose value, or a node above it, is missing or damaged. */
-typedef struct vv_verify_finding {
-    vv_status status;    /* VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO */
-    bool is_node;        /* a HAMT node: every key below it is out of reach */
-    const char *key;     /* of the value; for a node, the hash prefix as hexadecimal */
-    const vv_cid *cid;
-    const char *message;
-} vv_verify_finding;
-typedef vv_status (*vv_verify_fn)(void *ctx, const vv_verify_finding *finding);
-
-typedef struct vv_verify_options {
-    size_t struct_size;
-    uint32_t threads;     /* 0: one a processor */
-    double max_seconds;   /* stop after so long; 0: no limit */
-    double sample;        /* share of values to hash, 0 < sample ≤ 1; 0: all. Nodes always. */
-    uint64_t seed;        /* of the sample */
-    vv_hamt_options hamt; /* ids, hash_fn; zero: defaults */
-    vv_verify_fn report;  /* each finding, from one thread at a time */
-    vv_progress_fn progress; /* items are blocks */
-    void *ctx;            /* for both */
-} vv_verify_options;
-#define VV_VERIFY_OPTIONS_INIT ((vv_verify_options){ .struct_size = sizeof(vv_verify_options) })
-
-typedef struct vv_verify_result {
-    uint64_t nodes, values;   /* checked */
-    uint64_t bytes;           /* hashed */
-    uint64_t keys;            /* seen */
-    uint64_t bad, missing;    /* blocks */
-    bool complete;            /* false: stopped by max_seconds, or a sample */
-} vv_verify_result;
-
-/**
- * Hash every block below a HAMT root again and check the tree: shape, the place of each key,
- * bucket and link forms. Blocks are read past every trust option.
- *
- * @return VV_OK (all that was looked at is right), VV_ECORRUPT (bad or missing blocks, each
- *         reported), VV_EIO, VV_ENOMEM, VV_ECANCELED
- */
-VV_API vv_status vv_hamt_verify(vv_blockstore *blocks, const vv_cid *root,
-                                const vv_verify_options *options, vv_verify_result *result,
-                                vv_error *err);
-
 #ifdef __cplusplus
 }
 #endif
