@@ -347,13 +347,15 @@ static void run_task(verifier *self, const task *at)
 
 static void tell_progress(verifier *self)
 {
-    uint64_t now = vvi_now_ns();
+    uint64_t now;
     vv_progress progress = { .what = "verify" };
     vv_error err = VV_ERROR_INIT;
     vv_status answer;
 
-    if (!self->opts.progress || now < self->next_progress_ns ||
-        !pthread_equal(pthread_self(), self->caller))
+    if (!self->opts.progress || !pthread_equal(pthread_self(), self->caller))
+        return;
+    now = vvi_now_ns();
+    if (now < self->next_progress_ns)
         return;
     self->next_progress_ns = now + PROGRESS_NS;
     vvi_mutex_lock(&self->lock);
