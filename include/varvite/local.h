@@ -85,7 +85,7 @@ typedef struct vv_fsck_result {
 /**
  * Check the store in a directory, and repair it if asked. Takes the writer's lock for a repair.
  *
- * @return VV_OK (nothing wrong, or all of it repaired), VV_ECORRUPT (findings are left),
+ * @return VV_OK (nothing wrong but a torn tail, or all of it repaired), VV_ECORRUPT (findings are left),
  *         VV_ENOTFOUND, VV_EUNSUPPORTED, VV_EBUSY, VV_EIO
  */
 VV_API vv_status vv_local_fsck(const char *directory, const vv_fsck_options *options,

@@ -200,6 +200,16 @@ static bool look_again(vvi_local *self)
     return changed;
 }
 
+/* The index in memory does not hear of compaction: when a segment is gone, it is made anew. */
+static void start_again(vvi_local *self)
+{
+    vvi_mutex_lock(&self->write_lock);
+    self->is_private = false;
+    (void)vvi_local_read_privately(self, NULL);
+    self->is_private = true;
+    vvi_mutex_unlock(&self->write_lock);
+}
+
 vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_found *out,
                          vv_error *err)
 {
@@ -235,6 +245,8 @@ vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_f
         /* compaction changes the index before it removes a file: look where the block is now */
         if (status == VV_ENOTFOUND && closed != last) {
             last = closed;
+            if (self->is_private)
+                start_again(self);
             continue;
         }
         if (status == VV_ENOTFOUND)

@@ -81,12 +81,9 @@ vv_status vvi_index_check(vv_bytes head, uint64_t file_size, const vvi_local_key
 
     if (head.len < HEADER_USED || memcmp(head.data, magic, 8) != 0)
         return vvi_fail(err, VV_ECORRUPT, "%s is not an index", VVI_INDEX_FILE);
-    if (vvi_get_le32(head.data + 8) != VVI_LOCAL_VERSION)
-        return vvi_fail(err, VV_EUNSUPPORTED,
-                        "%s has version %u, this build reads version %u", VVI_INDEX_FILE,
-                        vvi_get_le32(head.data + 8), VVI_LOCAL_VERSION);
     log2 = vvi_get_le32(head.data + 32);
-    if (vvi_get_le32(head.data + 12) !=
+    if (vvi_get_le32(head.data + 8) != VVI_LOCAL_VERSION ||
+        vvi_get_le32(head.data + 12) !=
             vv_crc32c(0, vvi_bytes(head.data + 16, HEADER_USED - 16)) ||
         memcmp(head.data + 16, key->id, 16) != 0 || log2 > 36 ||
         index_bytes((uint64_t)1 << log2) != file_size || file_size > SIZE_MAX)

@@ -50,7 +50,7 @@ typedef struct vvi_index_state {
 /* An index in memory. slots: a power of two. */
 vv_status vvi_index_new(const vvi_local_key *key, uint64_t slots, vvi_index **out,
                         vv_error *err);
-/* @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT (damaged or of another store), VV_EUNSUPPORTED, … */
+/* @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT (damaged or of another store), … */
 vv_status vvi_index_open(const char *directory, const vvi_local_key *key, bool writable,
                          vvi_index **out, vv_error *err);
 /* Counted, so that an iteration can go on with an index that was replaced. */

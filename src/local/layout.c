@@ -91,12 +91,10 @@ vv_status vvi_segment_header_decode(vv_bytes bytes, vvi_segment_header *out,
 {
     if (bytes.len < VVI_SEGMENT_HEADER || memcmp(bytes.data, segment_magic, 8) != 0)
         return vvi_fail(err, VV_ECORRUPT, "not a pack file");
-    if (vvi_get_le32(bytes.data + 8) != VVI_LOCAL_VERSION)
-        return vvi_fail(err, VV_EUNSUPPORTED,
-                        "a pack file of version %u, this build reads %u",
-                        vvi_get_le32(bytes.data + 8), VVI_LOCAL_VERSION);
-    if (vvi_get_le32(bytes.data + 12) !=
-        vv_crc32c(0, vvi_bytes(bytes.data + 16, VVI_SEGMENT_HEADER - 16)))
+    /* The store has one version, which varvite-store says; another one here is damage. */
+    if (vvi_get_le32(bytes.data + 8) != VVI_LOCAL_VERSION ||
+        vvi_get_le32(bytes.data + 12) !=
+            vv_crc32c(0, vvi_bytes(bytes.data + 16, VVI_SEGMENT_HEADER - 16)))
         return vvi_fail(err, VV_ECORRUPT, "the header of a pack file is damaged");
     memcpy(out->id, bytes.data + 16, 16);
     out->number = vvi_get_le64(bytes.data + 32);

@@ -146,19 +146,25 @@ vv_status vvi_local_read_key(const char *directory, vvi_local_key *out, vv_error
 }
 
 /* A store that was copied without its lock files gets them again. */
-static vv_status open_lock_file(const vvi_local *self, const char *name, vvi_file *out,
-                                vv_error *err)
+vv_status vvi_local_open_lock(const char *directory, const char *name, bool make,
+                              vvi_file *out, vv_error *err)
 {
-    char *path = vvi_path_join(self->directory, name);
+    char *path = vvi_path_join(directory, name);
     vv_status status;
 
     if (!path)
         return vvi_fail_nomem(err, 1);
     status = vvi_file_open(out, path, VVI_FILE_READ, err);
-    if (status == VV_ENOTFOUND && !self->opts.read_only)
+    if (status == VV_ENOTFOUND && make)
         status = vvi_file_open(out, path, VVI_FILE_WRITE | VVI_FILE_CREATE, err);
     vvi_free(path);
     return status;
+}
+
+static vv_status open_lock_file(const vvi_local *self, const char *name, vvi_file *out,
+                                vv_error *err)
+{
+    return vvi_local_open_lock(self->directory, name, !self->opts.read_only, out, err);
 }
 
 static vv_status recover_locked(vvi_local *self, bool first, vv_error *err)
@@ -290,6 +296,33 @@ static vv_status open_files(vvi_local *self, vv_error *err)
     return VV_OK;
 }
 
+vv_status vvi_local_new(const char *directory, const vv_local_options *opts,
+                        vvi_local **out, vv_error *err)
+{
+    vvi_local *self = vvi_alloc_zero(sizeof(*self));
+    vv_status status;
+
+    if (!self)
+        return vvi_fail_nomem(err, sizeof(*self));
+    self->opts = *opts;
+    self->log = self->open_lock = self->writer_lock = VVI_FILE_INIT;
+    status = init_locks(self, err);
+    if (status) {
+        vvi_free(self);
+        return status;
+    }
+    vv_blockstore_base_init(&self->base,
+                            opts->read_only ? &vvi_local_read_only_ops : &vvi_local_ops,
+                            opts->trusted);
+    self->directory = vvi_strdup(directory);
+    if (!self->directory) {
+        vvi_local_free(&self->base);
+        return vvi_fail_nomem(err, 1);
+    }
+    *out = self;
+    return VV_OK;
+}
+
 vv_status vv_local_open(const char *directory, const vv_local_options *options,
                         vv_blockstore **out, vv_error *err)
 {
@@ -307,21 +340,8 @@ vv_status vv_local_open(const char *directory, const vv_local_options *options,
             directory);
     if (opts.create)
         VVI_TRY(create_store(directory, opts.lock_timeout_ms, err));
-    self = vvi_alloc_zero(sizeof(*self));
-    if (!self)
-        return vvi_fail_nomem(err, sizeof(*self));
-    self->opts = opts;
-    self->log = self->open_lock = self->writer_lock = VVI_FILE_INIT;
-    status = init_locks(self, err);
-    if (status) {
-        vvi_free(self);
-        return status;
-    }
-    vv_blockstore_base_init(&self->base,
-                            opts.read_only ? &vvi_local_read_only_ops : &vvi_local_ops,
-                            opts.trusted);
-    self->directory = vvi_strdup(directory);
-    status = self->directory ? open_files(self, err) : vvi_fail_nomem(err, 1);
+    VVI_TRY(vvi_local_new(directory, &opts, &self, err));
+    status = open_files(self, err);
     if (status)
         vvi_local_free(&self->base);
     else

@@ -28,8 +28,8 @@ static char *segment_path(const vvi_local *self, uint64_t number)
     return vvi_path_join(self->directory, name);
 }
 
-static vv_status read_header(vvi_local *self, uint64_t number, vvi_segment_header *out,
-                             vv_error *err)
+vv_status vvi_local_read_segment(vvi_local *self, uint64_t number,
+                                 vvi_segment_header *out, vv_error *err)
 {
     uint8_t bytes[VVI_SEGMENT_HEADER];
     char *path = segment_path(self, number);
@@ -54,8 +54,8 @@ static vv_status read_header(vvi_local *self, uint64_t number, vvi_segment_heade
 }
 
 /* Make the first or the next segment, empty. */
-static vv_status write_segment(vvi_local *self, uint64_t number, uint64_t previous,
-                               uint64_t previous_end, vv_error *err)
+vv_status vvi_local_write_segment(vvi_local *self, uint64_t number, uint64_t previous,
+                                  uint64_t previous_end, vv_error *err)
 {
     vvi_segment_header header = { .number = number,
                                   .previous = previous,
@@ -84,8 +84,8 @@ static vv_status write_segment(vvi_local *self, uint64_t number, uint64_t previo
 /* ---- the end of the log ------------------------------------------------------------------ */
 
 /* Overwrite the first bytes of an unfinished write, behind which whole records follow. */
-static vv_status write_void(vvi_local *self, uint64_t number, uint64_t from, uint64_t to,
-                            vv_error *err)
+vv_status vvi_local_write_void(vvi_local *self, uint64_t number, uint64_t from,
+                               uint64_t to, vv_error *err)
 {
     uint8_t header[VVI_RECORD_HEADER_MAX];
     char *path = segment_path(self, number);
@@ -113,8 +113,8 @@ static vv_status write_void(vvi_local *self, uint64_t number, uint64_t from, uin
     return status;
 }
 
-static vv_status cut_segment(vvi_local *self, uint64_t number, uint64_t end,
-                             vv_error *err)
+vv_status vvi_local_cut_segment(vvi_local *self, uint64_t number, uint64_t end,
+                                vv_error *err)
 {
     char *path = segment_path(self, number);
     vvi_file file = VVI_FILE_INIT;
@@ -157,7 +157,7 @@ static vv_status replay_record(replay *r, vvi_scan *scan, vvi_scanned *item, boo
         return VV_OK;
     }
     if (*gap && r->writable && r->mode == VVI_APPLY_GOING_ON)
-        VVI_TRY(write_void(r->self, scan->number, *gap, offset, err));
+        VVI_TRY(vvi_local_write_void(r->self, scan->number, *gap, offset, err));
     *gap = 0;
     return vvi_local_apply(r->self, r->state, item->place, &item->record, item->header,
                            r->mode, err);
@@ -174,7 +174,7 @@ static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *er
     vvi_scan scan;
     vv_status status;
 
-    if (!last && !read_header(r->self, r->numbers[i + 1], &next, NULL) &&
+    if (!last && !vvi_local_read_segment(r->self, r->numbers[i + 1], &next, NULL) &&
         next.previous == number && next.previous_end >= VVI_SEGMENT_HEADER)
         end = next.previous_end;
     VVI_TRY(
@@ -197,7 +197,7 @@ static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *er
             if (r->mode == VVI_APPLY_REBUILD || r->state->flags & VVI_INDEX_ROLL)
                 r->state->flags |= VVI_INDEX_ROLL;
             else
-                status = cut_segment(r->self, number, gap, err);
+                status = vvi_local_cut_segment(r->self, number, gap, err);
         }
     }
     vvi_scan_close(&scan);
@@ -212,15 +212,16 @@ static vv_status drop_unborn(replay *r, vv_error *err)
         vvi_segment_header header;
         vvi_scanned item;
         vvi_scan scan;
-        vv_status status = read_header(r->self, number, &header, NULL);
+        vv_status status = vvi_local_read_segment(r->self, number, &header, NULL);
         bool whole = false;
         char *path;
 
         if (!status)
             return VV_OK;
         if (status != VV_ECORRUPT || number <= vvi_place_segment(r->trusted))
-            return status == VV_ECORRUPT ? VV_OK
-                                         : read_header(r->self, number, &header, err);
+            return status == VV_ECORRUPT
+                       ? VV_OK
+                       : vvi_local_read_segment(r->self, number, &header, err);
         VVI_TRY(vvi_scan_open(&scan, r->self->directory, &r->self->key, number,
                               VVI_SEGMENT_HEADER, UINT64_MAX, err));
         while (!whole && !(status = vvi_scan_next(&scan, &item, err)))
@@ -253,7 +254,7 @@ static vv_status finish_first(replay *r, vv_error *err)
     vv_status status;
 
     if (r->count != 1 || !r->writable ||
-        !read_header(r->self, r->numbers[0], &header, NULL))
+        !vvi_local_read_segment(r->self, r->numbers[0], &header, NULL))
         return VV_OK;
     path = segment_path(r->self, r->numbers[0]);
     if (!path)
@@ -262,7 +263,7 @@ static vv_status finish_first(replay *r, vv_error *err)
     vvi_free(path);
     if (status || size > VVI_SEGMENT_HEADER)
         return status;
-    return write_segment(r->self, r->numbers[0], 0, 0, err);
+    return vvi_local_write_segment(r->self, r->numbers[0], 0, 0, err);
 }
 
 /* ---- the log ----------------------------------------------------------------------------- */
@@ -310,7 +311,7 @@ static void replace_index(vvi_local *self, vvi_index *index)
     vvi_index_free(old);
 }
 
-static vv_status start_private(vvi_local *self, vvi_index_state *state, vv_error *err)
+vv_status vvi_local_start_private(vvi_local *self, vvi_index_state *state, vv_error *err)
 {
     vvi_index *index;
 
@@ -337,17 +338,17 @@ static vv_status save_index(vvi_local *self, vvi_index_state *state, vv_error *e
     return VV_OK;
 }
 
-static vv_status rebuild(vvi_local *self, vv_error *err)
+vv_status vvi_local_rebuild(vvi_local *self, vv_error *err)
 {
     vvi_index_state state;
     replay r = {
         .self = self, .state = &state, .mode = VVI_APPLY_REBUILD, .writable = true
     };
 
-    VVI_TRY(start_private(self, &state, err));
+    VVI_TRY(vvi_local_start_private(self, &state, err));
     VVI_TRY(replay_log(&r, vvi_place_of(1, VVI_SEGMENT_HEADER), err));
     if (!r.count)
-        VVI_TRY(write_segment(self, 1, 0, 0, err));
+        VVI_TRY(vvi_local_write_segment(self, 1, 0, 0, err));
     return save_index(self, &state, err);
 }
 
@@ -401,7 +402,7 @@ static vv_status replay_tail(vvi_local *self, vv_error *err)
     state.indexed = state.durable;
     VVI_TRY(replay_log(&r, state.durable, err));
     if (!r.count || (r.lost && state.flags & VVI_INDEX_UNSYNCED))
-        return rebuild(
+        return vvi_local_rebuild(
             self, err); /* deletions that took effect may be lost with their records */
     vvi_index_set_moving(self->index, false);
     state.flags |=
@@ -416,7 +417,7 @@ vv_status vvi_local_recover(vvi_local *self, bool first, vv_error *err)
     vv_status status = vvi_index_open(self->directory, &self->key, true, &index, err);
 
     if (status == VV_ENOTFOUND || status == VV_ECORRUPT)
-        return rebuild(self, err);
+        return vvi_local_rebuild(self, err);
     if (status)
         return status;
     replace_index(self, index);
@@ -433,7 +434,7 @@ vv_status vvi_local_read_privately(vvi_local *self, vv_error *err)
     vv_status status;
 
     if (!self->is_private) {
-        VVI_TRY(start_private(self, &state, err));
+        VVI_TRY(vvi_local_start_private(self, &state, err));
         self->is_private = true;
     } else {
         (void)vvi_index_get_state(self->index, &state);

@@ -39,6 +39,7 @@ typedef struct vvi_local {
     vvi_file log;         /* guarded by write_lock: the segment that grows */
     uint64_t log_number;  /* guarded by write_lock */
     bool sync_failed;     /* guarded by write_lock: within a spill */
+    bool must_sync;       /* guarded by write_lock: VV_PROCESS does not apply now */
     vvi_place own_end;    /* guarded by write_lock: the log's end when we wrote last */
     bool foreign_tail; /* guarded by write_lock: others wrote what is not indexed yet */
     bool wrote;        /* guarded by write_lock: since the last checkpoint */
@@ -119,6 +120,8 @@ vv_status vvi_local_spill(vvi_local *self, vvi_index_state *state, const vv_bloc
                           size_t n, vv_error *err);
 /* Sync the log, bring its tail into the index. */
 vv_status vvi_local_commit(vvi_local *self, vvi_index_state *state, vv_error *err);
+/* Begin the next segment although this one is not full. */
+vv_status vvi_local_roll(vvi_local *self, vvi_index_state *state, vv_error *err);
 /* Append records made by compaction; they are in the index after a commit. */
 vv_status vvi_local_append(vvi_local *self, vvi_index_state *state, uint8_t *header,
                            size_t header_len, vv_bytes data, vv_error *err);
@@ -133,6 +136,21 @@ vv_status vvi_local_failure(vvi_local *self, vv_error *err);
  * nothing.
  */
 vv_status vvi_local_recover(vvi_local *self, bool first, vv_error *err);
+/* A new index file, from the pack files; the writer's lock is held. */
+vv_status vvi_local_rebuild(vvi_local *self, vv_error *err);
+/* An empty index in memory becomes the one in use; state is what it says. */
+vv_status vvi_local_start_private(vvi_local *self, vvi_index_state *state, vv_error *err);
+/* The header of a segment. VV_ECORRUPT: damaged, or of another store. */
+vv_status vvi_local_read_segment(vvi_local *self, uint64_t number,
+                                 vvi_segment_header *out, vv_error *err);
+/* Write the header of a segment, which is made if it is not there. */
+vv_status vvi_local_write_segment(vvi_local *self, uint64_t number, uint64_t previous,
+                                  uint64_t previous_end, vv_error *err);
+/* Make bytes of a segment, from and to multiples of 8, a void. */
+vv_status vvi_local_write_void(vvi_local *self, uint64_t number, uint64_t from,
+                               uint64_t to, vv_error *err);
+vv_status vvi_local_cut_segment(vvi_local *self, uint64_t number, uint64_t end,
+                                vv_error *err);
 /* Is there nothing to recover? For those who may not write. */
 vv_status vvi_local_is_clean(vvi_local *self, bool *out, vv_error *err);
 /* An index in memory, from the pack files. Later calls add what was appended since. */
@@ -150,6 +168,12 @@ void vvi_local_free(vv_blockstore *store);
 
 /* What the file varvite-store says. VV_ENOTFOUND: there is no store. */
 vv_status vvi_local_read_key(const char *directory, vvi_local_key *out, vv_error *err);
+/* A handle with its locks, and no files yet. */
+vv_status vvi_local_new(const char *directory, const vv_local_options *opts,
+                        vvi_local **out, vv_error *err);
+/* Open a lock file, made if it is not there and make is set. */
+vv_status vvi_local_open_lock(const char *directory, const char *name, bool make,
+                              vvi_file *out, vv_error *err);
 vv_status vvi_local_iterate(vv_blockstore *store, vv_block_fn visit, void *ctx,
                             vv_error *err);
 

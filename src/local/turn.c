@@ -105,7 +105,7 @@ static vv_status give_up_tail(vvi_local *self, vvi_index_state *state, vv_status
 }
 
 /* Begin the next segment. Nothing of it counts before state is published. */
-static vv_status roll(vvi_local *self, vvi_index_state *state, vv_error *err)
+static vv_status begin_segment(vvi_local *self, vvi_index_state *state, vv_error *err)
 {
     uint64_t number = vvi_place_segment(state->written) + 1;
     vvi_segment_header header = { .number = number,
@@ -247,7 +247,7 @@ static vv_status run_place(vvi_local *self, run *r, vvi_index_state *state,
     if (!fit || r->count + 3 > RUN_PIECES)
         VVI_TRY(run_write(self, r, err));
     if (!fit)
-        VVI_TRY(roll(self, state, err));
+        VVI_TRY(begin_segment(self, state, err));
     if (!r->count)
         r->offset = vvi_place_offset(state->written);
     return VV_OK;
@@ -412,6 +412,25 @@ vv_status vvi_local_spill(vvi_local *self, vvi_index_state *state, const vv_bloc
     return spill_once(self, state, blocks, n, err);
 }
 
+vv_status vvi_local_roll(vvi_local *self, vvi_index_state *state, vv_error *err)
+{
+    vvi_index_state next = *state;
+    vv_status status = begin_segment(self, &next, err);
+
+    if (status) {
+        if (self->sync_failed) {
+            self->sync_failed = false;
+            return give_up_tail(self, state, status, err);
+        }
+        return status;
+    }
+    *state = next;
+    vvi_index_set_state(self->index, state);
+    self->own_end = state->written;
+    self->wrote = true;
+    return VV_OK;
+}
+
 vv_status vvi_local_append(vvi_local *self, vvi_index_state *state, uint8_t *header,
                            size_t header_len, vv_bytes data, vv_error *err)
 {
@@ -420,8 +439,10 @@ vv_status vvi_local_append(vvi_local *self, vvi_index_state *state, uint8_t *hea
     size_t pad = (size_t)(vvi_pad8(data.len) - data.len);
     vv_bytes pieces[3] = { { header, header_len }, data, { zeros, pad } };
 
-    if (!fits(self, &next, header_len + data.len + pad))
-        VVI_TRY(roll(self, &next, err));
+    if (!fits(self, state, header_len + data.len + pad)) {
+        VVI_TRY(vvi_local_roll(self, state, err));
+        next = *state;
+    }
     vvi_record_set_check(header, &self->key, next.written);
     VVI_TRY(
         vvi_file_writev_at(&self->log, vvi_place_offset(next.written), pieces, 3, err));
@@ -464,7 +485,7 @@ static vv_status index_tail(vvi_local *self, vvi_index_state *state, vv_error *e
 
 vv_status vvi_local_commit(vvi_local *self, vvi_index_state *state, vv_error *err)
 {
-    bool durable = self->opts.durability == VV_DURABLE;
+    bool durable = self->opts.durability == VV_DURABLE || self->must_sync;
     vvi_index_state next;
     vv_status status;
 
