@@ -1,0 +1,528 @@
+/*
+ * A directory as a store, as zarr-python's LocalStore lays it out: the key is the path.
+ *
+ * A value is written under a name of our own beside its place and renamed, so that readers see the
+ * old value or the new one. Keys that could leave the directory or that name such a half-written
+ * file are refused. Directories that become empty are removed.
+ */
+#include "store/internal.h"
+
+#include "util/alloc.h"
+#include "util/buf.h"
+#include "util/file.h"
+#include "util/thread.h"
+#include "json/json.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define PARTIAL_START ".varvite-"
+#define PARTIAL_END   ".partial"
+#define NAME_MAX_LEN  255
+/* A directory can be removed, being empty, between making it and writing into it. */
+#define MAKE_ATTEMPTS 100
+
+typedef struct directory_store {
+    vv_store base;
+    char *root;
+    uint64_t next_partial; /* atomic: part of the next half-written file's name */
+    int unsynced;          /* atomic: something was written since the last flush */
+} directory_store;
+
+static bool is_partial(const char *name, size_t len)
+{
+    size_t start = strlen(PARTIAL_START);
+    size_t end = strlen(PARTIAL_END);
+
+    return len >= start + end && memcmp(name, PARTIAL_START, start) == 0 &&
+           memcmp(name + len - end, PARTIAL_END, end) == 0;
+}
+
+/* May this be one part of a path? */
+static bool is_safe_name(const char *name, size_t len)
+{
+    if (len == 0 || len > NAME_MAX_LEN || is_partial(name, len))
+        return false;
+    return !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
+}
+
+static bool is_safe_key(const char *key)
+{
+    for (;;) {
+        size_t len = strcspn(key, "/");
+
+        if (!is_safe_name(key, len))
+            return false;
+        if (key[len] == '\0')
+            return true;
+        key += len + 1;
+    }
+}
+
+/* The file of a key; free with vvi_free(). */
+static vv_status path_of(const directory_store *self, const char *key, char **out,
+                         vv_error *err)
+{
+    if (!is_safe_key(key))
+        return vvi_fail(
+            err, VV_EINVAL,
+            "key '%s' cannot be a file: a part of it is empty, '.', '..', reserved or "
+            "longer than %d bytes",
+            key, NAME_MAX_LEN);
+    *out = vvi_path_join(self->root, key);
+    return *out ? VV_OK : vvi_fail_nomem(err, strlen(key));
+}
+
+/* ---- reading ------------------------------------------------------------------------------- */
+
+static vv_status read_part(const vvi_file *file, vv_range range, vv_buf *out,
+                           vv_error *err)
+{
+    vv_buf data = VV_BUF_INIT;
+    uint64_t size;
+    uint64_t offset;
+    uint64_t count;
+    vv_status status;
+
+    VVI_TRY(vvi_file_size(file, &size, err));
+    vvi_range_resolve(range, size, &offset, &count);
+    VVI_TRY(vvi_buf_reserve(&data, (size_t)count, err));
+    status = vvi_file_read_at(file, offset, data.data, (size_t)count, &data.len, err);
+    if (!status)
+        vvi_buf_move(out, &data);
+    vv_buf_clear(&data);
+    return status;
+}
+
+static vv_status directory_size(vv_store *base, const char *key, uint64_t *out,
+                                vv_error *err)
+{
+    directory_store *self = (directory_store *)base;
+    vvi_path_kind kind;
+    char *path;
+    vv_status status;
+
+    VVI_TRY(path_of(self, key, &path, err));
+    status = vvi_path_look(path, &kind, out, err);
+    vvi_free(path);
+    if (status == VV_ENOTFOUND || (!status && kind != VVI_PATH_FILE))
+        return vvi_fail_missing_key(err, base, key);
+    return status;
+}
+
+static vv_status directory_get(vv_store *base, const char *key, vv_range range,
+                               vv_buf *out, vv_error *err)
+{
+    directory_store *self = (directory_store *)base;
+    vvi_file file = VVI_FILE_INIT;
+    vvi_path_kind kind;
+    char *path;
+    vv_status status;
+
+    VVI_TRY(path_of(self, key, &path, err));
+    /* Opening a directory, or a pipe, would go well. */
+    status = vvi_path_look(path, &kind, NULL, err);
+    if (!status && kind != VVI_PATH_FILE)
+        status = VV_ENOTFOUND;
+    if (!status)
+        status = vvi_file_open(&file, path, VVI_FILE_READ, err);
+    if (status == VV_ENOTFOUND)
+        vvi_fail_missing_key(err, base, key);
+    if (!status)
+        status = read_part(&file, range, out, err);
+    vvi_file_close(&file);
+    vvi_free(path);
+    return status;
+}
+
+typedef struct many {
+    vv_store *store;
+    const char *const *keys;
+    const vv_range *ranges;
+    vv_buf *outs;
+    vv_status *statuses;
+} many;
+
+static vv_status get_one(void *ctx, size_t i, vv_error *err)
+{
+    many *self = ctx;
+
+    (void)err;
+    self->statuses[i] = directory_get(self->store, self->keys[i],
+                                      self->ranges ? self->ranges[i] : VV_RANGE_ALL,
+                                      &self->outs[i], NULL);
+    return VV_OK;
+}
+
+static vv_status directory_get_many(vv_store *base, const char *const *keys,
+                                    const vv_range *ranges, size_t n, vv_buf *outs,
+                                    vv_status *statuses, vv_error *err)
+{
+    many all = { base, keys, ranges, outs, statuses };
+
+    for (size_t i = 0; i < n; i++)
+        statuses[i] = VV_ENOMEM; /* what a key keeps that no thread comes to */
+    VVI_TRY(vvi_parallel(0, n, get_one, &all, err));
+    for (size_t i = 0; i < n; i++)
+        if (statuses[i] && statuses[i] != VV_ENOTFOUND) {
+            /* Once more for the message, and perhaps the trouble has passed. */
+            statuses[i] = directory_get(base, keys[i], ranges ? ranges[i] : VV_RANGE_ALL,
+                                        &outs[i], err);
+            VVI_TRY(statuses[i]);
+        }
+    return VV_OK;
+}
+
+static vv_status directory_exists(vv_store *base, const char *key, bool *out,
+                                  vv_error *err)
+{
+    uint64_t size;
+    vv_status status = directory_size(base, key, &size, err);
+
+    *out = status == VV_OK;
+    return status == VV_ENOTFOUND ? VV_OK : status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------- */
+
+/* Make the directories above path, below the root. */
+static vv_status make_parents(const directory_store *self, char *path, vv_error *err)
+{
+    vv_status status = VV_OK;
+
+    for (char *slash = strchr(path + strlen(self->root) + 1, '/'); slash && !status;
+         slash = strchr(slash + 1, '/')) {
+        vvi_path_kind kind;
+
+        *slash = '\0';
+        status = vvi_dir_make(path, err);
+        if (!status)
+            status = vvi_path_look(path, &kind, NULL, err);
+        if (!status && kind != VVI_PATH_DIRECTORY)
+            status = vvi_fail(err, VV_EINVAL, "%s is a value, so no key can lie below it",
+                              path);
+        *slash = '/';
+    }
+    return status;
+}
+
+/* Open a new file beside path; its name is *partial. */
+static vv_status open_partial(directory_store *self, char *path, char **partial,
+                              vvi_file *file, vv_error *err)
+{
+    uint64_t number = __atomic_fetch_add(&self->next_partial, 1, __ATOMIC_RELAXED);
+    vv_buf name = VV_BUF_INIT;
+    size_t directory = (size_t)(strrchr(path, '/') - path);
+    vv_status status = VV_ENOTFOUND;
+
+    VVI_TRY(vvi_buf_append(&name, vvi_bytes(path, directory), err));
+    status = vvi_buf_printf(&name, err, "/" PARTIAL_START "%ld-%" PRIu64 PARTIAL_END,
+                            (long)getpid(), number);
+    if (status) {
+        vv_buf_clear(&name);
+        return status;
+    }
+    *partial = (char *)name.data; /* from the same allocator */
+    status = VV_ENOTFOUND;
+    for (int i = 0; i < MAKE_ATTEMPTS && status == VV_ENOTFOUND; i++) {
+        status = vvi_file_open(file, *partial,
+                               VVI_FILE_WRITE | VVI_FILE_CREATE | VVI_FILE_TRUNCATE, err);
+        if (status == VV_ENOTFOUND) {
+            status = make_parents(self, path, err);
+            if (!status)
+                status = VV_ENOTFOUND;
+        }
+    }
+    return status;
+}
+
+/* Let the written file take its place. */
+static vv_status put_in_place(const char *partial, const char *path, bool only_if_absent,
+                              const char *key, vv_error *err)
+{
+    vvi_path_kind kind;
+    vv_status status = only_if_absent ? vvi_file_rename_new(partial, path, err)
+                                      : vvi_file_rename(partial, path, err);
+
+    if (status == VV_EEXISTS && only_if_absent)
+        return vvi_fail(err, VV_EEXISTS, "key '%s' is there already", key);
+    if (status && vvi_path_look(path, &kind, NULL, NULL) == VV_OK &&
+        kind == VVI_PATH_DIRECTORY)
+        return vvi_fail(err, VV_EINVAL, "key '%s' cannot be a file: keys lie below it",
+                        key);
+    return status;
+}
+
+static vv_status directory_set(vv_store *base, const char *key, vv_bytes value,
+                               bool only_if_absent, vv_error *err)
+{
+    directory_store *self = (directory_store *)base;
+    vvi_file file = VVI_FILE_INIT;
+    char *partial = NULL;
+    char *path;
+    vv_status status;
+
+    VVI_TRY(path_of(self, key, &path, err));
+    __atomic_store_n(&self->unsynced, 1, __ATOMIC_RELAXED);
+    status = open_partial(self, path, &partial, &file, err);
+    if (!status) {
+        status = vvi_file_write_at(&file, 0, value, err);
+        vvi_file_close(&file);
+        if (!status)
+            status = put_in_place(partial, path, only_if_absent, key, err);
+        if (status)
+            (void)vvi_file_unlink(partial, NULL);
+    }
+    vvi_free(partial);
+    vvi_free(path);
+    return status;
+}
+
+/* Remove the directories above path that are empty now, up to the root. */
+static void remove_empty_parents(const directory_store *self, char *path)
+{
+    size_t root = strlen(self->root);
+    char *slash = strrchr(path, '/');
+
+    while ((size_t)(slash - path) > root) {
+        *slash = '\0';
+        if (vvi_dir_remove(path, NULL))
+            break;
+        slash = strrchr(path, '/');
+    }
+}
+
+static vv_status directory_remove(vv_store *base, const char *key, vv_error *err)
+{
+    directory_store *self = (directory_store *)base;
+    bool there;
+    char *path;
+    vv_status status;
+
+    VVI_TRY(directory_exists(base, key, &there, err));
+    if (!there)
+        return vvi_fail_missing_key(err, base, key);
+    VVI_TRY(path_of(self, key, &path, err));
+    __atomic_store_n(&self->unsynced, 1, __ATOMIC_RELAXED);
+    status = vvi_file_unlink(path, err);
+    if (!status)
+        remove_empty_parents(self, path);
+    vvi_free(path);
+    return status;
+}
+
+/* One call covers the files and the directories, however many there were. */
+static vv_status directory_flush(vv_store *base, vv_error *err)
+{
+    directory_store *self = (directory_store *)base;
+    vv_status status;
+
+    if (!__atomic_exchange_n(&self->unsynced, 0, __ATOMIC_ACQ_REL))
+        return VV_OK;
+    status = vvi_fs_sync(self->root, err);
+    if (status)
+        __atomic_store_n(&self->unsynced, 1, __ATOMIC_RELAXED);
+    return status;
+}
+
+/* ---- listing ------------------------------------------------------------------------------- */
+
+/* The entries of one directory, gathered before anyone is told, so that what is done on being
+ * told changes nothing here: for each 'f' or 'd', its name and a zero byte. */
+static vv_status gather(void *ctx, const char *name, vvi_path_kind kind, vv_error *err)
+{
+    vv_buf *entries = ctx;
+    size_t len = strlen(name);
+
+    if (kind == VVI_PATH_OTHER || !is_safe_name(name, len) ||
+        !vvi_is_utf8(vvi_bytes(name, len)))
+        return VV_OK;
+    VVI_TRY(vvi_buf_append_byte(entries, kind == VVI_PATH_FILE ? 'f' : 'd', err));
+    return vvi_buf_append(entries, vvi_bytes(name, len + 1), err);
+}
+
+/* The entries of the directory below (relative, "" or ending in a slash); none if it is not there. */
+static vv_status scan(const directory_store *self, const char *below, vv_buf *entries,
+                      vv_error *err)
+{
+    char *path = vvi_path_join(self->root, below);
+    vv_status status;
+
+    if (!path)
+        return vvi_fail_nomem(err, strlen(below));
+    status = vvi_dir_scan(path, gather, entries, err);
+    vvi_free(path);
+    return status == VV_ENOTFOUND ? VV_OK : status;
+}
+
+static vv_status directory_list_dir(vv_store *base, const char *prefix, vv_key_fn visit,
+                                    void *ctx, vv_error *err)
+{
+    vv_buf entries = VV_BUF_INIT;
+    vv_buf name = VV_BUF_INIT;
+    vv_status status = VV_OK;
+
+    /* A prefix that is no directory of ours has nothing below it. */
+    for (const char *part = prefix; *part && !status; part += strcspn(part, "/") + 1)
+        if (!is_safe_name(part, strcspn(part, "/")))
+            return VV_OK;
+    status = scan((directory_store *)base, prefix, &entries, err);
+    for (size_t at = 0; at < entries.len && !status;) {
+        const char *entry = (const char *)entries.data + at;
+
+        at += strlen(entry) + 1;
+        name.len = 0;
+        status = vvi_buf_append_text(&name, entry + 1, err);
+        if (!status && *entry == 'd')
+            status = vvi_buf_append_byte(&name, '/', err);
+        if (!status)
+            status = vvi_buf_terminate(&name, err);
+        if (!status)
+            status = visit(ctx, (const char *)name.data, err);
+    }
+    vv_buf_clear(&entries);
+    vv_buf_clear(&name);
+    return status;
+}
+
+/* A walk through the tree: directories still to be listed, each ending in a slash and a zero
+ * byte, the last one next. */
+typedef struct tree_walk {
+    const directory_store *store;
+    const char *prefix;
+    size_t prefix_len;
+    vv_buf todo;
+    vv_buf key;
+    vv_key_fn visit;
+    void *ctx;
+} tree_walk;
+
+/* Is all that lies below this directory, or a part of it, asked for? */
+static bool is_wanted(const tree_walk *self, const char *path, size_t len,
+                      bool is_directory)
+{
+    if (len >= self->prefix_len)
+        return memcmp(path, self->prefix, self->prefix_len) == 0;
+    return is_directory && memcmp(path, self->prefix, len) == 0;
+}
+
+static vv_status take_entry(tree_walk *self, size_t directory, const char *entry,
+                            vv_error *err)
+{
+    bool is_directory = *entry == 'd';
+
+    self->key.len = directory;
+    VVI_TRY(vvi_buf_append_text(&self->key, entry + 1, err));
+    if (is_directory)
+        VVI_TRY(vvi_buf_append_byte(&self->key, '/', err));
+    VVI_TRY(vvi_buf_terminate(&self->key, err));
+    if (!is_wanted(self, (char *)self->key.data, self->key.len, is_directory))
+        return VV_OK;
+    if (!is_directory)
+        return self->visit(self->ctx, (char *)self->key.data, err);
+    return vvi_buf_append(&self->todo, vvi_bytes(self->key.data, self->key.len + 1), err);
+}
+
+/* List the last directory of todo; the directories in it take its place. */
+static vv_status take_directory(tree_walk *self, vv_error *err)
+{
+    vv_buf entries = VV_BUF_INIT;
+    size_t start = self->todo.len - 1;
+    size_t len;
+    vv_status status;
+
+    while (start > 0 && self->todo.data[start - 1] != '\0')
+        start--;
+    self->key.len = 0;
+    len = self->todo.len - 1 - start;
+    VVI_TRY(vvi_buf_append(&self->key, vvi_bytes(self->todo.data + start, len + 1), err));
+    self->todo.len = start;
+    status = scan(self->store, (char *)self->key.data, &entries, err);
+    for (size_t at = 0; at < entries.len && !status;) {
+        const char *entry = (const char *)entries.data + at;
+
+        at += strlen(entry) + 1;
+        status = take_entry(self, len, entry, err);
+    }
+    vv_buf_clear(&entries);
+    return status;
+}
+
+static vv_status directory_list(vv_store *base, const char *prefix, vv_key_fn visit,
+                                void *ctx, vv_error *err)
+{
+    tree_walk walk = { .store = (directory_store *)base,
+                       .prefix = prefix,
+                       .prefix_len = strlen(prefix),
+                       .visit = visit,
+                       .ctx = ctx };
+    vv_status status = vvi_buf_append_byte(&walk.todo, '\0', err);
+
+    while (walk.todo.len && !status)
+        status = take_directory(&walk, err);
+    vv_buf_clear(&walk.todo);
+    vv_buf_clear(&walk.key);
+    return status;
+}
+
+/* ---- the store ------------------------------------------------------------------------------ */
+
+static void directory_free(vv_store *base)
+{
+    directory_store *self = (directory_store *)base;
+
+    vvi_free(self->root);
+    vvi_free(self);
+}
+
+static const vv_store_ops directory_ops = {
+    .name = "directory",
+    .get = directory_get,
+    .get_many = directory_get_many,
+    .set = directory_set,
+    .remove = directory_remove,
+    .exists = directory_exists,
+    .size = directory_size,
+    .list = directory_list,
+    .list_dir = directory_list_dir,
+    .flush = directory_flush,
+    .free = directory_free,
+};
+
+static vv_status find_root(const char *path, bool read_only, vv_error *err)
+{
+    vvi_path_kind kind;
+    vv_status status = vvi_path_look(path, &kind, NULL, err);
+
+    if (status == VV_ENOTFOUND && !read_only) {
+        VVI_TRY(vvi_dir_make(path, err));
+        status = vvi_path_look(path, &kind, NULL, err);
+    }
+    if (!status && kind != VVI_PATH_DIRECTORY)
+        status = vvi_fail(err, VV_EINVAL, "%s is not a directory", path);
+    return status;
+}
+
+vv_status vv_directory_store_open(const char *path, bool read_only, vv_store **out,
+                                  vv_error *err)
+{
+    directory_store *self;
+    size_t len = path ? strlen(path) : 0;
+
+    if (len == 0)
+        return vvi_fail(err, VV_EINVAL, "an empty path");
+    VVI_TRY(find_root(path, read_only, err));
+    while (len > 1 && path[len - 1] == '/')
+        len--;
+    self = vvi_alloc_zero(sizeof(*self));
+    if (!self)
+        return vvi_fail_nomem(err, sizeof(*self));
+    self->root = vvi_strndup(path, len);
+    if (!self->root) {
+        vvi_free(self);
+        return vvi_fail_nomem(err, len + 1);
+    }
+    vv_store_base_init(&self->base, &directory_ops, read_only);
+    *out = &self->base;
+    return VV_OK;
+}

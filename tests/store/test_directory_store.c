@@ -1,0 +1,248 @@
+/* The directory store keeps the contract; keys cannot leave it; every file call may fail. */
+#include "store/contract.h"
+
+#include "util/fault.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int setup(void **state)
+{
+    store_fixture *fixture = calloc(1, sizeof(*fixture));
+
+    *state = fixture;
+    if (!fixture)
+        return 1;
+    fixture->held = make_directory();
+    return vv_directory_store_open(fixture->held, false, &fixture->store, NULL) != VV_OK;
+}
+
+static int teardown(void **state)
+{
+    store_fixture *fixture = *state;
+
+    vv_store_free(fixture->store);
+    remove_directory(fixture->held);
+    free(fixture);
+    return 0;
+}
+
+static char *path_in(const store_fixture *fixture, const char *name)
+{
+    static char path[4096];
+
+    snprintf(path, sizeof(path), "%s/%s", (char *)fixture->held, name);
+    return path;
+}
+
+static void a_key_is_the_path_of_a_plain_file(void **state)
+{
+    store_fixture *fixture = *state;
+    uint8_t *data;
+    size_t len;
+
+    set_text(fixture->store, "a/c/0", "value");
+    data = read_file(path_in(fixture, "a/c/0"), &len);
+    assert_int_equal(len, 5);
+    assert_memory_equal(data, "value", 5);
+    free(data);
+    write_file(path_in(fixture, "a/c/1"), "foreign", 7);
+    assert_text(fixture->store, "a/c/1", "foreign");
+}
+
+static void hostile_keys_cannot_leave_the_directory(void **state)
+{
+    static const char *const keys[] = {
+        "../out",
+        "a/../../out",
+        "..",
+        ".",
+        "a/./b",
+        "a//b",
+        "a/..",
+        "a/.varvite-1-2.partial",
+        ".varvite-.partial",
+    };
+    store_fixture *fixture = *state;
+    vv_error err = VV_ERROR_INIT;
+    char long_key[300];
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        vv_buf out = VV_BUF_INIT;
+
+        assert_int_equal(vv_store_set(fixture->store, keys[i], vv_bytes_of("x"), &err),
+                         VV_EINVAL);
+        assert_non_null(strstr(err.message, keys[i]));
+        assert_int_equal(vv_store_get(fixture->store, keys[i], VV_RANGE_ALL, &out, &err),
+                         VV_EINVAL);
+        assert_int_equal(vv_store_delete(fixture->store, keys[i], &err), VV_EINVAL);
+    }
+    memset(long_key, 'x', sizeof(long_key) - 1);
+    long_key[sizeof(long_key) - 1] = '\0';
+    assert_int_equal(vv_store_set(fixture->store, long_key, vv_bytes_of("x"), &err),
+                     VV_EINVAL);
+}
+
+static void a_key_and_a_directory_of_one_name_exclude_each_other(void **state)
+{
+    store_fixture *fixture = *state;
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(fixture->store, "a", "value");
+    assert_int_equal(vv_store_set(fixture->store, "a/b", vv_bytes_of("x"), &err),
+                     VV_EINVAL);
+    set_text(fixture->store, "d/b", "value");
+    assert_int_equal(vv_store_set(fixture->store, "d", vv_bytes_of("x"), &err),
+                     VV_EINVAL);
+    assert_text(fixture->store, "a", "value");
+    assert_listing(listing(fixture->store, ""), "a d/b");
+}
+
+static void what_is_no_value_is_not_listed(void **state)
+{
+    store_fixture *fixture = *state;
+
+    set_text(fixture->store, "a/k", "value");
+    write_file(path_in(fixture, "a/.varvite-1-2.partial"), "half", 4);
+    write_file(path_in(fixture, "\xff\xfe"), "no UTF-8", 8);
+    assert_int_equal(symlink("..", path_in(fixture, "a/up")), 0);
+    assert_int_equal(symlink("k", path_in(fixture, "a/link")), 0);
+    assert_int_equal(symlink("nowhere", path_in(fixture, "a/dangling")), 0);
+    assert_listing(listing(fixture->store, ""), "a/k a/link");
+    assert_listing(dir_listing(fixture->store, "a"), "k link");
+}
+
+static void empty_directories_go_with_their_last_key(void **state)
+{
+    store_fixture *fixture = *state;
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(fixture->store, "a/b/c/d", "value");
+    assert_vv_ok(vv_store_delete(fixture->store, "a/b/c/d", &err));
+    assert_int_equal(access(path_in(fixture, "a"), F_OK), -1);
+    assert_int_equal(access(fixture->held, F_OK), 0);
+}
+
+static void a_read_only_store_reads_and_refuses_changes(void **state)
+{
+    store_fixture *fixture = *state;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+
+    set_text(fixture->store, "k", "value");
+    assert_vv_ok(vv_directory_store_open(fixture->held, true, &store, &err));
+    assert_true(vv_store_is_read_only(store));
+    assert_text(store, "k", "value");
+    assert_int_equal(vv_store_set(store, "k", vv_bytes_of("x"), &err), VV_EREADONLY);
+    assert_int_equal(vv_store_set_if_absent(store, "n", vv_bytes_of("x"), &err),
+                     VV_EREADONLY);
+    assert_int_equal(vv_store_delete(store, "k", &err), VV_EREADONLY);
+    assert_int_equal(vv_store_delete_prefix(store, "", NULL, &err), VV_EREADONLY);
+    assert_vv_ok(vv_store_flush(store, &err));
+    vv_store_free(store);
+}
+
+static void opening_says_what_is_wrong(void **state)
+{
+    store_fixture *fixture = *state;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+
+    write_file(path_in(fixture, "file"), "x", 1);
+    assert_int_equal(
+        vv_directory_store_open(path_in(fixture, "file"), false, &store, &err),
+        VV_EINVAL);
+    assert_int_equal(
+        vv_directory_store_open(path_in(fixture, "none"), true, &store, &err),
+        VV_ENOTFOUND);
+    assert_int_equal(vv_directory_store_open("", false, &store, &err), VV_EINVAL);
+    assert_int_equal(
+        vv_directory_store_open(path_in(fixture, "no/parent"), false, &store, &err),
+        VV_ENOTFOUND);
+    assert_vv_ok(vv_directory_store_open(path_in(fixture, "new//"), false, &store, &err));
+    set_text(store, "k", "value");
+    assert_listing(listing(store, ""), "k");
+    vv_store_free(store);
+}
+
+/* A scenario of every kind of file call; what was there before is there after it. */
+static vv_status replace_and_delete(vv_store *store)
+{
+    bool there;
+    uint64_t size;
+    vv_buf out = VV_BUF_INIT;
+
+    VVI_TRY(vv_store_set(store, "a/new", vv_bytes_of("new"), NULL));
+    VVI_TRY(vv_store_set(store, "a/old", vv_bytes_of("newer"), NULL));
+    VVI_TRY(vv_store_exists(store, "a/new", &there, NULL));
+    VVI_TRY(vv_store_size(store, "a/new", &size, NULL));
+    VVI_TRY(vv_store_set_if_absent(store, "b/new", vv_bytes_of("new"), NULL));
+    vv_status status = vv_store_get(store, "a/old", VV_RANGE_ALL, &out, NULL);
+    vv_buf_clear(&out);
+    VVI_TRY(status);
+    VVI_TRY(vv_store_flush(store, NULL));
+    return vv_store_delete_prefix(store, "b/", NULL, NULL);
+}
+
+static void a_failing_file_call_leaves_whole_values_only(void **state)
+{
+    static const int kinds[] = { VVI_FAULT_ERROR, VVI_FAULT_TORN, VVI_FAULT_SHORT,
+                                 VVI_FAULT_INTERRUPT };
+    store_fixture *fixture = *state;
+    vv_error err = VV_ERROR_INIT;
+
+    for (size_t kind = 0; kind < 4; kind++) {
+        uint64_t struck = 1;
+
+        for (uint64_t n = 0; struck && n < 500; n++) {
+            vvi_fault plan = { .calls = VVI_CALLS_ALL,
+                               .after = n,
+                               .kind = kinds[kind],
+                               .error_number = n % 2 ? ENOSPC : EIO };
+            vv_buf old = VV_BUF_INIT;
+            vv_status status;
+            char *keys;
+
+            set_text(fixture->store, "a/old", "old");
+            assert_vv_ok(vv_store_delete_prefix(fixture->store, "b/", NULL, &err));
+            vvi_fault_plan(&plan);
+            status = replace_and_delete(fixture->store);
+            struck = vvi_fault_plan(NULL);
+            if (!struck || kind > 1)
+                assert_int_equal(status, VV_OK);
+            else if (status)
+                assert_int_equal(status, VV_EIO);
+            assert_vv_ok(vv_store_get(fixture->store, "a/old", VV_RANGE_ALL, &old, &err));
+            assert_true((old.len == 3 && memcmp(old.data, "old", 3) == 0) ||
+                        (old.len == 5 && memcmp(old.data, "newer", 5) == 0));
+            vv_buf_clear(&old);
+            keys = listing(fixture->store, "");
+            assert_non_null(strstr(keys, "a/old"));
+            assert_null(strstr(keys, "partial"));
+            free(keys);
+        }
+        assert_int_equal(struck, 0);
+    }
+}
+
+int main(void)
+{
+#define OWN(function_) cmocka_unit_test_setup_teardown(function_, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        OWN(a_key_is_the_path_of_a_plain_file),
+        OWN(hostile_keys_cannot_leave_the_directory),
+        OWN(a_key_and_a_directory_of_one_name_exclude_each_other),
+        OWN(what_is_no_value_is_not_listed),
+        OWN(empty_directories_go_with_their_last_key),
+        OWN(a_read_only_store_reads_and_refuses_changes),
+        OWN(opening_says_what_is_wrong),
+        OWN(a_failing_file_call_leaves_whole_values_only),
+    };
+#undef OWN
+
+    watch_allocations();
+    return run_store_contract("directory", setup, teardown) |
+           cmocka_run_group_tests(tests, NULL, NULL);
+}
