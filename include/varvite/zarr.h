@@ -143,7 +143,8 @@ VV_API vv_status vv_array_read(vv_array *array, const uint64_t *start, const uin
 VV_API vv_status vv_array_write(vv_array *array, const uint64_t *start, const uint64_t *count,
                                 const void *data, size_t data_bytes, vv_error *err);
 
-/** One element as text ("1.5", "NaN", "true"), as short as reads back equal. @return bytes
+/** One element as text ("1.5", "2.0", "NaN", "true", "1.0-2.5j"), with as few digits as read back
+ *  equal; a floating-point number always shows that it is one. @return bytes
  *  needed without the end, as snprintf */
 VV_API size_t vv_element_format(vv_dtype dtype, const void *element, char *out, size_t cap);
 

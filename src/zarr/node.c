@@ -1,0 +1,287 @@
+#include "zarr/node.h"
+
+#include "util/alloc.h"
+#include "util/buf.h"
+
+#include <string.h>
+
+#define DOCUMENT "zarr.json"
+#define INDENT   2
+
+/* Zarr v3 core, "Node names". */
+static bool is_node_name(const char *name, size_t len)
+{
+    return len && strspn(name, ".") < len;
+}
+
+vv_status vvi_path_clean(const char *path, char **out, vv_error *err)
+{
+    size_t len;
+
+    if (!path)
+        path = "";
+    path += strspn(path, "/");
+    len = strlen(path);
+    while (len && path[len - 1] == '/')
+        len--;
+    for (size_t at = 0; at < len;) {
+        size_t part = strcspn(path + at, "/");
+
+        if (part > len - at)
+            part = len - at;
+        if (!is_node_name(path + at, part))
+            return vvi_fail(err, VV_EINVAL, "'%s': a node's name may not be '%.*s'", path,
+                            (int)part, path + at);
+        at += part + 1;
+    }
+    if (!vvi_is_utf8(vvi_bytes(path, len)))
+        return vvi_fail(err, VV_EINVAL, "a path that is not UTF-8");
+    *out = vvi_strndup(path, len);
+    return *out ? VV_OK : vvi_fail_nomem(err, len + 1);
+}
+
+vv_status vvi_path_key(const char *path, const char *name, vv_buf *out, vv_error *err)
+{
+    if (*path) {
+        VVI_TRY(vvi_buf_append_text(out, path, err));
+        VVI_TRY(vvi_buf_append_byte(out, '/', err));
+    }
+    VVI_TRY(vvi_buf_append_text(out, name, err));
+    return vvi_buf_terminate(out, err);
+}
+
+vv_status vvi_document_parse(const char *key, vv_bytes text, vvi_json **out,
+                             vv_error *err)
+{
+    vv_status status = vvi_json_parse(text, out, err);
+
+    return status ? vvi_wrap(err, status, "%s", key) : VV_OK;
+}
+
+/* Nothing at path that we read; is it of the version before? */
+static vv_status fail_missing_node(vv_store *store, const char *path, vv_error *err)
+{
+    static const char *const old[] = { ".zarray", ".zgroup" };
+
+    for (size_t i = 0; i < 2; i++) {
+        vv_buf key = VV_BUF_INIT;
+        bool there = false;
+
+        VVI_TRY(vvi_path_key(path, old[i], &key, err));
+        (void)vv_store_exists(store, (const char *)key.data, &there, NULL);
+        vv_buf_clear(&key);
+        if (there)
+            return vvi_fail(err, VV_EUNSUPPORTED,
+                            "'%s' is Zarr version 2; this build reads 3", path);
+    }
+    return vvi_fail(err, VV_ENOTFOUND,
+                    "no array or group at '%s' (no key '%s%s" DOCUMENT "')", path, path,
+                    *path ? "/" : "");
+}
+
+vv_status vvi_node_load(vv_store *store, const char *path, vvi_json **out, vv_error *err)
+{
+    vv_buf key = VV_BUF_INIT;
+    vv_buf text = VV_BUF_INIT;
+    vv_status status = vvi_path_key(path, DOCUMENT, &key, err);
+
+    if (!status) {
+        status = vv_store_get(store, (const char *)key.data, VV_RANGE_ALL, &text, err);
+        if (status == VV_ENOTFOUND)
+            status = fail_missing_node(store, path, err);
+        else if (!status)
+            status = vvi_document_parse((const char *)key.data, vvi_buf_bytes(&text), out,
+                                        err);
+    }
+    vv_buf_clear(&key);
+    vv_buf_clear(&text);
+    return status;
+}
+
+/* ---- making -------------------------------------------------------------------------------- */
+
+/* Put the document under path/zarr.json. */
+static vv_status put_document(vv_store *store, const char *path, const vvi_json *document,
+                              bool only_if_absent, vv_error *err)
+{
+    vv_buf key = VV_BUF_INIT;
+    vv_buf text = VV_BUF_INIT;
+    vv_status status = vvi_path_key(path, DOCUMENT, &key, err);
+
+    if (!status)
+        status = vvi_json_write(document, INDENT, &text, err);
+    if (!status)
+        status = only_if_absent ? vv_store_set_if_absent(store, (const char *)key.data,
+                                                         vvi_buf_bytes(&text), err)
+                                : vv_store_set(store, (const char *)key.data,
+                                               vvi_buf_bytes(&text), err);
+    vv_buf_clear(&key);
+    vv_buf_clear(&text);
+    return status;
+}
+
+/* Make a group where there is nothing; VV_EINVAL where there is an array. */
+static vv_status ensure_group(vv_store *store, const char *path, const vvi_json *document,
+                              vv_error *err)
+{
+    vv_node_kind kind;
+
+    VVI_TRY(vv_node_kind_of(store, path, &kind, err));
+    if (kind == VV_NODE_ARRAY)
+        return vvi_fail(err, VV_EINVAL, "'%s' is an array, so no node can lie below it",
+                        path);
+    if (kind == VV_NODE_NONE) {
+        vv_status status = put_document(store, path, document, true, err);
+
+        /* Another writer was faster: then it is there. */
+        if (status && status != VV_EEXISTS)
+            return status;
+    }
+    return VV_OK;
+}
+
+static vv_status ensure_parents(vv_store *store, const char *path, vv_error *err)
+{
+    vvi_json *document = NULL;
+    char *parent;
+    vv_status status;
+
+    if (*path == '\0')
+        return VV_OK;
+    parent = vvi_strdup(path);
+    if (!parent)
+        return vvi_fail_nomem(err, strlen(path) + 1);
+    status = vvi_group_document(NULL, &document, err);
+    if (!status)
+        status = ensure_group(store, "", document, err);
+    for (char *slash = strchr(parent, '/'); slash && !status;
+         slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        status = ensure_group(store, parent, document, err);
+        *slash = '/';
+    }
+    vvi_json_free(document);
+    vvi_free(parent);
+    return status;
+}
+
+static vv_status delete_below(vv_store *store, const char *path, vv_error *err)
+{
+    vv_buf prefix = VV_BUF_INIT;
+    vv_status status = vvi_path_key(path, "", &prefix, err);
+
+    if (!status)
+        status = vv_store_delete_prefix(store, (const char *)prefix.data, NULL, err);
+    vv_buf_clear(&prefix);
+    return status;
+}
+
+vv_status vvi_node_save_new(vv_store *store, const char *path, const vvi_json *document,
+                            bool overwrite, vv_error *err)
+{
+    vv_status status;
+
+    VVI_TRY(ensure_parents(store, path, err));
+    if (overwrite)
+        VVI_TRY(delete_below(store, path, err));
+    status = put_document(store, path, document, !overwrite, err);
+    if (status == VV_EEXISTS)
+        return vvi_fail(err, VV_EEXISTS, "there is a node at '%s' already", path);
+    return status;
+}
+
+/* ---- public calls -------------------------------------------------------------------------- */
+
+vv_status vv_node_kind_of(vv_store *store, const char *path, vv_node_kind *out,
+                          vv_error *err)
+{
+    vvi_json *document = NULL;
+    char *clean;
+    vv_status status;
+
+    VVI_TRY(vvi_path_clean(path, &clean, err));
+    status = vvi_node_load(store, clean, &document, err);
+    if (status == VV_ENOTFOUND || status == VV_EUNSUPPORTED) {
+        *out = VV_NODE_NONE;
+        status = VV_OK;
+    } else if (!status) {
+        status = vvi_document_kind(document, out, err);
+        if (status)
+            vvi_wrap(err, status, "'%s'", clean);
+    }
+    vvi_json_free(document);
+    vvi_free(clean);
+    return status;
+}
+
+vv_status vv_group_create(vv_store *store, const char *path, const char *attributes,
+                          bool overwrite, vv_error *err)
+{
+    vvi_json *document = NULL;
+    char *clean;
+    vv_status status;
+
+    VVI_TRY(vvi_path_clean(path, &clean, err));
+    status = vvi_group_document(attributes, &document, err);
+    if (!status)
+        status = vvi_node_save_new(store, clean, document, overwrite, err);
+    vvi_json_free(document);
+    vvi_free(clean);
+    return status;
+}
+
+vv_status vv_node_attributes(vv_store *store, const char *path, vv_buf *out,
+                             vv_error *err)
+{
+    vvi_json *document = NULL;
+    const vvi_json *attributes;
+    vv_buf text = VV_BUF_INIT;
+    vv_node_kind kind;
+    char *clean;
+    vv_status status;
+
+    VVI_TRY(vvi_path_clean(path, &clean, err));
+    status = vvi_node_load(store, clean, &document, err);
+    if (!status)
+        status = vvi_document_kind(document, &kind, err);
+    if (!status) {
+        attributes = vvi_json_get(document, "attributes");
+        status = attributes ? vvi_json_write(attributes, 0, &text, err)
+                            : vvi_buf_append_text(&text, "{}", err);
+    }
+    if (!status)
+        status = vvi_buf_terminate(&text, err);
+    if (!status)
+        vvi_buf_move(out, &text);
+    vv_buf_clear(&text);
+    vvi_json_free(document);
+    vvi_free(clean);
+    return status;
+}
+
+vv_status vv_node_set_attributes(vv_store *store, const char *path,
+                                 const char *attributes, vv_error *err)
+{
+    vvi_json *document = NULL;
+    vvi_json *value = NULL;
+    vv_node_kind kind;
+    char *clean;
+    vv_status status;
+
+    VVI_TRY(vvi_path_clean(path, &clean, err));
+    status = vvi_attributes_parse(attributes, &value, err);
+    if (!status)
+        status = vvi_node_load(store, clean, &document, err);
+    if (!status)
+        status = vvi_document_kind(document, &kind, err);
+    if (!status) {
+        status = vvi_json_set(document, "attributes", value, err);
+        value = NULL;
+    }
+    if (!status)
+        status = put_document(store, clean, document, false, err);
+    vvi_json_free(value);
+    vvi_json_free(document);
+    vvi_free(clean);
+    return status;
+}
