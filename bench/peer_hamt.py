@@ -18,8 +18,16 @@ FLUSH_KEYS = 5_000 if QUICK else 100_000
 GET_KEYS = 5_000 if QUICK else 50_000
 
 
-def line(case, items, seconds):
-    print(json.dumps({"case": case, "items": items, "ns_per_item": seconds * 1e9 / items}), flush=True)
+class Timer:
+    """Seconds on the wall and of the processor since it was made."""
+
+    def __init__(self):
+        self.wall, self.cpu = time.perf_counter(), time.process_time()
+
+    def line(self, case, items):
+        print(json.dumps({"case": case, "items": items,
+                          "ns_per_item": (time.perf_counter() - self.wall) * 1e9 / items,
+                          "cpu_ns_per_item": (time.process_time() - self.cpu) * 1e9 / items}), flush=True)
 
 
 def key(i):
@@ -30,37 +38,38 @@ def value(i):
     return i.to_bytes(8, "little") * 8
 
 
-async def filled(count):
-    """A map of count keys in a store of its own, nothing flushed, and the seconds it took."""
+async def filled(count, case=None):
+    """A map of count keys in a store of its own, nothing flushed."""
     cas = InMemoryCAS()
     hamt = await HAMT.build(cas=cas, values_are_bytes=True)
-    started = time.perf_counter()
+    timer = Timer()
     for i in range(count):
         await hamt.set(key(i), value(i))
-    return cas, hamt, time.perf_counter() - started
+    if case:
+        timer.line(case, count)
+    return cas, hamt
 
 
-async def get_all(hamt, order):
-    started = time.perf_counter()
+async def get_all(hamt, order, case):
+    timer = Timer()
     for i in order:
         if await hamt.get(key(i)) != value(i):
             raise SystemExit(f"py-hamt gave another value for {key(i)}")
-    return time.perf_counter() - started
+    timer.line(case, len(order))
 
 
 async def main():
-    _, hamt, _ = await filled(FLUSH_KEYS)
-    started = time.perf_counter()
+    _, hamt = await filled(FLUSH_KEYS)
+    timer = Timer()
     await hamt.make_read_only()
-    line("py-hamt/flush", FLUSH_KEYS, time.perf_counter() - started)
+    timer.line("py-hamt/flush", FLUSH_KEYS)
 
-    cas, hamt, seconds = await filled(KEYS)
-    line("py-hamt/set", KEYS, seconds)
+    cas, hamt = await filled(KEYS, "py-hamt/set")
     await hamt.make_read_only()
     order = random.Random(1).sample(range(KEYS), GET_KEYS)
     reader = await HAMT.build(cas=cas, root_node_id=hamt.root_node_id, values_are_bytes=True, read_only=True)
-    line("py-hamt/get_cold", GET_KEYS, await get_all(reader, order))
-    line("py-hamt/get_warm", GET_KEYS, await get_all(reader, order))
+    await get_all(reader, order, "py-hamt/get_cold")
+    await get_all(reader, order, "py-hamt/get_warm")
 
 
 asyncio.run(main())
