@@ -1,0 +1,151 @@
+#include "dataset/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMED_MAX 64
+
+/* "time=12": a length that the caller chose for a dimension. */
+typedef struct named {
+    const char *name;
+    size_t len;
+    uint64_t length; /* UINT64_MAX: the whole dimension */
+    bool used;
+} named;
+
+static vv_status parse_one(const char *text, size_t len, named *out, vv_error *err)
+{
+    const char *equals = memchr(text, '=', len);
+    const char *digits = equals ? equals + 1 : text;
+    size_t n = equals ? len - (size_t)(digits - text) : 0;
+    uint64_t length = 0;
+
+    if (!equals || equals == text || n == 0 || n > 18)
+        return vvi_fail(
+            err, VV_EINVAL,
+            "chunks '%.*s': write name=length or name=all, with commas between", (int)len,
+            text);
+    *out = (named){ text, (size_t)(equals - text), UINT64_MAX, false };
+    if (n == 3 && memcmp(digits, "all", 3) == 0)
+        return VV_OK;
+    for (size_t i = 0; i < n; i++) {
+        if (digits[i] < '0' || digits[i] > '9')
+            return vvi_fail(err, VV_EINVAL, "chunks '%.*s': '%.*s' is no length",
+                            (int)len, text, (int)n, digits);
+        length = length * 10 + (uint64_t)(digits[i] - '0');
+    }
+    if (length == 0)
+        return vvi_fail(err, VV_EINVAL, "chunks '%.*s': a length is at least 1", (int)len,
+                        text);
+    out->length = length;
+    return VV_OK;
+}
+
+static vv_status parse_named(const char *text, named *list, size_t *count, vv_error *err)
+{
+    *count = 0;
+    while (text && *text) {
+        size_t len = strcspn(text, ",");
+
+        if (*count == NAMED_MAX)
+            return vvi_fail(err, VV_EINVAL, "chunks for more than %d dimensions",
+                            NAMED_MAX);
+        VVI_TRY(parse_one(text, len, &list[(*count)++], err));
+        text += len;
+        text += *text == ',';
+    }
+    return VV_OK;
+}
+
+static uint64_t bytes_of(const vvi_var *var)
+{
+    uint64_t bytes = vv_dtype_size(var->dtype);
+
+    for (uint32_t i = 0; i < var->ndim; i++)
+        if (__builtin_mul_overflow(bytes, var->plan[i], &bytes))
+            return UINT64_MAX;
+    return bytes;
+}
+
+/* Halve dimensions in turn, the first one first, so that no way of reading is much dearer than
+ * another. */
+static void shrink(vvi_var *var, const bool *fixed)
+{
+    uint32_t stuck = 0;
+
+    for (uint32_t i = 0; bytes_of(var) > VVI_CHUNK_BYTES_MOST && stuck < var->ndim;
+         i = (i + 1) % var->ndim) {
+        bool can = !fixed[i] && var->plan[i] > 1;
+
+        if (can)
+            var->plan[i] = (var->plan[i] + 1) / 2;
+        stuck = can ? 0 : stuck + 1;
+    }
+}
+
+/* Take several of the source's chunks together, dimension by dimension, as long as it fits. */
+static void grow(vvi_var *var, const bool *fixed)
+{
+    uint32_t stuck = 0;
+
+    for (uint32_t i = 0; bytes_of(var) < VVI_CHUNK_BYTES_LEAST && stuck < var->ndim;
+         i = (i + 1) % var->ndim) {
+        uint64_t before = var->plan[i];
+
+        stuck++;
+        if (fixed[i] || before >= var->shape[i])
+            continue;
+        var->plan[i] = before > var->shape[i] / 2 ? var->shape[i] : before * 2;
+        if (bytes_of(var) > VVI_CHUNK_BYTES_MOST)
+            var->plan[i] = before;
+        else
+            stuck = 0;
+    }
+}
+
+static void choose(vvi_var *var, named *list, size_t count)
+{
+    bool fixed[VV_NDIM_MAX] = { false };
+
+    for (uint32_t i = 0; i < var->ndim; i++) {
+        uint64_t whole = var->shape[i] ? var->shape[i] : 1;
+
+        var->plan[i] = var->chunks[0] && var->chunks[i] < whole ? var->chunks[i] : whole;
+        for (size_t k = 0; k < count && var->dims[i]; k++)
+            if (strlen(var->dims[i]) == list[k].len &&
+                memcmp(var->dims[i], list[k].name, list[k].len) == 0) {
+                var->plan[i] = list[k].length < whole ? list[k].length : whole;
+                fixed[i] = list[k].used = true;
+            }
+    }
+    shrink(var, fixed);
+    grow(var, fixed);
+}
+
+vv_status vvi_plan_chunks(vvi_source *source, const char *chunks, uint64_t memory_bytes,
+                          vv_error *err)
+{
+    named list[NAMED_MAX];
+    size_t count = 0;
+
+    VVI_TRY(parse_named(chunks, list, &count, err));
+    for (size_t g = 0; g < source->tree.count; g++)
+        for (size_t v = 0; v < source->tree.groups[g].var_count; v++) {
+            vvi_var *var = &source->tree.groups[g].vars[v];
+
+            if (!var->wanted)
+                continue;
+            choose(var, list, count);
+            if (bytes_of(var) > memory_bytes)
+                return vvi_fail(err, VV_ELIMIT,
+                                "variable '%s': a chunk of %" PRIu64
+                                " bytes is more than the %" PRIu64
+                                " bytes of memory that the import may use",
+                                var->name, bytes_of(var), memory_bytes);
+        }
+    for (size_t k = 0; k < count; k++)
+        if (!list[k].used)
+            return vvi_fail(err, VV_EINVAL, "chunks: no variable has a dimension '%.*s'",
+                            (int)list[k].len, list[k].name);
+    return VV_OK;
+}

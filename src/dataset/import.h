@@ -1,0 +1,28 @@
+/* A running import. */
+#ifndef VVI_DATASET_IMPORT_H
+#define VVI_DATASET_IMPORT_H
+
+#include "dataset/source.h"
+
+#include <varvite/dataset.h>
+
+typedef struct vvi_import {
+    vv_import_options options;
+    vvi_source *source;
+    vv_store *target;
+    vv_store *store;   /* target, counted */
+    const char *path;  /* within the store */
+    vv_array **arrays; /* of the wanted variables, in their order */
+    size_t array_count, array_next;
+    uint64_t bytes_total;
+    uint64_t told_ns; /* when progress was told last */
+    vv_import_result result;
+} vvi_import;
+
+/* Read the variable slab by slab and write its chunks, while the next slab is read. */
+vv_status vvi_import_values(vvi_import *self, const vvi_var *var, vv_array *array,
+                            vv_error *err);
+/* Tell progress, unless that was done a moment ago. */
+vv_status vvi_import_tell(vvi_import *self, bool now, vv_error *err);
+
+#endif

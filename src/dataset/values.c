@@ -1,0 +1,172 @@
+/* The values of one variable: source → slab → chunks → array. */
+#include "dataset/import.h"
+#include "dataset/slab.h"
+
+#include "util/alloc.h"
+#include "util/thread.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+/* Two slabs share the memory with the chunks in work; beyond this, larger slabs gain nothing. */
+#define SLAB_BYTES_MOST ((uint64_t)32 << 20)
+#define TELL_EVERY_NS   100000000u
+
+typedef struct transfer {
+    vvi_import *import;
+    const vvi_var *var;
+    vv_array *array;
+    vvi_slabs slabs;
+    uint8_t fill[16];
+    vvi_slab now, then; /* being written, being read */
+    uint8_t *now_data;
+    uint8_t *then_data; /* NULL: memory is short, one slab at a time */
+    bool ahead;         /* read then while now is written */
+    atomic_uint_fast64_t chunks;
+} transfer;
+
+vv_status vvi_import_tell(vvi_import *self, bool now, vv_error *err)
+{
+    vv_progress progress = { .what = "import",
+                             .items_done = self->result.chunks,
+                             .bytes_done = self->result.bytes,
+                             .bytes_total = self->bytes_total };
+    vv_status status;
+
+    if (!self->options.progress || (!now && vvi_now_ns() - self->told_ns < TELL_EVERY_NS))
+        return VV_OK;
+    self->told_ns = vvi_now_ns();
+    status = self->options.progress(self->options.ctx, &progress);
+    return status ? vvi_fail(err, status, "stopped by the caller") : VV_OK;
+}
+
+static vv_status read_slab(transfer *self, const vvi_slab *slab, uint8_t *data,
+                           vv_error *err)
+{
+    return vvi_source_read(self->import->source, self->var, slab->start, slab->count,
+                           data, (size_t)slab->elements * self->slabs.item, err);
+}
+
+static vv_status is_stored(transfer *self, const uint64_t *index, bool *out,
+                           vv_error *err)
+{
+    vv_buf key = VV_BUF_INIT;
+    vv_status status = vv_array_chunk_key(self->array, index, &key, err);
+
+    if (!status)
+        status = vv_store_exists(self->import->store, (const char *)key.data, out, err);
+    vv_buf_clear(&key);
+    return status;
+}
+
+static vv_status write_chunk(transfer *self, size_t i, vv_error *err)
+{
+    size_t bytes = (size_t)self->slabs.grid.chunk_elements * self->slabs.item;
+    uint64_t index[VV_NDIM_MAX];
+    const uint8_t *data;
+    uint8_t *scratch;
+    bool stored = false;
+    vv_status status;
+
+    vvi_slab_chunk(&self->slabs, &self->now, i, index);
+    if (self->import->options.skip_existing)
+        VVI_TRY(is_stored(self, index, &stored, err));
+    if (stored)
+        return VV_OK;
+    scratch = vvi_alloc(bytes);
+    if (!scratch)
+        return vvi_fail_nomem(err, bytes);
+    vvi_slab_cut(&self->slabs, &self->now, self->now_data, index, self->fill, scratch,
+                 &data);
+    status = vv_array_write_chunk(self->array, index, data, err);
+    vvi_free(scratch);
+    if (!status)
+        atomic_fetch_add(&self->chunks, 1);
+    return status;
+}
+
+/* Item 0 reads the slab after this one while the others write the chunks of this one. */
+static vv_status round_item(void *ctx, size_t i, vv_error *err)
+{
+    transfer *self = ctx;
+
+    if (self->ahead && i == 0)
+        return read_slab(self, &self->then, self->then_data, err);
+    return write_chunk(self, i - self->ahead, err);
+}
+
+/* Make the slab that was read ahead, or else is to be read now, the one being written. */
+static vv_status step(transfer *self, vv_error *err)
+{
+    uint8_t *data = self->now_data;
+
+    self->now = self->then;
+    if (!self->then_data)
+        return read_slab(self, &self->now, data, err);
+    self->now_data = self->then_data;
+    self->then_data = data;
+    return VV_OK;
+}
+
+static vv_status run(transfer *self, vv_error *err)
+{
+    vvi_import *import = self->import;
+    bool more = vvi_slabs_next(&self->slabs, &self->now);
+
+    if (more)
+        VVI_TRY(read_slab(self, &self->now, self->now_data, err));
+    while (more) {
+        vv_status status;
+
+        more = vvi_slabs_next(&self->slabs, &self->then);
+        self->ahead = more && self->then_data;
+        status = vvi_parallel(import->options.threads,
+                              self->now.chunk_total + self->ahead, round_item, self, err);
+        import->result.chunks += atomic_exchange(&self->chunks, 0);
+        VVI_TRY(status);
+        import->result.bytes += self->now.elements * self->slabs.item;
+        VVI_TRY(vvi_import_tell(import, false, err));
+        if (more)
+            VVI_TRY(step(self, err));
+    }
+    return VV_OK;
+}
+
+static uint64_t slab_budget(const vvi_import *import)
+{
+    uint64_t bytes = import->options.memory_bytes / 3;
+
+    return bytes < SLAB_BYTES_MOST ? bytes : SLAB_BYTES_MOST;
+}
+
+vv_status vvi_import_values(vvi_import *import, const vvi_var *var, vv_array *array,
+                            vv_error *err)
+{
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    transfer self = { .import = import, .var = var, .array = array };
+    uint64_t lengths[VV_NDIM_MAX];
+    size_t bytes;
+    vv_status status;
+
+    atomic_init(&self.chunks, 0);
+    if (meta->fill_value)
+        memcpy(self.fill, meta->fill_value, vv_dtype_size(meta->dtype));
+    VVI_TRY(vvi_slabs_init(&self.slabs, var->ndim, var->shape, meta->chunk_shape,
+                           var->chunks[0] ? var->chunks : NULL, vv_dtype_size(var->dtype),
+                           slab_budget(import), err));
+    bytes = (size_t)vvi_slabs_most(&self.slabs, lengths);
+    self.now_data = vvi_alloc(bytes);
+    if (bytes <= slab_budget(import))
+        self.then_data = vvi_alloc(bytes);
+    if (!self.now_data || (!self.then_data && bytes <= slab_budget(import))) {
+        status = vvi_fail_nomem(err, bytes);
+    } else {
+        vvi_source_reading(import->source, var, lengths,
+                           import->options.memory_bytes / 3);
+        status = run(&self, err);
+        vvi_source_reading(import->source, var, NULL, 0);
+    }
+    vvi_free(self.then_data);
+    vvi_free(self.now_data);
+    return status ? vvi_wrap(err, status, "import '%s'", var->name) : VV_OK;
+}

@@ -1,0 +1,316 @@
+/* Export to netCDF-4 and to Zarr directories. */
+#include "dataset/files.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static int setup(void **state)
+{
+    *state = make_directory();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    remove_directory(*state);
+    return 0;
+}
+
+/* What ncdump prints of a file, without its first line, which has the name; NULL: no ncdump. */
+static char *dump(const char *path)
+{
+    char command[800];
+    char *text = calloc(1, 1 << 20);
+    size_t len;
+    FILE *pipe;
+
+    assert_non_null(text);
+    snprintf(command, sizeof(command), "ncdump '%s' 2>&1 | tail -n +2", path);
+    pipe = popen(command, "r");
+    assert_non_null(pipe);
+    len = fread(text, 1, (1 << 20) - 1, pipe);
+    pclose(pipe);
+    if (len < 20 || !strstr(text, "variables:")) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* Import, export as netCDF-4, and see that it is the same to varvite and to ncdump. */
+static void check_netcdf(const char *directory, const char *source, uint32_t deflate)
+{
+    vv_export_options options = VV_EXPORT_OPTIONS_INIT;
+    const char *target = in(directory, "out.nc");
+    vv_import_options chunked = VV_IMPORT_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_import_result result;
+    vv_store *store;
+    char *before;
+    char *after;
+
+    chunked.memory_bytes = 1 << 20;
+    options.overwrite = true;
+    options.deflate_level = deflate;
+    options.memory_bytes = 4096; /* many slabs */
+    store = imported(source, &chunked);
+    assert_vv_ok(vv_dataset_export(store, "", target, &options, &result, &err));
+    assert_true(result.stored_bytes > 0);
+    assert_same(target, store);
+    vv_store_free(store);
+    before = dump(source);
+    after = dump(target);
+    assert_true(!before == !after);
+    if (before && after)
+        assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
+static void netcdf_export_equals_the_source(void **state)
+{
+    static const int modes[] = { 0, NC_64BIT_OFFSET, NC_64BIT_DATA, NC_NETCDF4 };
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(*modes); i++) {
+        make_climate(in(*state, "in.nc"), modes[i]);
+        check_netcdf(*state, in(*state, "in.nc"), 0);
+        make_types(in(*state, "in.nc"), modes[i]);
+        check_netcdf(*state, in(*state, "in.nc"), (uint32_t)i);
+    }
+    make_groups(in(*state, "in.nc"));
+    check_netcdf(*state, in(*state, "in.nc"), 0);
+    check_netcdf(*state, in(*state, "in.nc"), 9);
+}
+
+static void zarr_export_is_read_back_and_imports_again(void **state)
+{
+    const char *source = in(*state, "in.nc");
+    const char *target = in(*state, "out.zarr");
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_import_result result;
+    vv_store *store;
+    vv_store *again;
+
+    make_climate(source, NC_NETCDF4);
+    options.chunks = "time=2,lat=5";
+    store = imported(source, &options);
+    assert_vv_ok(vv_dataset_export(store, "", target, NULL, &result, &err));
+    assert_int_equal(result.arrays, 6);
+    assert_same(target, store);
+    /* The directory is a source like any other: as it is, and with other chunks. */
+    again = imported(target, NULL);
+    assert_same(source, again);
+    vv_store_free(again);
+    options.chunks = "time=all,lat=1";
+    options.codecs = "gzip:1";
+    again = imported(target, &options);
+    assert_same(source, again);
+    assert_same(target, again);
+    vv_store_free(again);
+    vv_store_free(store);
+}
+
+static void a_group_is_exported_alone(void **state)
+{
+    const char *source = in(*state, "in.nc");
+    const char *zarr = in(*state, "sub.zarr");
+    const char *netcdf = in(*state, "sub.nc");
+    vv_error err = VV_ERROR_INIT;
+    uint64_t differences;
+    vv_store *store;
+
+    make_groups(source);
+    store = imported(source, NULL);
+    assert_vv_ok(vv_dataset_export(store, "sub", zarr, NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_compare(zarr, store, "sub", print_difference, NULL,
+                                    &differences, NULL, &err));
+    assert_int_equal(differences, 0);
+    assert_vv_ok(vv_dataset_export(store, "/sub/", netcdf, NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_compare(netcdf, store, "sub", print_difference, NULL,
+                                    &differences, NULL, &err));
+    assert_int_equal(differences, 0);
+    assert_int_equal(
+        vv_dataset_export(store, "nosuch", in(*state, "x.zarr"), NULL, NULL, &err),
+        VV_ENOTFOUND);
+    vv_store_free(store);
+}
+
+static void a_target_is_replaced_only_when_asked_and_only_if_it_is_one(void **state)
+{
+    const char *source = in(*state, "in.nc");
+    const char *home = in(*state, "home");
+    const char *zarr = in(*state, "out.zarr");
+    const char *netcdf = in(*state, "out.nc");
+    vv_export_options options = VV_EXPORT_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    char command[700];
+    vv_store *store;
+    size_t len;
+
+    make_climate(source, 0);
+    store = imported(source, NULL);
+    snprintf(command, sizeof(command), "mkdir '%s' && echo precious > '%s/letter'", home,
+             home);
+    assert_int_equal(system(command), 0);
+    options.overwrite = true;
+    assert_int_equal(vv_dataset_export(store, "", home, &options, NULL, &err),
+                     VV_EEXISTS);
+    free(read_file(in(home, "letter"), &len));
+    assert_vv_ok(vv_dataset_export(store, "", zarr, NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_export(store, "", netcdf, NULL, NULL, &err));
+    assert_int_equal(vv_dataset_export(store, "", zarr, NULL, NULL, &err), VV_EEXISTS);
+    assert_non_null(strstr(err.message, "out.zarr"));
+    assert_int_equal(vv_dataset_export(store, "", netcdf, NULL, NULL, &err), VV_EEXISTS);
+    assert_vv_ok(vv_dataset_export(store, "", zarr, &options, NULL, &err));
+    assert_vv_ok(vv_dataset_export(store, "", netcdf, &options, NULL, &err));
+    assert_same(zarr, store);
+    assert_same(netcdf, store);
+    vv_store_free(store);
+    snprintf(command, sizeof(command), "test -z \"$(ls -d '%s'/*.partial* 2>/dev/null)\"",
+             (const char *)*state);
+    assert_int_equal(system(command), 0);
+}
+
+static vv_status stop(void *ctx, const vv_progress *progress)
+{
+    (void)ctx;
+    (void)progress;
+    return VV_ECANCELED;
+}
+
+static void a_stopped_export_leaves_nothing_behind(void **state)
+{
+    const char *source = in(*state, "in.nc");
+    vv_export_options options = VV_EXPORT_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    char command[700];
+    vv_store *store;
+
+    make_climate(source, 0);
+    store = imported(source, NULL);
+    options.progress = stop;
+    assert_int_equal(
+        vv_dataset_export(store, "", in(*state, "a.nc"), &options, NULL, &err),
+        VV_ECANCELED);
+    assert_int_equal(
+        vv_dataset_export(store, "", in(*state, "a.zarr"), &options, NULL, &err),
+        VV_ECANCELED);
+    vv_store_free(store);
+    snprintf(command, sizeof(command), "test \"$(ls '%s')\" = in.nc",
+             (const char *)*state);
+    assert_int_equal(system(command), 0);
+}
+
+/* An array that no netCDF file made. */
+static vv_store *native(vv_dtype dtype, const char *const *names, const char *attributes)
+{
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+    vv_array *array = NULL;
+
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    assert_vv_ok(vv_group_create(store, "", NULL, false, &err));
+    meta.dtype = dtype;
+    meta.ndim = 2;
+    meta.shape = (const uint64_t[]){ 3, 4 };
+    meta.chunk_shape = (const uint64_t[]){ 2, 2 };
+    meta.dimension_names = names;
+    meta.attributes = attributes;
+    assert_vv_ok(vv_array_create(store, "v", &meta, false, &array, &err));
+    vv_array_free(array);
+    return store;
+}
+
+static void arrays_without_a_layout_go_to_netcdf_and_back(void **state)
+{
+    const char *netcdf = in(*state, "out.nc");
+    const char *zarr = in(*state, "out.zarr");
+    vv_store *store = native(VV_FLOAT32, NULL,
+                             "{\"_FillValue\": \"AAAAAAAA+H8=\", \"n\": 1, \"s\": \"K\","
+                             " \"x\": [0.5, 2.0]}");
+    vv_error err = VV_ERROR_INIT;
+    uint64_t differences = 0;
+
+    assert_vv_ok(vv_dataset_export(store, "", netcdf, NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_export(store, "", zarr, NULL, NULL, &err));
+    assert_same(zarr, store);
+    vv_store_free(store);
+    /* The dimensions were named by their lengths. */
+    store = native(VV_FLOAT32, (const char *const[]){ "dim_3", "dim_4" },
+                   "{\"_FillValue\": \"AAAAAAAA+H8=\", \"n\": 1, \"s\": \"K\","
+                   " \"x\": [0.5, 2.0]}");
+    assert_vv_ok(vv_dataset_compare(netcdf, store, "", print_difference, NULL,
+                                    &differences, NULL, &err));
+    assert_int_equal(differences, 0);
+    vv_store_free(store);
+}
+
+static void what_netcdf_cannot_hold_is_refused_by_name(void **state)
+{
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = native(VV_COMPLEX64, NULL, NULL);
+
+    assert_int_equal(vv_dataset_export(store, "", in(*state, "a.nc"), NULL, NULL, &err),
+                     VV_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "'v'"));
+    assert_non_null(strstr(err.message, "complex64"));
+    assert_vv_ok(vv_dataset_export(store, "", in(*state, "a.zarr"), NULL, NULL, &err));
+    vv_store_free(store);
+    store = native(VV_INT16, (const char *const[]){ "x", "x" }, NULL);
+    assert_int_equal(vv_dataset_export(store, "", in(*state, "a.nc"), NULL, NULL, &err),
+                     VV_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "dimension 'x'"));
+    vv_store_free(store);
+    assert_int_not_equal(access(in(*state, "a.nc"), F_OK), 0);
+}
+
+static vv_status import_and_export(void *ctx)
+{
+    vv_export_options options = VV_EXPORT_OPTIONS_INIT;
+    vv_store *store = NULL;
+    vv_status status = vv_memory_store_new(&store, NULL);
+
+    options.overwrite = true;
+    if (!status)
+        status = vv_dataset_import(in(ctx, "in.nc"), store, "", NULL, NULL, NULL);
+    if (!status)
+        status = vv_dataset_export(store, "", in(ctx, "out.nc"), &options, NULL, NULL);
+    if (!status)
+        status = vv_dataset_export(store, "", in(ctx, "out.zarr"), &options, NULL, NULL);
+    vv_store_free(store);
+    return status;
+}
+
+static void survives_any_failing_allocation(void **state)
+{
+    int ncid, dim, var;
+
+    assert_nc(nc_create(in(*state, "in.nc"), NC_NETCDF4, &ncid));
+    assert_nc(nc_def_dim(ncid, "x", 3, &dim));
+    assert_nc(nc_def_var(ncid, "v", NC_SHORT, 1, &dim, &var));
+    assert_nc(nc_put_att_short(ncid, var, "a", NC_SHORT, 1, &(short){ 3 }));
+    assert_nc(nc_close(ncid));
+    survives_failing_allocations(import_and_export, *state);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(netcdf_export_equals_the_source, setup, teardown),
+        cmocka_unit_test_setup_teardown(zarr_export_is_read_back_and_imports_again, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_group_is_exported_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_target_is_replaced_only_when_asked_and_only_if_it_is_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_stopped_export_leaves_nothing_behind, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(arrays_without_a_layout_go_to_netcdf_and_back,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(what_netcdf_cannot_hold_is_refused_by_name, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(survives_any_failing_allocation, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("dataset/export", tests, NULL, NULL);
+}

@@ -1,0 +1,477 @@
+/* Import, and comparison with what was imported. */
+#include "dataset/files.h"
+
+#include <varvite/store_backend.h>
+
+#include <stdio.h>
+
+static int setup(void **state)
+{
+    *state = make_directory();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    remove_directory(*state);
+    return 0;
+}
+
+/* Every format that libnetcdf writes. */
+static const struct {
+    const char *name;
+    int mode;
+} formats[] = {
+    { "classic.nc", 0 },
+    { "offset64.nc", NC_64BIT_OFFSET },
+    { "cdf5.nc", NC_64BIT_DATA },
+    { "netcdf4.nc", NC_NETCDF4 },
+    { "model.nc", NC_NETCDF4 | NC_CLASSIC_MODEL },
+};
+#define FORMAT_COUNT (sizeof(formats) / sizeof(*formats))
+
+static void every_format_and_type_comes_back_bit_for_bit(void **state)
+{
+    static const char *const chunks[] = { NULL, "x=2,z=2", "x=1,y=1,z=4", "z=all" };
+
+    for (size_t f = 0; f < FORMAT_COUNT; f++) {
+        const char *path = in(*state, formats[f].name);
+
+        if (formats[f].mode & NC_CLASSIC_MODEL)
+            continue;
+        make_types(path, formats[f].mode);
+        for (size_t c = 0; c < sizeof(chunks) / sizeof(*chunks); c++) {
+            vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+            vv_store *store;
+
+            options.chunks = chunks[c];
+            options.codecs = c % 2 ? "none" : NULL;
+            store = imported(path, &options);
+            assert_same(path, store);
+            vv_store_free(store);
+        }
+    }
+}
+
+static void records_fill_values_packing_and_attributes_come_back(void **state)
+{
+    for (size_t f = 0; f < FORMAT_COUNT; f++) {
+        const char *path = in(*state, formats[f].name);
+        int mode = formats[f].mode;
+        vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+        vv_store *store;
+
+        if (mode & NC_CLASSIC_MODEL)
+            continue; /* has classic types only, which make_climate() knows by the mode */
+        make_climate(path, mode);
+        options.chunks = "time=2,lat=4";
+        store = imported(path, &options);
+        assert_same(path, store);
+        vv_store_free(store);
+    }
+}
+
+static void groups_dimensions_of_parents_and_strings_come_back(void **state)
+{
+    const char *path = in(*state, "groups.nc");
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+    vv_store *store;
+
+    make_groups(path);
+    store = imported(path, NULL);
+    assert_same(path, store);
+    assert_vv_ok(vv_array_open(store, "sub/deflated", &array, &err));
+    assert_string_equal(vv_array_get_meta(array)->dimension_names[0], "x");
+    assert_string_equal(vv_array_get_meta(array)->dimension_names[1], "y");
+    vv_array_free(array);
+    vv_store_free(store);
+}
+
+static void below_a_path_and_twice_into_one_store(void **state)
+{
+    const char *path = in(*state, "groups.nc");
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+    uint64_t differences;
+
+    make_groups(path);
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    assert_vv_ok(vv_dataset_import(path, store, "/a/b/", NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_import(path, store, "a/c", NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_import(path, store, "a/c", NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_compare(path, store, "a/b", print_difference, NULL,
+                                    &differences, NULL, &err));
+    assert_int_equal(differences, 0);
+    assert_vv_ok(vv_dataset_compare(path, store, "a/c", print_difference, NULL,
+                                    &differences, NULL, &err));
+    assert_int_equal(differences, 0);
+    vv_store_free(store);
+}
+
+static void a_changed_value_and_attribute_are_found(void **state)
+{
+    const char *path = in(*state, "climate.nc");
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+    char first[512] = "";
+    uint64_t differences;
+    uint64_t values;
+    vv_store *store;
+
+    make_climate(path, 0);
+    store = imported(path, NULL);
+    assert_vv_ok(vv_array_open(store, "tas", &array, &err));
+    assert_vv_ok(vv_array_write(array, (const uint64_t[]){ 3, 2, 1 },
+                                (const uint64_t[]){ 1, 1, 1 }, &(float){ 9999 }, 4,
+                                &err));
+    vv_array_free(array);
+    assert_vv_ok(vv_dataset_compare(path, store, "", print_difference, first,
+                                    &differences, &values, &err));
+    assert_int_equal(differences, 1);
+    assert_int_equal(values, 5 + 210 + 210 + 6 + 42 + 1);
+    assert_non_null(strstr(first, "tas: 1 of 210 values, the first at [3,2,1]"));
+    assert_non_null(strstr(first, "9999"));
+
+    first[0] = '\0';
+    assert_vv_ok(vv_node_set_attributes(store, "lat", "{\"units\": \"K\"}", &err));
+    assert_vv_ok(vv_dataset_compare(path, store, "", print_difference, first,
+                                    &differences, &values, &err));
+    assert_int_equal(differences, 2);
+    vv_store_free(store);
+}
+
+static void a_variable_brings_its_coordinates_along(void **state)
+{
+    static const char *const names[] = { "tas" };
+    const char *path = in(*state, "climate.nc");
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_import_result result;
+    vv_store *store = NULL;
+    vv_node_kind kind;
+
+    make_climate(path, 0);
+    options.variables = names;
+    options.variable_count = 1;
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    assert_vv_ok(vv_dataset_import(path, store, "", &options, &result, &err));
+    assert_int_equal(result.arrays, 5); /* tas, time, lat, area, height */
+    assert_vv_ok(vv_node_kind_of(store, "packed", &kind, &err));
+    assert_int_equal(kind, VV_NODE_NONE);
+    options.variables = (const char *const[]){ "nosuch" };
+    assert_int_equal(vv_dataset_import(path, store, "", &options, &result, &err),
+                     VV_EINVAL);
+    assert_non_null(strstr(err.message, "no variable 'nosuch'"));
+    assert_non_null(strstr(err.message, "packed"));
+    vv_store_free(store);
+}
+
+static vv_status count_key(void *ctx, const char *key, vv_error *err)
+{
+    (void)key;
+    (void)err;
+    ++*(size_t *)ctx;
+    return VV_OK;
+}
+
+static void what_zarr_cannot_hold_is_refused_by_name_before_writing(void **state)
+{
+    const char *path = in(*state, "text.nc");
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+    size_t keys = 0;
+    int ncid, dim, var, type;
+
+    assert_nc(nc_create(path, NC_NETCDF4, &ncid));
+    assert_nc(nc_def_dim(ncid, "n", 4, &dim));
+    assert_nc(nc_def_var(ncid, "good", NC_INT, 1, &dim, &var));
+    assert_nc(nc_def_var(ncid, "name", NC_CHAR, 1, &dim, &var));
+    assert_nc(nc_def_var(ncid, "label", NC_STRING, 1, &dim, &var));
+    assert_nc(nc_def_compound(ncid, 8, "pair_t", &type));
+    assert_nc(nc_insert_compound(ncid, type, "a", 0, NC_INT));
+    assert_nc(nc_def_var(ncid, "pair", type, 1, &dim, &var));
+    assert_nc(nc_def_enum(ncid, NC_BYTE, "sky_t", &type));
+    assert_nc(nc_insert_enum(ncid, type, "clear", &(signed char){ 0 }));
+    assert_nc(nc_def_var(ncid, "sky", type, 1, &dim, &var));
+    assert_nc(nc_def_var(ncid, "__odd", NC_INT, 1, &dim, &var));
+    assert_nc(nc_close(ncid));
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    assert_int_equal(vv_dataset_import(path, store, "", NULL, NULL, &err),
+                     VV_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "text.nc"));
+    assert_non_null(strstr(err.message, "name has text (char)"));
+    assert_non_null(strstr(err.message, "label has text"));
+    assert_non_null(strstr(err.message, "pair has a compound type"));
+    assert_non_null(strstr(err.message, "sky has an enumeration"));
+    assert_non_null(strstr(err.message, "__odd has a name"));
+    assert_vv_ok(vv_store_list(store, "", count_key, &keys, &err));
+    assert_int_equal(keys, 0);
+    vv_store_free(store);
+}
+
+static void bad_options_are_refused_before_writing(void **state)
+{
+    const char *path = in(*state, "climate.nc");
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+    size_t keys = 0;
+
+    make_climate(path, 0);
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    options.codecs = "zstandard:3";
+    assert_int_not_equal(vv_dataset_import(path, store, "", &options, NULL, &err), VV_OK);
+    options.codecs = NULL;
+    options.chunks = "depth=3";
+    assert_int_equal(vv_dataset_import(path, store, "", &options, NULL, &err), VV_EINVAL);
+    assert_int_equal(
+        vv_dataset_import(in(*state, "missing.nc"), store, "", NULL, NULL, &err),
+        VV_ENOTFOUND);
+    assert_non_null(strstr(err.message, "missing.nc"));
+    assert_vv_ok(vv_store_list(store, "", count_key, &keys, &err));
+    assert_int_equal(keys, 0);
+    vv_store_free(store);
+}
+
+/* ---- stopping and going on -------------------------------------------------------------------- */
+
+typedef struct stopper {
+    int calls;
+    int stop_at; /* -1: never */
+    uint64_t last_bytes, total;
+    int planned;
+} stopper;
+
+static vv_status on_progress(void *ctx, const vv_progress *progress)
+{
+    stopper *self = ctx;
+
+    assert_true(progress->bytes_done >= self->last_bytes);
+    assert_true(progress->bytes_done <= progress->bytes_total);
+    self->last_bytes = progress->bytes_done;
+    self->total = progress->bytes_total;
+    return self->calls++ == self->stop_at ? VV_ECANCELED : VV_OK;
+}
+
+static void on_plan(void *ctx, const char *path, const vv_array_meta *meta)
+{
+    assert_true(path[0] != '\0');
+    assert_true(meta->ndim <= 3);
+    ((stopper *)ctx)->planned++;
+}
+
+static void progress_and_plan_are_told(void **state)
+{
+    const char *path = in(*state, "large.nc");
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+    stopper seen = { .stop_at = -1 };
+    vv_store *store;
+
+    make_large(path, 0, 12, false);
+    options.progress = on_progress;
+    options.planned = on_plan;
+    options.ctx = &seen;
+    store = imported(path, &options);
+    assert_int_equal(seen.planned, 1);
+    assert_true(seen.calls >= 1);
+    assert_int_equal(seen.last_bytes, 12u << 20);
+    assert_int_equal(seen.total, 12u << 20);
+    vv_store_free(store);
+}
+
+static void a_stopped_import_keeps_its_chunks_and_goes_on_from_there(void **state)
+{
+    const char *path = in(*state, "large.nc");
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    stopper stop = { .stop_at = 0 };
+    vv_import_result first;
+    vv_import_result second;
+    vv_store *store = NULL;
+
+    make_large(path, NC_NETCDF4, 12, true);
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    options.progress = on_progress;
+    options.ctx = &stop;
+    options.memory_bytes = 6u << 20; /* so that there are several rounds */
+    options.chunks = "t=1";
+    assert_int_equal(vv_dataset_import(path, store, "", &options, &first, &err),
+                     VV_ECANCELED);
+    assert_true(first.chunks > 0 && first.chunks < 12);
+    stop = (stopper){ .stop_at = -1 };
+    options.skip_existing = true;
+    assert_vv_ok(vv_dataset_import(path, store, "", &options, &second, &err));
+    assert_int_equal(first.chunks + second.chunks, 12);
+    assert_same(path, store);
+    options.chunks = "t=2"; /* another array: nothing of the old one is taken */
+    stop = (stopper){ .stop_at = -1 };
+    assert_vv_ok(vv_dataset_import(path, store, "", &options, &second, &err));
+    assert_int_equal(second.chunks, 6);
+    assert_same(path, store);
+    vv_store_free(store);
+}
+
+/* A store whose n-th write fails. */
+typedef struct failing_store {
+    vv_store base;
+    vv_store *inner;
+    int left;
+} failing_store;
+
+static vv_store *inner_of(vv_store *self)
+{
+    return ((failing_store *)self)->inner;
+}
+
+static vv_status failing_set(vv_store *self, const char *key, vv_bytes value,
+                             bool only_if_absent, vv_error *err)
+{
+    if (__atomic_fetch_sub(&((failing_store *)self)->left, 1, __ATOMIC_RELAXED) == 0) {
+        if (err)
+            snprintf(err->message, sizeof(err->message), "no space for %s", key);
+        return VV_EIO;
+    }
+    return only_if_absent ? vv_store_set_if_absent(inner_of(self), key, value, err)
+                          : vv_store_set(inner_of(self), key, value, err);
+}
+
+static vv_status failing_get(vv_store *self, const char *key, vv_range range, vv_buf *out,
+                             vv_error *err)
+{
+    return vv_store_get(inner_of(self), key, range, out, err);
+}
+
+static vv_status failing_remove(vv_store *self, const char *key, vv_error *err)
+{
+    return vv_store_delete(inner_of(self), key, err);
+}
+
+static vv_status failing_exists(vv_store *self, const char *key, bool *out, vv_error *err)
+{
+    return vv_store_exists(inner_of(self), key, out, err);
+}
+
+static vv_status failing_size(vv_store *self, const char *key, uint64_t *out,
+                              vv_error *err)
+{
+    return vv_store_size(inner_of(self), key, out, err);
+}
+
+static vv_status failing_list(vv_store *self, const char *prefix, vv_key_fn visit,
+                              void *ctx, vv_error *err)
+{
+    return vv_store_list(inner_of(self), prefix, visit, ctx, err);
+}
+
+static void failing_free(vv_store *self)
+{
+    vv_store_free(inner_of(self));
+    free(self);
+}
+
+static const vv_store_ops failing_ops = {
+    .name = "failing",
+    .get = failing_get,
+    .set = failing_set,
+    .remove = failing_remove,
+    .exists = failing_exists,
+    .size = failing_size,
+    .list = failing_list,
+    .free = failing_free,
+};
+
+static void any_write_may_fail_and_the_next_run_completes(void **state)
+{
+    const char *path = in(*state, "climate.nc");
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+    vv_status status = VV_EIO;
+    int n;
+
+    make_climate(path, NC_NETCDF4);
+    options.chunks = "time=2";
+    options.skip_existing = true;
+    for (n = 0; status; n++) {
+        failing_store *failing = calloc(1, sizeof(*failing));
+        vv_error err = VV_ERROR_INIT;
+
+        assert_non_null(failing);
+        vv_store_base_init(&failing->base, &failing_ops, false);
+        assert_vv_ok(vv_memory_store_new(&failing->inner, &err));
+        failing->left = n;
+        status = vv_dataset_import(path, &failing->base, "", &options, NULL, &err);
+        if (status) {
+            assert_int_equal(status, VV_EIO);
+            assert_non_null(strstr(err.message, "no space for"));
+            assert_vv_ok(
+                vv_dataset_import(path, &failing->base, "", &options, NULL, &err));
+        }
+        assert_same(path, &failing->base);
+        vv_store_free(&failing->base);
+    }
+    assert_true(n > 12); /* a group, six arrays and their chunks */
+}
+
+static vv_status import_and_compare(void *ctx)
+{
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+    vv_store *store = NULL;
+    uint64_t differences = 0;
+    vv_status status = vv_memory_store_new(&store, NULL);
+
+    options.threads = 1;
+    options.chunks = "time=4";
+    options.codecs = "none";
+    if (!status)
+        status = vv_dataset_import(ctx, store, "", &options, NULL, NULL);
+    if (!status)
+        status = vv_dataset_compare(ctx, store, "", NULL, NULL, &differences, NULL, NULL);
+    vv_store_free(store);
+    assert_int_equal(differences, 0);
+    return status;
+}
+
+static void survives_any_failing_allocation(void **state)
+{
+    char *path = strdup(in(*state, "small.nc"));
+    int ncid, dim, var;
+
+    assert_nc(nc_create(path, NC_NETCDF4, &ncid));
+    assert_nc(nc_def_dim(ncid, "time", 5, &dim));
+    assert_nc(nc_def_var(ncid, "v", NC_FLOAT, 1, &dim, &var));
+    assert_nc(nc_put_att_short(ncid, var, "a", NC_SHORT, 1, &(short){ 3 }));
+    assert_nc(nc_put_att_float(ncid, var, "_FillValue", NC_FLOAT, 1, &(float){ -1 }));
+    assert_nc(nc_put_var_float(ncid, var, (const float[]){ 1, 2, 3, 4, 5 }));
+    assert_nc(nc_close(ncid));
+    survives_failing_allocations(import_and_compare, path);
+    free(path);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(every_format_and_type_comes_back_bit_for_bit,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            records_fill_values_packing_and_attributes_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            groups_dimensions_of_parents_and_strings_come_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(below_a_path_and_twice_into_one_store, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_changed_value_and_attribute_are_found, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_variable_brings_its_coordinates_along, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            what_zarr_cannot_hold_is_refused_by_name_before_writing, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_options_are_refused_before_writing, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(progress_and_plan_are_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_stopped_import_keeps_its_chunks_and_goes_on_from_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(any_write_may_fail_and_the_next_run_completes,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(survives_any_failing_allocation, setup, teardown),
+    };
+    return cmocka_run_group_tests_name("dataset/import", tests, NULL, NULL);
+}
