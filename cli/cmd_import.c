@@ -147,7 +147,7 @@ import self = {.call = call };
                                &self.options, &self.result, &call->err);
     progress_hide();
     if (status) {
-        if (status == VV_ECANCELED || self.result.chunks)
+        if (status == VV_ECANCELED || self.result.stored_bytes)
             save_part(call, &tree);
         goto done;
     }
