@@ -28,4 +28,7 @@ bool hamt_counts_match(const hamt_counts *counts, const json_t *expected);
 /* The value bytes of a typed value: of {"bytes": …} itself when values are bytes. */
 vv_buf hamt_value(const json_t *typed, bool values_are_bytes);
 
+/* Check the bug with this id, if it is one of the Zarr store over a HAMT; false: it is not. */
+bool run_zarr_bug(vector_run *run, const char *id);
+
 #endif
