@@ -1,4 +1,4 @@
-#define VVI_UTIL_ERROR_C /* the functions themselves, not what the analyzer is told */
+#define VVI_UTIL_ERROR_C /* the functions themselves */
 #include "util/error.h"
 
 #include <errno.h>

@@ -25,15 +25,36 @@ vv_status vvi_fail_errno(vv_error *err, int error_number, const char *format, ..
 
 vv_status vvi_fail_nomem(vv_error *err, size_t bytes);
 
-#if defined(__clang_analyzer__) && !defined(VVI_UTIL_ERROR_C)
-/* The analyzer does not see into these; here is what they return. */
-#define vvi_fail(err_, status_, ...) \
-    ((void)vvi_fail((err_), (status_), __VA_ARGS__), (status_))
-#define vvi_wrap(err_, status_, ...) \
-    ((void)vvi_wrap((err_), (status_), __VA_ARGS__), (status_))
-#define vvi_fail_errno(err_, number_, ...) \
-    ((void)vvi_fail_errno((err_), (number_), __VA_ARGS__), VV_EIO)
-#define vvi_fail_nomem(err_, bytes_) ((void)vvi_fail_nomem((err_), (bytes_)), VV_ENOMEM)
+/*
+ * What a compiler does not see from here: these return the status they are given, and never VV_OK.
+ * Told so, it does not take what a successful call fills in for read after a failed one.
+ */
+#ifndef VVI_UTIL_ERROR_C
+#define vvi_fail(err_, status_, ...)                             \
+    __extension__({                                              \
+        vv_status vvi_fail_status_ = (status_);                  \
+        (void)(vvi_fail)((err_), vvi_fail_status_, __VA_ARGS__); \
+        vvi_fail_status_;                                        \
+    })
+#define vvi_wrap(err_, status_, ...)                             \
+    __extension__({                                              \
+        vv_status vvi_wrap_status_ = (status_);                  \
+        (void)(vvi_wrap)((err_), vvi_wrap_status_, __VA_ARGS__); \
+        vvi_wrap_status_;                                        \
+    })
+#define vvi_fail_errno(err_, number_, ...)                                              \
+    __extension__({                                                                     \
+        vv_status vvi_errno_status_ = (vvi_fail_errno)((err_), (number_), __VA_ARGS__); \
+        if (!vvi_errno_status_)                                                         \
+            __builtin_unreachable();                                                    \
+        vvi_errno_status_;                                                              \
+    })
+#define vvi_fail_nomem(err_, bytes_)              \
+    __extension__({                               \
+        (void)(vvi_fail_nomem)((err_), (bytes_)); \
+        vv_status vvi_nomem_status_ = VV_ENOMEM;  \
+        vvi_nomem_status_;                        \
+    })
 #endif
 
 /* Return a failure where nothing needs releasing. */

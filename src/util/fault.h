@@ -30,7 +30,7 @@ typedef struct vvi_fault {
     uint32_t calls; /* which kinds: VVI_CALL_BIT(…) | … */
     uint64_t after; /* calls of these kinds to let pass */
     bool forever;   /* every later call too, not only the first */
-    enum {
+    enum vvi_fault_kind {
         VVI_FAULT_ERROR,    /* the call fails with error_number */
         VVI_FAULT_TORN,     /* a write does half its work first; others as ERROR */
         VVI_FAULT_SHORT,    /* a read or write moves at most a third of what was asked */

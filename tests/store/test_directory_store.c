@@ -188,7 +188,7 @@ static vv_status replace_and_delete(vv_store *store)
 
 static void a_failing_file_call_leaves_whole_values_only(void **state)
 {
-    static const int kinds[] = { VVI_FAULT_ERROR, VVI_FAULT_TORN, VVI_FAULT_SHORT,
+    static const enum vvi_fault_kind kinds[] = { VVI_FAULT_ERROR, VVI_FAULT_TORN, VVI_FAULT_SHORT,
                                  VVI_FAULT_INTERRUPT };
     store_fixture *fixture = *state;
     vv_error err = VV_ERROR_INIT;
