@@ -103,6 +103,12 @@ static void grow(vvi_var *var, const bool *fixed)
     }
 }
 
+/* A dimension's own variable is read whole whenever anything of that dimension is. */
+static bool is_coordinate(const vvi_var *var)
+{
+    return var->ndim == 1 && var->dims[0] && strcmp(var->dims[0], var->name) == 0;
+}
+
 static void choose(vvi_var *var, named *list, size_t count)
 {
     bool fixed[VV_NDIM_MAX] = { false };
@@ -114,8 +120,11 @@ static void choose(vvi_var *var, named *list, size_t count)
         for (size_t k = 0; k < count && var->dims[i]; k++)
             if (strlen(var->dims[i]) == list[k].len &&
                 memcmp(var->dims[i], list[k].name, list[k].len) == 0) {
+                list[k].used = true;
+                if (is_coordinate(var))
+                    continue;
                 var->plan[i] = list[k].length < whole ? list[k].length : whole;
-                fixed[i] = list[k].used = true;
+                fixed[i] = true;
             }
     }
     shrink(var, fixed);

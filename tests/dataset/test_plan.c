@@ -89,6 +89,22 @@ static void named_lengths_are_kept_and_the_rest_is_fitted(void **state)
     vvi_source_free(&source);
 }
 
+static void a_coordinate_stays_in_one_chunk(void **state)
+{
+    vvi_source source;
+    vvi_var *var = one_var(&source, VV_FLOAT64, 1, (const uint64_t[]){ 1461 }, NULL);
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    assert_vv_ok(vvi_plan_chunks(&source, "time=1", MEMORY, &err));
+    assert_int_equal(var->plan[0], 1); /* another variable along time */
+    vvi_free(var->name);
+    var->name = vvi_strdup("time");
+    assert_vv_ok(vvi_plan_chunks(&source, "time=1", MEMORY, &err));
+    assert_int_equal(var->plan[0], 1461);
+    vvi_source_free(&source);
+}
+
 static void wrong_chunks_are_refused_with_a_reason(void **state)
 {
     static const struct {
@@ -205,6 +221,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(default_chunks_are_one_to_four_mebibytes),
         cmocka_unit_test(named_lengths_are_kept_and_the_rest_is_fitted),
+        cmocka_unit_test(a_coordinate_stays_in_one_chunk),
         cmocka_unit_test(wrong_chunks_are_refused_with_a_reason),
         cmocka_unit_test(slabs_cover_every_element_once),
         cmocka_unit_test(slabs_end_where_chunks_of_the_source_end),
