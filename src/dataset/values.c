@@ -23,13 +23,16 @@ typedef struct transfer {
     uint8_t *then_data; /* NULL: memory is short, one slab at a time */
     bool ahead;         /* read then while now is written */
     atomic_uint_fast64_t chunks;
+    pthread_t caller; /* the thread that progress is told from */
 } transfer;
 
-vv_status vvi_import_tell(vvi_import *self, bool now, vv_error *err)
+/* chunks and bytes: of the slab in work, beyond what the result counts. */
+static vv_status tell(vvi_import *self, uint64_t chunks, uint64_t bytes, bool now,
+                      vv_error *err)
 {
     vv_progress progress = { .what = "import",
-                             .items_done = self->result.chunks,
-                             .bytes_done = self->result.bytes,
+                             .items_done = self->result.chunks + chunks,
+                             .bytes_done = self->result.bytes + bytes,
                              .bytes_total = self->bytes_total };
     vv_status status;
 
@@ -38,6 +41,24 @@ vv_status vvi_import_tell(vvi_import *self, bool now, vv_error *err)
     self->told_ns = vvi_now_ns();
     status = self->options.progress(self->options.ctx, &progress);
     return status ? vvi_fail(err, status, "stopped by the caller") : VV_OK;
+}
+
+vv_status vvi_import_tell(vvi_import *self, bool now, vv_error *err)
+{
+    return tell(self, 0, 0, now, err);
+}
+
+/* Within a slab, from the caller's thread: a slab that compresses slowly takes many seconds, and
+ * a stop must not wait for its end. */
+static vv_status tell_within(transfer *self, vv_error *err)
+{
+    uint64_t most = self->now.elements * self->slabs.item;
+    uint64_t chunks = atomic_load(&self->chunks);
+    uint64_t bytes = chunks * self->slabs.grid.chunk_elements * self->slabs.item;
+
+    if (!pthread_equal(self->caller, pthread_self()))
+        return VV_OK;
+    return tell(self->import, chunks, bytes < most ? bytes : most, false, err);
 }
 
 static vv_status read_slab(transfer *self, const vvi_slab *slab, uint8_t *data,
@@ -92,7 +113,8 @@ static vv_status round_item(void *ctx, size_t i, vv_error *err)
 
     if (self->ahead && i == 0)
         return read_slab(self, &self->then, self->then_data, err);
-    return write_chunk(self, i - self->ahead, err);
+    VVI_TRY(write_chunk(self, i - self->ahead, err));
+    return tell_within(self, err);
 }
 
 /* Make the slab that was read ahead, or else is to be read now, the one being written. */
@@ -143,7 +165,9 @@ vv_status vvi_import_values(vvi_import *import, const vvi_var *var, vv_array *ar
                             vv_error *err)
 {
     const vv_array_meta *meta = vv_array_get_meta(array);
-    transfer self = { .import = import, .var = var, .array = array };
+    transfer self = {
+        .import = import, .var = var, .array = array, .caller = pthread_self()
+    };
     uint64_t lengths[VV_NDIM_MAX];
     size_t bytes;
     vv_status status;

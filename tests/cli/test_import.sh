@@ -179,7 +179,9 @@ import os, signal, subprocess, sys, time
 name, out, err, *command = sys.argv[1:]
 with open(out, "wb") as o, open(err, "wb") as e:
     p = subprocess.Popen(command, stdout=o, stderr=e)
-    time.sleep(float(os.environ.get("DELAY", "1")))
+    while not os.path.getsize(err) and p.poll() is None:
+        time.sleep(0.02)  # it says its plan when it begins
+    time.sleep(0.5)
     p.send_signal(getattr(signal, name))
     code = p.wait()
 sys.exit(code if code >= 0 else 128 - code)
@@ -191,7 +193,7 @@ test_an_interrupted_import_goes_on_where_it_was() {
     local blocks resume
     run init
     python3 "$here/make_netcdf.py" big.nc 60 200 250
-    interrupt SIGINT "$VARVITE" import --codec zstd:19 --chunk t=1 big.nc
+    interrupt SIGINT "$VARVITE" import --threads 1 --codec zstd:19 --chunk t=1 big.nc
     expect_code 130
     expect_no_out
     expect_err_has '^varvite import: stopped by a signal'
@@ -215,11 +217,11 @@ test_a_killed_import_leaves_what_the_next_one_uses() {
     local blocks
     run init
     python3 "$here/make_netcdf.py" big.nc 60 200 250
-    interrupt SIGKILL "$VARVITE" import --codec zstd:19 --chunk t=1 big.nc
+    interrupt SIGKILL "$VARVITE" import --threads 1 --codec zstd:19 --chunk t=1 big.nc
     expect_code 137
     run block stat --json
     expect_code 0
-    run -q import --codec zstd:19 --chunk t=1 big.nc
+    run -q import --threads 1 --codec zstd:19 --chunk t=1 big.nc
     expect_code 0
     run compare big.nc "$(cat "$out")"
     expect_code 0
@@ -230,13 +232,16 @@ test_a_killed_import_leaves_what_the_next_one_uses() {
 test_progress_shows_on_a_terminal_alone() {
     command -v script >/dev/null || return 0
     run init
-    script -qec "'$VARVITE' import --codec zstd:15 --chunk t=1 '$small' >root" typescript \
+    python3 "$here/make_netcdf.py" big.nc 40 200 250
+    script -qec "'$VARVITE' import --threads 1 --codec zstd:19 --chunk t=1 big.nc >root" typescript \
         </dev/null >/dev/null
     cp typescript "$err"
-    expect_err_has 'import \[[#-]+\] +[0-9]+%  .*iB of .*iB  .*/s'
+    expect_err_has 'import \[#+-+\] +[0-9]+%  .*iB of .*iB  .*iB/s  left [0-9]+:[0-9]{2}'
     expect_true grep -Eqx 'bafyr4i[a-z2-7]{52}' root
     script -qec "'$VARVITE' -q import '$small' >root" typescript </dev/null >/dev/null
     expect_true test -z "$(grep -a '%' typescript)"
+    run import "$small"
+    expect_err_lacks '%'
 }
 
 test_a_failure_while_writing_the_export_leaves_nothing() {
