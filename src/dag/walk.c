@@ -37,6 +37,7 @@ typedef struct walk {
     size_t longest[2]; /* block of the last batch: leaves, others */
     vv_cid *cids;      /* of one batch, options.batch_blocks places each */
     vvi_dag_form *forms;
+    held_block **batch_held;
     vv_buf *bufs;
     vv_status *statuses;
 } walk;
@@ -74,16 +75,31 @@ static bool take_share(const walk *self, const vvi_dag_link *link, size_t *bytes
     return true;
 }
 
-static bool is_in_batch(const walk *self, size_t n, const vv_cid *cid)
+/* A place for a block that is about to be fetched: the next one of the batch. */
+static vv_status add_to_batch(walk *self, size_t i, const vvi_dag_link *link,
+                              vv_error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        if (vv_cid_same_block(&self->cids[i], cid))
-            return true;
-    return false;
+    held_block *block = vvi_alloc_zero(sizeof(*block));
+    vvi_cid_value *value;
+    vv_status status;
+
+    if (!block)
+        return vvi_fail_nomem(err, sizeof(*block));
+    status = vvi_cid_map_put(&self->held, &link->cid, &value, NULL, err);
+    if (status) {
+        vvi_free(block);
+        return status;
+    }
+    value->ptr = block;
+    self->batch_held[i] = block;
+    self->forms[i] = link->form;
+    self->cids[i] = link->cid;
+    return VV_OK;
 }
 
-/* The block asked for now and those that come next, into self->cids. */
-static size_t choose_batch(walk *self, const vvi_dag_link *now)
+/* The block asked for now and those that come next. */
+static vv_status choose_batch(walk *self, const vvi_dag_link *now, size_t *count,
+                              vv_error *err)
 {
     size_t room = self->options.batch_bytes > self->held_bytes
                       ? self->options.batch_bytes - self->held_bytes
@@ -93,91 +109,66 @@ static size_t choose_batch(walk *self, const vvi_dag_link *now)
                       : 1;
     size_t end = self->pending.len;
     size_t looked_at = 0;
-    size_t n = 0;
 
-    self->cids[n] = now->cid;
-    self->forms[n++] = now->form;
-    while (n < most && end && looked_at++ < 4 * most) {
+    *count = 0;
+    VVI_TRY(add_to_batch(self, (*count)++, now, err));
+    while (*count < most && end && looked_at++ < 4 * most) {
         vvi_dag_link link;
 
         vvi_pending_before(&self->pending, &end, &link);
         if (is_done(self, &link) || (is_leaf(&link) && self->options.leaves_unread) ||
-            vvi_cid_map_find(&self->held, &link.cid) || is_in_batch(self, n, &link.cid))
+            vvi_cid_map_find(&self->held, &link.cid))
             continue;
         if (!take_share(self, &link, &room))
             break;
-        self->cids[n] = link.cid;
-        self->forms[n++] = link.form;
+        VVI_TRY(add_to_batch(self, (*count)++, &link, err));
     }
-    return n;
-}
-
-static vv_status hold_block(walk *self, const vv_cid *cid, vv_buf *data, vv_status status,
-                            vv_error *err)
-{
-    held_block *block = vvi_alloc_zero(sizeof(*block));
-    vvi_cid_value *value;
-    vv_status added;
-
-    if (!block)
-        return vvi_fail_nomem(err, sizeof(*block));
-    added = vvi_cid_map_put(&self->held, cid, &value, NULL, err);
-    if (added) {
-        vvi_free(block);
-        return added;
-    }
-    value->ptr = block;
-    block->status = status;
-    vvi_buf_move(&block->data, data);
-    self->held_bytes += block->data.len;
     return VV_OK;
 }
 
 static vv_status fetch(walk *self, const vvi_dag_link *now, vv_error *err)
 {
-    size_t n = choose_batch(self, now);
     size_t longest[2] = { 0, 0 };
-    vv_status status;
+    size_t n;
 
+    VVI_TRY(choose_batch(self, now, &n, err));
     /* A failure of the call is a failure of some blocks; each is told when its turn comes. */
-    status = vv_blockstore_get_many(self->store, self->cids, n, self->bufs,
-                                    self->statuses, err);
-    if (status != VV_ENOMEM)
-        status = VV_OK;
+    if (vv_blockstore_get_many(self->store, self->cids, n, self->bufs, self->statuses,
+                               err) == VV_ENOMEM) {
+        for (size_t i = 0; i < n; i++)
+            vv_buf_clear(&self->bufs[i]);
+        return VV_ENOMEM;
+    }
     for (size_t i = 0; i < n; i++) {
         bool leaf = self->forms[i] == VVI_DAG_LEAF;
 
         if (self->bufs[i].len > longest[leaf])
             longest[leaf] = self->bufs[i].len;
-        if (!status)
-            status = hold_block(self, &self->cids[i], &self->bufs[i], self->statuses[i],
-                                err);
-        vv_buf_clear(&self->bufs[i]);
+        self->held_bytes += self->bufs[i].len;
+        self->batch_held[i]->status = self->statuses[i];
+        vvi_buf_move(&self->batch_held[i]->data, &self->bufs[i]);
     }
     for (size_t leaf = 0; leaf < 2; leaf++)
         if (longest[leaf])
             self->longest[leaf] = longest[leaf];
-    if (self->batch < self->options.batch_blocks)
-        self->batch = self->batch * 2 < self->options.batch_blocks
-                          ? self->batch * 2
-                          : self->options.batch_blocks;
-    return status;
+    self->batch *= 2;
+    if (self->batch > self->options.batch_blocks)
+        self->batch = self->options.batch_blocks;
+    return VV_OK;
 }
 
-/* The block of a link, fetched before or now. VV_ENOMEM ends the walk; *block's status is told. */
+/* The block of a link, fetched before or now. VV_ENOMEM ends the walk; block->status is told. */
 static vv_status take(walk *self, const vvi_dag_link *link, held_block *block,
                       vv_error *err)
 {
     vvi_cid_value value;
-    held_block *held;
 
     if (!vvi_cid_map_find(&self->held, &link->cid))
         VVI_TRY(fetch(self, link, err));
     vvi_cid_map_remove(&self->held, &link->cid, &value);
-    held = value.ptr;
-    *block = *held;
+    *block = *(held_block *)value.ptr;
     self->held_bytes -= block->data.len;
-    vvi_free(held);
+    vvi_free(value.ptr);
     return VV_OK;
 }
 
@@ -273,6 +264,7 @@ static void walk_clear(walk *self)
     vv_buf_clear(&self->children);
     vvi_free(self->cids);
     vvi_free(self->forms);
+    vvi_free(self->batch_held);
     vvi_free(self->bufs);
     vvi_free(self->statuses);
 }
@@ -290,9 +282,11 @@ static vv_status walk_init(walk *self, const vv_dag_options *options, vv_error *
     self->batch = n < FIRST_BATCH ? n : FIRST_BATCH;
     self->cids = vvi_alloc_array(n, sizeof(*self->cids));
     self->forms = vvi_alloc_array(n, sizeof(*self->forms));
+    self->batch_held = vvi_alloc_array(n, sizeof(*self->batch_held));
     self->bufs = vvi_alloc_array_zero(n, sizeof(*self->bufs));
     self->statuses = vvi_alloc_array(n, sizeof(*self->statuses));
-    if (!self->cids || !self->forms || !self->bufs || !self->statuses)
+    if (!self->cids || !self->forms || !self->batch_held || !self->bufs ||
+        !self->statuses)
         return vvi_fail_nomem(err, n * sizeof(*self->cids));
     return VV_OK;
 }
