@@ -513,6 +513,7 @@ vv_status vv_hamt_verify(vv_blockstore *blocks, const vv_cid *root,
     self.blocks = blocks;
     VVI_TRY(read_options(&self, options, err));
     VVI_TRY(start(&self, root, err));
+    tell_progress(&self); /* once at least, however the work falls to the threads */
     status = vvi_parallel(self.opts.threads, self.opts.threads, work, &self, err);
     if (!status)
         status = judge(&self, err);
