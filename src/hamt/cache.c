@@ -7,16 +7,6 @@
 #define HEADS_FIRST 64
 #define WAIT_NS     1000000000u /* look again at least once a second */
 
-struct vvi_cache_entry {
-    vvi_cache_entry *chain;
-    vvi_cache_entry *newer, *older; /* when it has a node */
-    vvi_node *node;                 /* NULL: being loaded */
-    uint64_t hash;
-    size_t charge;
-    size_t link_len;
-    uint8_t link[];
-};
-
 /* The end of a link is the end of a digest, which is as random as anything. */
 static uint64_t hash_of(vv_bytes link)
 {
@@ -31,9 +21,9 @@ vv_status vvi_node_cache_init(vvi_node_cache *cache, size_t cap_bytes, vv_error 
 {
     memset(cache, 0, sizeof(*cache));
     cache->cap_bytes = cap_bytes;
-    cache->heads = vvi_alloc_array_zero(HEADS_FIRST, sizeof(*cache->heads));
+    cache->heads = vvi_alloc_array_zero(HEADS_FIRST, sizeof(vvi_node *));
     if (!cache->heads)
-        return vvi_fail_nomem(err, HEADS_FIRST * sizeof(*cache->heads));
+        return vvi_fail_nomem(err, HEADS_FIRST * sizeof(vvi_node *));
     cache->head_count = HEADS_FIRST;
     if (vvi_mutex_init(&cache->lock, err))
         goto no_lock;
@@ -49,12 +39,12 @@ no_lock:
     return VV_ENOMEM;
 }
 
-static vvi_cache_entry **place_of(vvi_node_cache *cache, vv_bytes link, uint64_t hash)
+static vvi_node **place_of(vvi_node_cache *cache, vv_bytes link, uint64_t hash)
 {
-    vvi_cache_entry **place = &cache->heads[hash >> 20 & (cache->head_count - 1)];
+    vvi_node **place = &cache->heads[hash >> 20 & (cache->head_count - 1)];
 
-    while (*place && !((*place)->hash == hash && (*place)->link_len == link.len &&
-                       memcmp((*place)->link, link.data, link.len) == 0))
+    while (*place &&
+           !((*place)->link_hash == hash && vvi_bytes_equal(vvi_node_name(*place), link)))
         place = &(*place)->chain;
     return place;
 }
@@ -63,86 +53,99 @@ static vvi_cache_entry **place_of(vvi_node_cache *cache, vv_bytes link, uint64_t
 static void grow(vvi_node_cache *cache)
 {
     size_t count = cache->head_count * 2;
-    vvi_cache_entry **heads;
+    vvi_node **heads;
 
     if (cache->entry_count < cache->head_count)
         return;
-    heads = vvi_alloc_array_zero(count, sizeof(*heads));
+    heads = vvi_alloc_array_zero(count, sizeof(vvi_node *));
     if (!heads)
         return;
     for (size_t i = 0; i < cache->head_count; i++)
-        for (vvi_cache_entry *entry = cache->heads[i], *next; entry; entry = next) {
-            vvi_cache_entry **head = &heads[entry->hash >> 20 & (count - 1)];
+        for (vvi_node *node = cache->heads[i], *next; node; node = next) {
+            vvi_node **head = &heads[node->link_hash >> 20 & (count - 1)];
 
-            next = entry->chain;
-            entry->chain = *head;
-            *head = entry;
+            next = node->chain;
+            node->chain = *head;
+            *head = node;
         }
     vvi_free(cache->heads);
     cache->heads = heads;
     cache->head_count = count;
 }
 
-static vvi_cache_entry *add_entry(vvi_node_cache *cache, vv_bytes link, uint64_t hash)
+/* Into the table; the table takes the reference over. */
+static void insert(vvi_node_cache *cache, vvi_node *node, uint64_t hash)
 {
-    vvi_cache_entry *entry = vvi_alloc(sizeof(*entry) + link.len);
-    vvi_cache_entry **head;
+    vvi_node **head;
 
-    if (!entry)
-        return NULL;
-    memset(entry, 0, sizeof(*entry));
-    entry->hash = hash;
-    entry->link_len = link.len;
-    memcpy(entry->link, link.data, link.len);
     grow(cache);
     head = &cache->heads[hash >> 20 & (cache->head_count - 1)];
-    entry->chain = *head;
-    *head = entry;
+    node->link_hash = hash;
+    node->chain = *head;
+    *head = node;
     cache->entry_count++;
-    return entry;
 }
 
-static void unlink_from_row(vvi_node_cache *cache, vvi_cache_entry *entry)
+/* Out of the table; the reference is the caller's. */
+static vvi_node *take_out(vvi_node_cache *cache, vvi_node **place)
 {
-    *(entry->newer ? &entry->newer->older : &cache->newest) = entry->older;
-    *(entry->older ? &entry->older->newer : &cache->oldest) = entry->newer;
-}
+    vvi_node *node = *place;
 
-static void put_first(vvi_node_cache *cache, vvi_cache_entry *entry)
-{
-    entry->newer = NULL;
-    entry->older = cache->newest;
-    *(cache->newest ? &cache->newest->newer : &cache->oldest) = entry;
-    cache->newest = entry;
-}
-
-/* Take an entry out of the table and let go of its node. */
-static void drop_entry(vvi_node_cache *cache, vvi_cache_entry *entry)
-{
-    vv_bytes link = vvi_bytes(entry->link, entry->link_len);
-
-    *place_of(cache, link, entry->hash) = entry->chain;
+    *place = node->chain;
     cache->entry_count--;
-    if (entry->node) {
-        unlink_from_row(cache, entry);
-        cache->nodes--;
-        cache->bytes -= entry->charge;
-        cache->encoded -= entry->node->size;
-        vvi_node_release(entry->node);
-    }
-    vvi_free(entry);
+    return node;
 }
 
-static void give_node(vvi_node_cache *cache, vvi_cache_entry *entry, vvi_node *node)
+static void put_first(vvi_node_cache *cache, vvi_node *node)
 {
-    entry->node = vvi_node_retain(node);
-    entry->charge = vvi_node_memory(node) + sizeof(*entry) + entry->link_len;
-    put_first(cache, entry);
+    node->newer = NULL;
+    node->older = cache->newest;
+    *(cache->newest ? &cache->newest->newer : &cache->oldest) = node;
+    cache->newest = node;
+}
+
+static void leave_row(vvi_node_cache *cache, vvi_node *node)
+{
+    *(node->newer ? &node->newer->older : &cache->newest) = node->older;
+    *(node->older ? &node->older->newer : &cache->oldest) = node->newer;
+}
+
+static void drop(vvi_node_cache *cache, vvi_node *node)
+{
+    take_out(cache, place_of(cache, vvi_node_name(node), node->link_hash));
+    leave_row(cache, node);
+    cache->nodes--;
+    cache->bytes -= vvi_node_memory(node);
+    cache->encoded -= node->size;
+    vvi_node_release(node);
+}
+
+/* Each turn drops a node or takes a mark from one. */
+static void make_room(vvi_node_cache *cache)
+{
+    while (cache->bytes > cache->cap_bytes && cache->oldest) {
+        vvi_node *node = cache->oldest;
+
+        if (!node->recent) {
+            drop(cache, node);
+            continue;
+        }
+        node->recent = false;
+        leave_row(cache, node);
+        put_first(cache, node);
+    }
+}
+
+/* Hold a node under its name. */
+static void keep(vvi_node_cache *cache, vvi_node *node, uint64_t hash)
+{
+    insert(cache, vvi_node_retain(node), hash);
+    node->recent = false;
+    put_first(cache, node);
     cache->nodes++;
-    cache->bytes += entry->charge;
+    cache->bytes += vvi_node_memory(node);
     cache->encoded += node->size;
-    while (cache->bytes > cache->cap_bytes && cache->oldest)
-        drop_entry(cache, cache->oldest);
+    make_room(cache);
 }
 
 vv_status vvi_node_cache_get(vvi_node_cache *cache, vv_bytes link, bool wait,
@@ -150,68 +153,68 @@ vv_status vvi_node_cache_get(vvi_node_cache *cache, vv_bytes link, bool wait,
 {
     uint64_t hash = hash_of(link);
     vv_status status = VV_OK;
-    vvi_cache_entry *entry;
+    vvi_node *node;
 
     vvi_mutex_lock(&cache->lock);
-    entry = *place_of(cache, link, hash);
-    while (entry && !entry->node && wait) {
+    node = *place_of(cache, link, hash);
+    while (node && node->loading && wait) {
         vvi_cond_wait_until(&cache->loaded, &cache->lock, vvi_now_ns() + WAIT_NS);
-        entry = *place_of(cache, link, hash);
+        node = *place_of(cache, link, hash);
     }
-    if (entry && !entry->node)
+    if (node && node->loading)
         *answer = VVI_CACHE_BUSY;
-    else if (entry) {
-        unlink_from_row(cache, entry);
-        put_first(cache, entry);
-        *out = vvi_node_retain(entry->node);
+    else if (node) {
+        node->recent = true;
+        *out = vvi_node_retain(node);
         *answer = VVI_CACHE_FOUND;
         cache->hits++;
-    } else if (add_entry(cache, link, hash))
-        *answer = VVI_CACHE_LOAD;
-    else
-        status = vvi_fail_nomem(err, sizeof(*entry) + link.len);
+    } else {
+        status = vvi_node_new_named(link, 0, &node, err);
+        if (!status) {
+            node->loading = true;
+            insert(cache, node, hash);
+            *answer = VVI_CACHE_LOAD;
+        }
+    }
     vvi_mutex_unlock(&cache->lock);
     return status;
 }
 
 void vvi_node_cache_loaded(vvi_node_cache *cache, vv_bytes link, vvi_node *node)
 {
-    vvi_cache_entry *entry;
+    uint64_t hash = hash_of(link);
+    vvi_node **place;
 
     vvi_mutex_lock(&cache->lock);
-    entry = *place_of(cache, link, hash_of(link));
-    if (entry && node && !entry->node)
-        give_node(cache, entry, node);
-    else if (entry && !entry->node)
-        drop_entry(cache, entry);
+    place = place_of(cache, link, hash);
+    if (*place && (*place)->loading) {
+        vvi_node_release(take_out(cache, place));
+        if (node)
+            keep(cache, node, hash);
+    }
     vvi_cond_broadcast(&cache->loaded);
     vvi_mutex_unlock(&cache->lock);
 }
 
-void vvi_node_cache_put(vvi_node_cache *cache, vv_bytes link, vvi_node *node)
+void vvi_node_cache_put(vvi_node_cache *cache, vvi_node *node)
 {
-    uint64_t hash = hash_of(link);
-    vvi_cache_entry *entry;
+    uint64_t hash = hash_of(vvi_node_name(node));
 
     vvi_mutex_lock(&cache->lock);
-    entry = *place_of(cache, link, hash);
     /* A load in flight is left to the thread that makes it. */
-    if (!entry) {
-        entry = add_entry(cache, link, hash);
-        if (entry)
-            give_node(cache, entry, node);
-    }
+    if (!*place_of(cache, vvi_node_name(node), hash))
+        keep(cache, node, hash);
     vvi_mutex_unlock(&cache->lock);
 }
 
 void vvi_node_cache_remove(vvi_node_cache *cache, vv_bytes link)
 {
-    vvi_cache_entry *entry;
+    vvi_node *node;
 
     vvi_mutex_lock(&cache->lock);
-    entry = *place_of(cache, link, hash_of(link));
-    if (entry && entry->node)
-        drop_entry(cache, entry);
+    node = *place_of(cache, link, hash_of(link));
+    if (node && !node->loading)
+        drop(cache, node);
     vvi_mutex_unlock(&cache->lock);
 }
 
@@ -219,7 +222,7 @@ void vvi_node_cache_drop_all(vvi_node_cache *cache)
 {
     vvi_mutex_lock(&cache->lock);
     while (cache->oldest)
-        drop_entry(cache, cache->oldest);
+        drop(cache, cache->oldest);
     vvi_mutex_unlock(&cache->lock);
 }
 

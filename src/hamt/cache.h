@@ -1,6 +1,11 @@
 /*
- * Loaded nodes by name: the most recently used ones, up to a cap in bytes. Several threads that
- * miss one node load it once: the first is told to load, the others wait for it.
+ * Loaded nodes by name: those used recently, up to a cap in bytes. Several threads that miss one
+ * node load it once: the first is told to load, the others wait for it.
+ *
+ * Nodes are chained into the table themselves, so that finding one touches little memory. They
+ * stand in a row in the order they came; one that was used since it was last looked at gets a
+ * second turn before it is dropped (the clock algorithm). A load in flight is an empty node with
+ * a name, marked `loading`, which stands in the table and not in the row.
  *
  * Threads: any. The lock is never held while a node is loaded.
  */
@@ -10,17 +15,15 @@
 #include "hamt/node.h"
 #include "util/thread.h"
 
-typedef struct vvi_cache_entry vvi_cache_entry;
-
 typedef struct vvi_node_cache {
     size_t cap_bytes; /* fixed */
     vvi_mutex lock;
-    vvi_cond loaded;                  /* a load in flight ended */
-    vvi_cache_entry **heads;          /* guarded by lock, as all below; chains by hash */
-    size_t head_count;                /* a power of two */
-    size_t entry_count;               /* loads in flight too */
-    vvi_cache_entry *newest, *oldest; /* of the entries that have a node */
-    uint64_t nodes, bytes, encoded;   /* held: nodes, their memory, their blocks */
+    vvi_cond loaded;                /* a load in flight ended */
+    vvi_node **heads;               /* guarded by lock, as all below; chains by hash */
+    size_t head_count;              /* a power of two */
+    size_t entry_count;             /* loads in flight too */
+    vvi_node *newest, *oldest;      /* of the entries that have a node */
+    uint64_t nodes, bytes, encoded; /* held: nodes, their memory, their blocks */
     uint64_t hits;
 } vvi_node_cache;
 
@@ -37,11 +40,12 @@ typedef enum vvi_cache_answer {
  * VV_ENOMEM */
 vv_status vvi_node_cache_get(vvi_node_cache *cache, vv_bytes link, bool wait,
                              vvi_cache_answer *answer, vvi_node **out, vv_error *err);
-/* End a load: keep the node (retained once more), or nothing when it failed (NULL). */
+/* End a load: keep the node, which has that name (retained once more), or nothing when it failed
+ * (NULL). */
 void vvi_node_cache_loaded(vvi_node_cache *cache, vv_bytes link, vvi_node *node);
 
-/* Keep a node (retained once more). Not kept when memory is short. */
-void vvi_node_cache_put(vvi_node_cache *cache, vv_bytes link, vvi_node *node);
+/* Keep a loaded node under its name (retained once more), unless it is there. */
+void vvi_node_cache_put(vvi_node_cache *cache, vvi_node *node);
 /* Forget a node: it was changed. */
 void vvi_node_cache_remove(vvi_node_cache *cache, vv_bytes link);
 void vvi_node_cache_drop_all(vvi_node_cache *cache);

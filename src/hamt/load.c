@@ -26,7 +26,7 @@ static vv_status take_block(vv_hamt *hamt, vv_bytes link, vv_status got, vv_buf 
     vv_status status = got;
 
     if (!status)
-        status = vvi_node_decode(block, &node, err);
+        status = vvi_node_decode(block, link, &node, err);
     if (!status)
         atomic_fetch_add_explicit(&hamt->loads, 1, memory_order_relaxed);
     vvi_node_cache_loaded(&hamt->clean, link, node);

@@ -19,6 +19,29 @@ vv_status vvi_node_new(vvi_node **out, vv_error *err)
     return VV_OK;
 }
 
+vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, vvi_node **out,
+                             vv_error *err)
+{
+    /* The name, then slots where they may lie. */
+    size_t at = (sizeof(vvi_node) + link.len + 7) & ~(size_t)7;
+    size_t size = at + slot_count * sizeof(vvi_slot);
+    vvi_node *node = vvi_alloc(size);
+
+    if (!node)
+        return vvi_fail_nomem(err, size);
+    memset(node, 0, sizeof(*node));
+    atomic_init(&node->refs, 1);
+    node->size = VVI_NODE_EMPTY_SIZE;
+    node->slots = (vvi_slot *)(void *)((uint8_t *)node + at);
+    node->slot_cap = (uint16_t)slot_count;
+    node->inside = true;
+    node->link_len = (uint16_t)link.len;
+    if (link.len)
+        memcpy(node + 1, link.data, link.len);
+    *out = node;
+    return VV_OK;
+}
+
 vvi_node *vvi_node_retain(vvi_node *node)
 {
     atomic_fetch_add_explicit(&node->refs, 1, memory_order_relaxed);
@@ -34,14 +57,15 @@ void vvi_node_release(vvi_node *node)
     vvi_node_release(vvi_node_slot(node, slot)->kid);
     vv_buf_clear(&node->block);
     vvi_free(node->own);
-    vvi_free(node->slots);
+    if (!node->inside)
+        vvi_free(node->slots);
     vvi_free(node);
 }
 
 size_t vvi_node_memory(const vvi_node *node)
 {
-    return sizeof(*node) + node->slot_cap * sizeof(*node->slots) + node->cap +
-           node->block.len;
+    return sizeof(*node) + node->link_len + node->slot_cap * sizeof(*node->slots) +
+           node->cap + node->block.len;
 }
 
 /* Copy the elements, one behind the other, and say in slots where they lie now. */

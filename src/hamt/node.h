@@ -34,23 +34,37 @@ typedef union vvi_slot {
     vvi_node *kid;
 } vvi_slot;
 
+/* Members that a lookup reads come first, in as few cache lines as can be. */
 struct vvi_node {
     atomic_uint refs;
-    uint16_t slot_cap;   /* places in slots */
-    uint32_t mark;       /* scratch of the one who saves nodes */
-    uint64_t stamp;      /* when it was last changed, counted in changes of the tree */
-    size_t size;         /* bytes of its DAG-CBOR form */
-    vvi_slot_set used;   /* slots whose element is not an empty bucket */
-    vvi_slot_set links;  /* of those: links to a child */
-    vvi_slot_set kids;   /* of those: the child is changed and in memory */
-    vvi_slot *slots;     /* one for each used slot, in order */
-    const uint8_t *data; /* block.data, or own */
-    vv_buf block;        /* of a loaded node */
-    uint8_t *own;        /* of a changed node; NULL when it has no elements yet */
-    size_t len;          /* bytes of own in use, with gaps */
+    uint16_t slot_cap;    /* places in slots */
+    bool inside;          /* slots lie in the node's own allocation */
+    bool recent, loading; /* the cache's (see cache.h) */
+    uint64_t link_hash;   /* the cache's */
+    vvi_slot_set used;    /* slots whose element is not an empty bucket */
+    vvi_slot *slots;      /* one for each used slot, in order */
+    const uint8_t *data;  /* block.data, or own */
+    vvi_slot_set links;   /* used slots that link to a child */
+    vvi_slot_set kids;    /* of those: the child is changed and in memory */
+    vvi_node *chain;      /* the cache's */
+    uint16_t link_len;    /* of a loaded node: its name, behind the struct */
+
+    size_t size;    /* bytes of its DAG-CBOR form */
+    uint64_t stamp; /* when it was last changed, counted in changes of the tree */
+    uint32_t mark;  /* scratch of the one who saves nodes */
+    vv_buf block;   /* of a loaded node */
+    uint8_t *own;   /* of a changed node; NULL when it has no elements yet */
+    size_t len;     /* bytes of own in use, with gaps */
     size_t cap;
-    size_t gaps; /* bytes of own that no element needs */
+    size_t gaps;             /* bytes of own that no element needs */
+    vvi_node *newer, *older; /* the cache's */
 };
+
+/* The name of a loaded node. */
+static inline vv_bytes vvi_node_name(const vvi_node *node)
+{
+    return vvi_bytes(node + 1, node->link_len);
+}
 
 /* A new empty changed node. @return VV_OK, VV_ENOMEM */
 vv_status vvi_node_new(vvi_node **out, vv_error *err);
@@ -58,12 +72,15 @@ vvi_node *vvi_node_retain(vvi_node *node);
 /* Let go; the last one frees it and lets go of its changed children. NULL is fine. */
 void vvi_node_release(vvi_node *node);
 
+/* A node without elements that has a name and room for slots; see cache.h. */
+vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, vvi_node **out,
+                             vv_error *err);
 /*
  * Check a block and make a loaded node of it, which takes the block over (on failure the block
- * is left alone).
+ * is left alone). link: its name, which is copied; may be empty.
  * @return VV_OK, VV_ECORRUPT (not a node; the message says where), VV_EUNSUPPORTED, VV_ENOMEM
  */
-vv_status vvi_node_decode(vv_buf *block, vvi_node **out, vv_error *err);
+vv_status vvi_node_decode(vv_buf *block, vv_bytes link, vvi_node **out, vv_error *err);
 
 /* A changed node with the same elements; changed children are shared. @return VV_OK, VV_ENOMEM */
 vv_status vvi_node_copy(const vvi_node *node, vvi_node **out, vv_error *err);

@@ -1,7 +1,6 @@
 #include "hamt/node.h"
 
 #include "cbor/utf8.h"
-#include "util/alloc.h"
 
 #include <varvite/blockstore.h>
 #include <varvite/cbor.h>
@@ -137,22 +136,21 @@ static vv_status read_node(decoder *self, vv_error *err)
     return VV_OK;
 }
 
-vv_status vvi_node_decode(vv_buf *block, vvi_node **out, vv_error *err)
+vv_status vvi_node_decode(vv_buf *block, vv_bytes link, vvi_node **out, vv_error *err)
 {
-    decoder self = { .input = vvi_buf_bytes(block) };
+    decoder self;
     vvi_node *node = NULL;
 
+    /* The slots are written before they are read. */
+    self.input = vvi_buf_bytes(block);
+    self.at = 0;
+    self.form.len = 0;
+    self.slot_count = 0;
+    memset(&self.used, 0, sizeof(self.used));
+    memset(&self.links, 0, sizeof(self.links));
     VVI_TRY(read_node(&self, err));
-    VVI_TRY(vvi_node_new(&node, err));
-    if (self.slot_count) {
-        node->slots = vvi_alloc_array(self.slot_count, sizeof(*node->slots));
-        if (!node->slots) {
-            vvi_node_release(node);
-            return vvi_fail_nomem(err, self.slot_count * sizeof(*node->slots));
-        }
-        memcpy(node->slots, self.slots, self.slot_count * sizeof(*node->slots));
-    }
-    node->slot_cap = (uint16_t)self.slot_count;
+    VVI_TRY(vvi_node_new_named(link, self.slot_count, &node, err));
+    memcpy(node->slots, self.slots, self.slot_count * sizeof(*node->slots));
     node->used = self.used;
     node->links = self.links;
     node->block = *block;

@@ -80,8 +80,8 @@ static void keep(saver *self, vv_bytes block, vv_bytes link)
     vv_buf copy = VV_BUF_INIT;
     vvi_node *node;
 
-    if (!vvi_buf_set(&copy, block, NULL) && !vvi_node_decode(&copy, &node, NULL)) {
-        vvi_node_cache_put(&self->hamt->clean, link, node);
+    if (!vvi_buf_set(&copy, block, NULL) && !vvi_node_decode(&copy, link, &node, NULL)) {
+        vvi_node_cache_put(&self->hamt->clean, node);
         vvi_node_release(node);
     }
     vv_buf_clear(&copy);

@@ -46,7 +46,7 @@ static vv_status decode(vv_bytes block, vvi_node **out, vv_error *err)
     vv_status status;
 
     assert_int_equal(vvi_buf_set(&copy, block, NULL), VV_OK);
-    status = vvi_node_decode(&copy, out, err);
+    status = vvi_node_decode(&copy, vvi_bytes(NULL, 0), out, err);
     vv_buf_clear(&copy);
     return status;
 }

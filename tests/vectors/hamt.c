@@ -83,7 +83,7 @@ static vv_status count_below(vv_blockstore *store, const vv_cid *id, uint64_t de
     out->node_bytes += block.len;
     if (depth > out->max_depth)
         out->max_depth = depth;
-    VVI_TRY(vvi_node_decode(&block, &node, NULL));
+    VVI_TRY(vvi_node_decode(&block, vvi_bytes(NULL, 0), &node, NULL));
     out->entries += vvi_node_entry_count(node);
     VVI_EACH_SLOT(slot, &node->links)
     {
