@@ -1,0 +1,648 @@
+/* Metadata: what is made reads back, every spelling is read, what cannot be meant is refused by
+ * name. */
+#include "support/support.h"
+
+#include "util/buf.h"
+#include "zarr/meta.h"
+
+#include <math.h>
+#include <stdio.h>
+
+static int setup(void **state)
+{
+    vv_store *store = NULL;
+
+    if (vv_memory_store_new(&store, NULL))
+        return 1;
+    *state = store;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    vv_store_free(*state);
+    return 0;
+}
+
+/* ---- dtypes and fill values --------------------------------------------------------------------- */
+
+static void dtypes_have_the_names_and_sizes_of_the_specification(void **state)
+{
+    static const struct {
+        const char *name;
+        size_t size, word;
+    } cases[] = {
+        { "bool", 1, 1 },      { "int8", 1, 1 },        { "int16", 2, 2 },
+        { "int32", 4, 4 },     { "int64", 8, 8 },       { "uint8", 1, 1 },
+        { "uint16", 2, 2 },    { "uint32", 4, 4 },      { "uint64", 8, 8 },
+        { "float16", 2, 2 },   { "float32", 4, 4 },     { "float64", 8, 8 },
+        { "complex64", 8, 4 }, { "complex128", 16, 8 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        vv_dtype dtype = vv_dtype_by_name(cases[i].name);
+
+        assert_string_equal(vv_dtype_name(dtype), cases[i].name);
+        assert_int_equal(vv_dtype_size(dtype), cases[i].size);
+        assert_int_equal(vvi_dtype_word(dtype), cases[i].word);
+    }
+    assert_int_equal(vv_dtype_by_name("string"), VV_DTYPE_NONE);
+    assert_int_equal(vv_dtype_by_name(NULL), VV_DTYPE_NONE);
+    assert_null(vv_dtype_name(VV_DTYPE_NONE));
+    assert_null(vv_dtype_name((vv_dtype)99));
+    assert_int_equal(vv_dtype_size((vv_dtype)99), 0);
+}
+
+/* Every float16, and the halfway cases between each two. */
+static void float16_rounds_to_nearest_with_ties_to_even(void **state)
+{
+    (void)state;
+    for (uint32_t bits = 0; bits < 0x10000; bits++) {
+        double number = vvi_half_to_double((uint16_t)bits);
+        double next = vvi_half_to_double((uint16_t)(bits + 1));
+
+        if (isnan(number))
+            continue;
+        assert_int_equal(vvi_half_from_double(number), bits);
+        if (isinf(number) || isinf(next))
+            continue;
+        uint16_t even = (uint16_t)(bits & 1 ? bits + 1 : bits);
+        assert_int_equal(vvi_half_from_double((number + next) / 2), even);
+        assert_int_equal(vvi_half_from_double(nextafter((number + next) / 2, number)),
+                         bits);
+    }
+    assert_int_equal(vvi_half_from_double(65519.99), 0x7BFF);
+    assert_int_equal(vvi_half_from_double(65520), 0x7C00);
+    assert_int_equal(vvi_half_from_double(-1e300), 0xFC00);
+    assert_int_equal(vvi_half_from_double((double)NAN) & 0x7FFF, 0x7E00);
+}
+
+static vv_status read_fill(const char *dtype, const char *json, void *out, vv_error *err)
+{
+    vvi_json *value = NULL;
+    vv_status status = vvi_json_parse(vv_bytes_of(json), &value, err);
+
+    if (!status)
+        status = vvi_fill_read(vv_dtype_by_name(dtype), value, out, err);
+    vvi_json_free(value);
+    return status;
+}
+
+static void fill_values_are_read_in_every_form(void **state)
+{
+    static const struct {
+        const char *dtype, *json, *big_endian;
+    } cases[] = {
+        { "bool", "true", "01" },
+        { "bool", "false", "00" },
+        { "int8", "-128", "80" },
+        { "int16", "-2", "fffe" },
+        { "int32", "2147483647", "7fffffff" },
+        { "int32", "3.0", "00000003" },
+        { "int64", "-9223372036854775808", "8000000000000000" },
+        { "uint8", "255", "ff" },
+        { "uint64", "18446744073709551615", "ffffffffffffffff" },
+        { "uint16", "0.0", "0000" },
+        { "float16", "1.5", "3e00" },
+        { "float16", "\"NaN\"", "7e00" },
+        { "float16", "\"0x7c01\"", "7c01" },
+        { "float32", "0", "00000000" },
+        { "float32", "-0.0", "80000000" },
+        { "float32", "0.1", "3dcccccd" },
+        { "float32", "\"Infinity\"", "7f800000" },
+        { "float32", "\"-Infinity\"", "ff800000" },
+        { "float32", "\"NaN\"", "7fc00000" },
+        { "float32", "NaN", "7fc00000" },
+        { "float32", "\"0x7FC00001\"", "7fc00001" },
+        { "float64", "1e-320", "00000000000007e8" },
+        { "float64", "\"NaN\"", "7ff8000000000000" },
+        { "float64", "-Infinity", "fff0000000000000" },
+        { "float64", "\"0xfff8000000000000\"", "fff8000000000000" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t size = strlen(cases[i].big_endian) / 2;
+        uint8_t element[VVI_ITEM_MAX];
+        uint8_t turned[VVI_ITEM_MAX];
+        vv_error err = VV_ERROR_INIT;
+
+        assert_vv_ok(read_fill(cases[i].dtype, cases[i].json, element, &err));
+        for (size_t k = 0; k < size; k++)
+            turned[k] =
+                element[__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? size - 1 - k : k];
+        assert_string_equal(to_hex(turned, size), cases[i].big_endian);
+    }
+    double pair[2];
+    vv_error err = VV_ERROR_INIT;
+    assert_vv_ok(read_fill("complex128", "[1.5, \"-Infinity\"]", pair, &err));
+    assert_true(pair[0] == 1.5 && isinf(pair[1]) && pair[1] < 0);
+}
+
+static void fill_values_of_another_type_are_refused(void **state)
+{
+    static const char *const cases[][2] = {
+        { "bool", "1" },
+        { "bool", "\"true\"" },
+        { "bool", "null" },
+        { "int8", "128" },
+        { "int8", "-129" },
+        { "int8", "1.5" },
+        { "int8", "\"1\"" },
+        { "int8", "\"0x01\"" },
+        { "int64", "9223372036854775808" },
+        { "int64", "1e30" },
+        { "int32", "NaN" },
+        { "uint8", "-1" },
+        { "uint8", "256" },
+        { "uint8", "-1.0" },
+        { "uint64", "18446744073709551616" },
+        { "float32", "true" },
+        { "float32", "\"nan\"" },
+        { "float32", "\"0x7fc000\"" },
+        { "float32", "\"0x7fc0000g\"" },
+        { "float32", "\"1.5\"" },
+        { "float32", "[1]" },
+        { "float64", "null" },
+        { "complex64", "1" },
+        { "complex64", "[1]" },
+        { "complex64", "[1, 2, 3]" },
+        { "complex64", "[1, \"x\"]" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t element[VVI_ITEM_MAX];
+        vv_error err = VV_ERROR_INIT;
+
+        if (read_fill(cases[i][0], cases[i][1], element, &err) != VV_ECORRUPT)
+            fail_msg("%s as %s was taken", cases[i][1], cases[i][0]);
+        assert_non_null(strstr(err.message, "fill_value"));
+        assert_non_null(strstr(err.message, cases[i][0]));
+    }
+}
+
+static void any_bits_of_a_fill_value_survive_the_metadata(void **state)
+{
+    uint64_t random = 99;
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        vv_dtype dtype = (vv_dtype)(VV_BOOL + next_random(&random) % 14);
+        size_t size = vv_dtype_size(dtype);
+        uint8_t element[VVI_ITEM_MAX], back[VVI_ITEM_MAX];
+        vvi_json *value = NULL;
+        vvi_json *parsed = NULL;
+        vv_buf text = VV_BUF_INIT;
+        vv_error err = VV_ERROR_INIT;
+
+        for (size_t k = 0; k < size; k++)
+            element[k] = (uint8_t)next_random(&random);
+        /* Often a NaN, an infinity or a zero. */
+        if (i % 4 == 0)
+            for (size_t k = 0; k < size; k++)
+                element[k] = i % 8 ? 0xFF : 0;
+        if (dtype == VV_BOOL)
+            element[0] &= 1;
+        assert_vv_ok(vvi_fill_write(dtype, element, &value, &err));
+        assert_vv_ok(vvi_json_write(value, 0, &text, &err));
+        assert_vv_ok(vvi_json_parse(vvi_buf_bytes(&text), &parsed, &err));
+        assert_vv_ok(vvi_fill_read(dtype, parsed, back, &err));
+        assert_memory_equal(back, element, size);
+        vvi_json_free(value);
+        vvi_json_free(parsed);
+        vv_buf_clear(&text);
+    }
+}
+
+static void elements_are_printed_as_short_as_they_read_back(void **state)
+{
+    static const float f = 0.1f;
+    static const double d = -1.0;
+    static const uint16_t h = 0x2E66; /* 0.1 */
+    static const int8_t i = -7;
+    static const uint64_t u = UINT64_MAX;
+    static const uint8_t b = 1;
+    static const double c[2] = { 1.5, -2.0 };
+    static const double n[2] = { (double)NAN, (double)INFINITY };
+    static const struct {
+        vv_dtype dtype;
+        const void *element;
+        const char *text;
+    } cases[] = {
+        { VV_FLOAT32, &f, "0.1" },
+        { VV_FLOAT64, &d, "-1.0" },
+        { VV_FLOAT16, &h, "0.1" },
+        { VV_INT8, &i, "-7" },
+        { VV_BOOL, &b, "true" },
+        { VV_UINT64, &u, "18446744073709551615" },
+        { VV_FLOAT64, n, "NaN" },
+        { VV_COMPLEX128, c, "1.5-2.0j" },
+        { VV_COMPLEX128, n, "NaN+Infinityj" },
+    };
+    char out[64];
+
+    (void)state;
+    for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
+        assert_int_equal(
+            vv_element_format(cases[k].dtype, cases[k].element, out, sizeof(out)),
+            strlen(cases[k].text));
+        assert_string_equal(out, cases[k].text);
+    }
+    assert_int_equal(vv_element_format(VV_UINT64, &u, out, 4), 20);
+    assert_string_equal(out, "184");
+    assert_int_equal(vv_element_format(VV_UINT64, &u, NULL, 0), 20);
+    for (uint32_t bits = 0; bits < 0x7C00; bits++) {
+        uint16_t half = (uint16_t)bits;
+        double back;
+
+        vv_element_format(VV_FLOAT16, &half, out, sizeof(out));
+        assert_true(vvi_double_parse(out, &back));
+        assert_int_equal(vvi_half_from_double(back), bits);
+        assert_true(strlen(out) <= 10);
+    }
+}
+
+/* ---- documents ---------------------------------------------------------------------------------- */
+
+/* A document of which one member is replaced; "" leaves it out. */
+static vv_status open_with(vv_store *store, const char *member, const char *value,
+                           vv_error *why)
+{
+    static const char *const members[][2] = {
+        { "zarr_format", "3" },
+        { "node_type", "\"array\"" },
+        { "shape", "[4, 6]" },
+        { "data_type", "\"int32\"" },
+        { "chunk_grid",
+          "{\"name\": \"regular\", \"configuration\": {\"chunk_shape\": [2, 3]}}" },
+        { "chunk_key_encoding",
+          "{\"name\": \"default\", \"configuration\": {\"separator\": \"/\"}}" },
+        { "fill_value", "7" },
+        { "codecs",
+          "[{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}]" },
+    };
+    vv_error err = VV_ERROR_INIT;
+    vv_buf text = VV_BUF_INIT;
+    vv_array *array = NULL;
+    bool replaced = false;
+    vv_status status;
+
+    assert_vv_ok(vvi_buf_append_byte(&text, '{', &err));
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+        bool this_one = strcmp(members[i][0], member) == 0;
+        const char *json = this_one ? value : members[i][1];
+
+        replaced = replaced || this_one;
+        if (*json)
+            assert_vv_ok(vvi_buf_printf(&text, &err, "%s\"%s\": %s",
+                                        text.len > 1 ? ", " : "", members[i][0], json));
+    }
+    if (!replaced && *member)
+        assert_vv_ok(vvi_buf_printf(&text, &err, ", \"%s\": %s", member, value));
+    assert_vv_ok(vvi_buf_append_byte(&text, '}', &err));
+    assert_vv_ok(vv_store_set(store, "x/zarr.json", vvi_buf_bytes(&text), &err));
+    vv_buf_clear(&text);
+    status = vv_array_open(store, "x", &array, &err);
+    *why = err;
+    assert_int_equal(array != NULL, status == VV_OK);
+    vv_array_free(array);
+    return status;
+}
+
+static void every_spelling_of_a_member_is_read(void **state)
+{
+    static const char *const cases[][2] = {
+        { "", "" },
+        { "data_type", "{\"name\": \"int32\"}" },
+        { "data_type", "{\"name\": \"int32\", \"configuration\": {}}" },
+        { "chunk_key_encoding", "\"default\"" },
+        { "chunk_key_encoding", "{\"name\": \"default\"}" },
+        { "chunk_key_encoding", "{\"name\": \"default\", \"separator\": \".\"}" },
+        { "chunk_key_encoding",
+          "{\"name\": \"v2\", \"configuration\": {\"separator\": \"/\"}}" },
+        { "chunk_key_encoding", "{\"name\": \"v2\"}" },
+        { "attributes", "{}" },
+        { "attributes", "{\"a\": NaN}" },
+        { "storage_transformers", "[]" },
+        { "dimension_names", "[\"a\", null]" },
+        { "dimension_names", "null" },
+        { "extra", "{\"must_understand\": false}" },
+        { "extra",
+          "{\"name\": \"x\", \"must_understand\": false, \"configuration\": 3}" },
+        { "consolidated_metadata", "null" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        vv_error err = VV_ERROR_INIT;
+        vv_status status;
+
+        status = open_with(*state, cases[i][0], cases[i][1], &err);
+        if (status)
+            fail_msg("%s: %s: %s", cases[i][0], cases[i][1], err.message);
+    }
+}
+
+static void what_cannot_be_meant_is_refused_by_name(void **state)
+{
+    static const struct {
+        const char *member, *value;
+        vv_status status;
+        const char *named;
+    } cases[] = {
+        { "zarr_format", "", VV_ECORRUPT, "zarr_format" },
+        { "zarr_format", "\"3\"", VV_ECORRUPT, "zarr_format" },
+        { "zarr_format", "2", VV_EUNSUPPORTED, "zarr_format 2" },
+        { "node_type", "", VV_ECORRUPT, "node_type" },
+        { "node_type", "\"table\"", VV_ECORRUPT, "node_type" },
+        { "node_type", "\"group\"", VV_EUNSUPPORTED, "shape" },
+        { "shape", "", VV_ECORRUPT, "shape" },
+        { "shape", "4", VV_ECORRUPT, "shape" },
+        { "shape", "[4, -6]", VV_ECORRUPT, "shape" },
+        { "shape", "[4, 6.0]", VV_ECORRUPT, "shape" },
+        { "shape", "[4, \"6\"]", VV_ECORRUPT, "shape" },
+        { "shape", "[4, 18446744073709551616]", VV_ECORRUPT, "shape" },
+        { "shape", "[4]", VV_ECORRUPT, "chunk_grid" },
+        { "shape", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]",
+          VV_EUNSUPPORTED, "shape" },
+        { "data_type", "", VV_ECORRUPT, "data_type" },
+        { "data_type", "\"string\"", VV_EUNSUPPORTED, "string" },
+        { "data_type",
+          "{\"name\": \"numpy.datetime64\", \"configuration\": {\"unit\": \"s\"}}",
+          VV_EUNSUPPORTED, "numpy.datetime64" },
+        { "data_type", "{\"name\": \"int32\", \"configuration\": {\"unit\": \"s\"}}",
+          VV_EUNSUPPORTED, "int32" },
+        { "data_type", "[[\"a\", \"int32\"]]", VV_ECORRUPT, "data_type" },
+        { "chunk_grid", "", VV_ECORRUPT, "chunk_grid" },
+        { "chunk_grid", "\"regular\"", VV_ECORRUPT, "chunk_shape" },
+        { "chunk_grid", "{\"name\": \"rectilinear\"}", VV_EUNSUPPORTED, "rectilinear" },
+        { "chunk_grid",
+          "{\"name\": \"regular\", \"configuration\": {\"chunk_shape\": [2, 0]}}",
+          VV_ECORRUPT, "chunk_grid" },
+        { "chunk_grid", "{\"name\": \"regular\", \"configuration\": [2, 3]}", VV_ECORRUPT,
+          "chunk_grid" },
+        { "chunk_grid",
+          "{\"name\": \"regular\", \"configuration\": {\"chunk_shape\": [4294967296, "
+          "4294967296]}}",
+          VV_ECORRUPT, "chunk_grid" },
+        { "chunk_key_encoding", "", VV_ECORRUPT, "chunk_key_encoding" },
+        { "chunk_key_encoding", "{\"name\": \"hilbert\"}", VV_EUNSUPPORTED, "hilbert" },
+        { "chunk_key_encoding",
+          "{\"name\": \"default\", \"configuration\": {\"separator\": "
+          "\"-\"}}",
+          VV_ECORRUPT, "separator" },
+        { "fill_value", "", VV_ECORRUPT, "fill_value" },
+        { "fill_value", "null", VV_ECORRUPT, "fill_value" },
+        { "fill_value", "2147483648", VV_ECORRUPT, "fill_value" },
+        { "codecs", "", VV_ECORRUPT, "codecs" },
+        { "codecs", "[\"bytes\"]", VV_ECORRUPT, "endian" },
+        { "codecs", "[{\"name\": \"transpose\"}]", VV_EUNSUPPORTED, "transpose" },
+        { "attributes", "[]", VV_ECORRUPT, "attributes" },
+        { "attributes", "null", VV_ECORRUPT, "attributes" },
+        { "dimension_names", "[\"a\"]", VV_ECORRUPT, "dimension_names" },
+        { "dimension_names", "[1, 2]", VV_ECORRUPT, "dimension_names" },
+        { "storage_transformers", "[{\"name\": \"sharding\"}]", VV_EUNSUPPORTED,
+          "sharding" },
+        { "storage_transformers", "{}", VV_ECORRUPT, "storage_transformers" },
+        { "extra", "1", VV_EUNSUPPORTED, "extra" },
+        { "extra", "{\"must_understand\": true}", VV_EUNSUPPORTED, "extra" },
+        { "extra", "{\"must_understand\": \"no\"}", VV_EUNSUPPORTED, "extra" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        vv_error err = VV_ERROR_INIT;
+        vv_status status = open_with(*state, cases[i].member, cases[i].value, &err);
+
+        if (status != cases[i].status || !strstr(err.message, cases[i].named) ||
+            !strstr(err.message, "x"))
+            fail_msg("%s: %s: %s, %s", cases[i].member, cases[i].value,
+                     vv_status_name(status), err.message);
+    }
+}
+
+static void a_document_that_is_no_json_is_named_by_its_key(void **state)
+{
+    static const char *const texts[] = {
+        "", "{", "[]", "3", "\xff", "{\"zarr_format\": 3"
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        vv_error err = VV_ERROR_INIT;
+        vv_array *array = NULL;
+        vv_node_kind kind;
+
+        assert_vv_ok(vv_store_set(*state, "x/zarr.json", vv_bytes_of(texts[i]), &err));
+        assert_int_equal(vv_array_open(*state, "x", &array, &err), VV_ECORRUPT);
+        assert_non_null(strstr(err.message, "x"));
+        assert_int_equal(vv_node_kind_of(*state, "x", &kind, &err), VV_ECORRUPT);
+    }
+}
+
+static void huge_shapes_are_opened_and_cost_nothing(void **state)
+{
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+    uint64_t count;
+
+    assert_vv_ok(
+        open_with(*state, "shape", "[18446744073709551615, 18446744073709551615]", &err));
+    assert_vv_ok(vv_array_open(*state, "x", &array, &err));
+    assert_int_equal(vv_array_count(array, &count, &err), VV_ERANGE);
+    uint64_t start[] = { UINT64_MAX - 2, UINT64_MAX - 3 };
+    uint64_t one[] = { 1, 1 };
+    int32_t value = 0;
+    assert_vv_ok(vv_array_read(array, start, one, NULL, &value, sizeof(value), &err));
+    assert_int_equal(value, 7);
+    assert_vv_ok(vv_array_write(array, start, one, &value, sizeof(value), &err));
+    vv_array_free(array);
+    array = NULL;
+    /* A chunk that no memory holds is refused, not tried. */
+    assert_vv_ok(open_with(*state, "chunk_grid",
+                           "{\"name\": \"regular\", \"configuration\": {\"chunk_shape\": "
+                           "[4294967296, 4294967295]}}",
+                           &err));
+    assert_vv_ok(vv_array_open(*state, "x", &array, &err));
+    start[0] = start[1] = 0;
+    assert_int_equal(vv_array_read(array, start, one, NULL, &value, sizeof(value), &err),
+                     VV_ELIMIT);
+    assert_int_equal(vv_array_write(array, start, one, &value, sizeof(value), &err),
+                     VV_ELIMIT);
+    vv_array_free(array);
+}
+
+/* ---- what is made -------------------------------------------------------------------------------- */
+
+static void assert_same_meta(const vv_array_meta *a, const vv_array_meta *b)
+{
+    size_t lengths = a->ndim * sizeof(uint64_t);
+
+    assert_int_equal(a->dtype, b->dtype);
+    assert_int_equal(a->ndim, b->ndim);
+    if (lengths) {
+        assert_memory_equal(a->shape, b->shape, lengths);
+        assert_memory_equal(a->chunk_shape, b->chunk_shape, lengths);
+    }
+    assert_memory_equal(a->fill_value, b->fill_value, vv_dtype_size(a->dtype));
+    assert_int_equal(a->separator, b->separator);
+    assert_int_equal(a->v2_keys, b->v2_keys);
+    assert_int_equal(!a->dimension_names, !b->dimension_names);
+    for (uint32_t i = 0; a->dimension_names && i < a->ndim; i++) {
+        assert_int_equal(!a->dimension_names[i], !b->dimension_names[i]);
+        if (a->dimension_names[i])
+            assert_string_equal(a->dimension_names[i], b->dimension_names[i]);
+    }
+}
+
+static void random_arrays_are_opened_as_they_were_made(void **state)
+{
+    static const char *const codecs[] = { NULL,          "none",
+                                          "zstd:7",      "gzip:1+crc32c",
+                                          "blosc:lz4:3", "bytes:big" };
+    static const char *const names[] = { "time", NULL, "\xd0\xba\"\\", "" };
+    static const char *const attributes[] = { NULL, "{}",
+                                              "{\"b\": 1, \"a\": [1.0, null, \"x\"]}" };
+    uint64_t random = 41;
+
+    for (int i = 0; i < 300; i++) {
+        uint64_t shape[8], chunk[8];
+        const char *dims[8];
+        uint8_t fill[VVI_ITEM_MAX];
+        vv_array_meta meta = VV_ARRAY_META_INIT;
+        vv_array *made = NULL;
+        vv_array *opened = NULL;
+        vv_error err = VV_ERROR_INIT;
+
+        meta.dtype = (vv_dtype)(VV_BOOL + next_random(&random) % 14);
+        meta.ndim = (uint32_t)(next_random(&random) % 9);
+        for (uint32_t d = 0; d < meta.ndim; d++) {
+            shape[d] = next_random(&random) >> next_random(&random) % 64;
+            chunk[d] = 1 + next_random(&random) % 5;
+            dims[d] = names[next_random(&random) % 4];
+        }
+        for (size_t k = 0; k < sizeof(fill); k++)
+            fill[k] = (uint8_t)(next_random(&random) % (meta.dtype == VV_BOOL ? 2 : 256));
+        meta.shape = shape;
+        meta.chunk_shape = chunk;
+        meta.fill_value = fill;
+        meta.codecs = codecs[next_random(&random) % 6];
+        meta.v2_keys = next_random(&random) % 2;
+        meta.separator = next_random(&random) % 2 ? '.' : '/';
+        meta.dimension_names = next_random(&random) % 2 ? dims : NULL;
+        meta.attributes = attributes[next_random(&random) % 3];
+        assert_vv_ok(vv_array_create(*state, "g/x", &meta, true, &made, &err));
+        assert_same_meta(&meta, vv_array_get_meta(made));
+        assert_vv_ok(vv_array_open(*state, "/g/x/", &opened, &err));
+        assert_same_meta(&meta, vv_array_get_meta(opened));
+        assert_string_equal(vv_array_get_meta(opened)->codecs,
+                            vv_array_get_meta(made)->codecs);
+        assert_string_equal(vv_array_get_meta(opened)->attributes,
+                            meta.attributes ? meta.attributes : "{}");
+        assert_string_equal(vv_array_path(opened), "g/x");
+        /* What was read makes the same once more. */
+        vv_array_free(made);
+        made = NULL;
+        assert_vv_ok(
+            vv_array_create(*state, "h", vv_array_get_meta(opened), true, &made, &err));
+        assert_same_meta(&meta, vv_array_get_meta(made));
+        vv_array_free(made);
+        vv_array_free(opened);
+    }
+}
+
+static void the_document_has_the_spelling_of_the_specification(void **state)
+{
+    static const uint64_t shape[] = { 4, 6 }, chunk[] = { 2, 3 };
+    static const char *const names[] = { "lat", NULL };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+    vv_buf text = VV_BUF_INIT;
+
+    meta.dtype = VV_FLOAT32;
+    meta.ndim = 2;
+    meta.shape = shape;
+    meta.chunk_shape = chunk;
+    meta.dimension_names = names;
+    meta.attributes = "{\"units\": \"K\"}";
+    assert_vv_ok(vv_array_create(*state, "", &meta, false, &array, &err));
+    assert_vv_ok(vv_array_metadata_json(array, &text, &err));
+    assert_string_equal(
+        (char *)text.data,
+        "{\n  \"zarr_format\": 3,\n  \"node_type\": \"array\",\n  \"shape\": [\n    4,\n    6\n  "
+        "],\n  \"data_type\": \"float32\",\n  \"chunk_grid\": {\n    \"name\": \"regular\",\n    "
+        "\"configuration\": {\n      \"chunk_shape\": [\n        2,\n        3\n      ]\n    }\n  "
+        "},\n  \"chunk_key_encoding\": {\n    \"name\": \"default\",\n    \"configuration\": {\n   "
+        "   \"separator\": \"/\"\n    }\n  },\n  \"fill_value\": 0.0,\n  \"codecs\": [\n    {\n    "
+        "  \"name\": \"bytes\",\n      \"configuration\": {\n        \"endian\": \"little\"\n      "
+        "}\n    },\n    {\n      \"name\": \"zstd\",\n      \"configuration\": {\n        "
+        "\"level\": 3,\n        \"checksum\": false\n      }\n    }\n  ],\n  \"attributes\": {\n   "
+        " \"units\": \"K\"\n  },\n  \"dimension_names\": [\n    \"lat\",\n    null\n  ]\n}");
+    vv_buf_clear(&text);
+    vv_array_free(array);
+}
+
+static void making_refuses_what_is_wrong_and_leaves_nothing(void **state)
+{
+    static const uint64_t shape[] = { 4 }, chunk[] = { 2 }, none[] = { 0 };
+    vv_array_meta good = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+    bool there = true;
+
+    good.dtype = VV_INT8;
+    good.ndim = 1;
+    good.shape = shape;
+    good.chunk_shape = chunk;
+#define REFUSES(change_, status_)                                                  \
+    do {                                                                           \
+        vv_array_meta meta = good;                                                 \
+        meta.change_;                                                              \
+        assert_int_equal(vv_array_create(*state, "x", &meta, false, &array, &err), \
+                         status_);                                                 \
+        assert_null(array);                                                        \
+    } while (0)
+    REFUSES(dtype = VV_DTYPE_NONE, VV_EINVAL);
+    REFUSES(ndim = 33, VV_EINVAL);
+    REFUSES(shape = NULL, VV_EINVAL);
+    REFUSES(chunk_shape = none, VV_EINVAL);
+    REFUSES(codecs = "lzma", VV_EINVAL);
+    REFUSES(codecs = "[", VV_EINVAL);
+    REFUSES(codecs = "[{\"name\": \"zfp\"}]", VV_EUNSUPPORTED);
+    REFUSES(codecs = "[]", VV_EINVAL);
+    REFUSES(separator = 'x', VV_EINVAL);
+    REFUSES(attributes = "[]", VV_EINVAL);
+    REFUSES(attributes = "{", VV_EINVAL);
+#undef REFUSES
+    assert_int_equal(vv_array_create(*state, "a/../b", &good, false, &array, &err),
+                     VV_EINVAL);
+    assert_int_equal(vv_array_create(*state, "a//b", &good, false, &array, &err),
+                     VV_EINVAL);
+    assert_vv_ok(vv_store_exists(*state, "x/zarr.json", &there, &err));
+    assert_false(there);
+    assert_vv_ok(vv_store_exists(*state, "zarr.json", &there, &err));
+    assert_false(there);
+}
+
+int main(void)
+{
+#define PROMISE(function_) cmocka_unit_test_setup_teardown(function_, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(dtypes_have_the_names_and_sizes_of_the_specification),
+        cmocka_unit_test(float16_rounds_to_nearest_with_ties_to_even),
+        cmocka_unit_test(fill_values_are_read_in_every_form),
+        cmocka_unit_test(fill_values_of_another_type_are_refused),
+        cmocka_unit_test(any_bits_of_a_fill_value_survive_the_metadata),
+        cmocka_unit_test(elements_are_printed_as_short_as_they_read_back),
+        PROMISE(every_spelling_of_a_member_is_read),
+        PROMISE(what_cannot_be_meant_is_refused_by_name),
+        PROMISE(a_document_that_is_no_json_is_named_by_its_key),
+        PROMISE(huge_shapes_are_opened_and_cost_nothing),
+        PROMISE(random_arrays_are_opened_as_they_were_made),
+        PROMISE(the_document_has_the_spelling_of_the_specification),
+        PROMISE(making_refuses_what_is_wrong_and_leaves_nothing),
+    };
+#undef PROMISE
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
