@@ -127,11 +127,11 @@ static vv_status hamt_get_many(vv_store *base, const char *const *keys,
     many all;
     vv_status status = many_init(&all, keys, n, err);
 
-    for (size_t i = 0; status && i < n; i++)
-        statuses[i] = status;
     if (!status)
         status = vv_hamt_get_pointers(self->hamt, all.texts, n, all.pointers, statuses,
                                       err);
+    for (size_t i = 0; status && i < n; i++)
+        statuses[i] = status;
     if (!status)
         status = get_values(self, &all, keys, ranges, n, outs, statuses, err);
     many_clear(&all, n);
