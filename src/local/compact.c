@@ -144,18 +144,7 @@ static vv_status copy_segment(vvi_local *self, vvi_index_state *state, survey *v
 
 static vv_status remove_segment(vvi_local *self, uint64_t number, vv_error *err)
 {
-    char name[VVI_SEGMENT_NAME_MAX];
-    vv_status status;
-    char *path;
-
-    vvi_segment_name(number, name);
-    path = vvi_path_join(self->directory, name);
-    if (!path)
-        return vvi_fail_nomem(err, 1);
-    status = vvi_file_unlink(path, err);
-    vvi_free(path);
-    if (status)
-        return status;
+    VVI_TRY(vvi_local_remove_segment(self, number, err));
     vvi_rwlock_write(&self->view);
     vvi_packs_drop(&self->packs, number);
     vvi_rwlock_unlock(&self->view);

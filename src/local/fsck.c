@@ -361,6 +361,30 @@ static vv_status check_segment(vvi_fsck *f, const segments *all, size_t i, uint6
     return status == VV_ENOTFOUND ? VV_OK : status;
 }
 
+/* Segments at the end that were being made when the power went. */
+static vv_status drop_unborn(vvi_fsck *f, segments *all, vv_error *err)
+{
+    while (f->alone && all->count > 1) {
+        uint64_t number = all->numbers[all->count - 1];
+        char file[VVI_SEGMENT_NAME_MAX];
+        vv_fsck_finding finding = { .kind = VV_FSCK_TORN_TAIL, .file = file };
+        bool unborn;
+
+        VVI_TRY(vvi_local_is_unborn(f->self, number, f->trusted, &unborn, err));
+        if (!unborn)
+            return VV_OK;
+        vvi_segment_name(number, file);
+        VVI_TRY(vvi_fsck_found(f, &finding, f->opts.repair, err,
+                               "%s was begun and never written to", file));
+        if (f->opts.repair) {
+            f->index_is_bad = true;
+            VVI_TRY(vvi_local_remove_segment(f->self, number, err));
+        }
+        all->count--;
+    }
+    return VV_OK;
+}
+
 static vv_status check_segments(vvi_fsck *f, vv_error *err)
 {
     segments all;
@@ -379,7 +403,7 @@ static vv_status check_segments(vvi_fsck *f, vv_error *err)
             f->bytes_total += bytes;
         vvi_free(path);
     }
-    status = VV_OK;
+    status = drop_unborn(f, &all, err);
     for (size_t i = 0; i < all.count && !status; i++)
         status = check_segment(f, &all, i, &size, err);
     vvi_free(all.numbers);

@@ -204,43 +204,56 @@ static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *er
     return status;
 }
 
-/* Drop a last segment that was being made when the power went: nothing of it was acknowledged. */
+vv_status vvi_local_is_unborn(vvi_local *self, uint64_t number, vvi_place trusted,
+                              bool *out, vv_error *err)
+{
+    vvi_segment_header header;
+    vvi_scanned item;
+    vvi_scan scan;
+    vv_error why = VV_ERROR_INIT;
+    vv_status status = vvi_local_read_segment(self, number, &header, &why);
+    bool whole = false;
+
+    *out = false;
+    if (!status || number <= vvi_place_segment(trusted))
+        return VV_OK;
+    if (status != VV_ECORRUPT)
+        return vvi_fail(err, status, "%s", why.message);
+    VVI_TRY(vvi_scan_open(&scan, self->directory, &self->key, number, VVI_SEGMENT_HEADER,
+                          UINT64_MAX, err));
+    while (!whole && !(status = vvi_scan_next(&scan, &item, err)))
+        whole = !item.bad;
+    vvi_scan_close(&scan);
+    *out = !whole;
+    return status == VV_ENOTFOUND ? VV_OK : status;
+}
+
+vv_status vvi_local_remove_segment(vvi_local *self, uint64_t number, vv_error *err)
+{
+    char *path = segment_path(self, number);
+    vv_status status;
+
+    if (!path)
+        return vvi_fail_nomem(err, 1);
+    status = vvi_file_unlink(path, err);
+    vvi_free(path);
+    return status;
+}
+
+/* Nothing was acknowledged of a last segment that was being made when the power went. */
 static vv_status drop_unborn(replay *r, vv_error *err)
 {
-    while (r->count > 1) {
-        uint64_t number = r->numbers[r->count - 1];
-        vvi_segment_header header;
-        vvi_scanned item;
-        vvi_scan scan;
-        vv_status status = vvi_local_read_segment(r->self, number, &header, NULL);
-        bool whole = false;
-        char *path;
+    bool unborn = true;
 
-        if (!status)
-            return VV_OK;
-        if (status != VV_ECORRUPT || number <= vvi_place_segment(r->trusted))
-            return status == VV_ECORRUPT
-                       ? VV_OK
-                       : vvi_local_read_segment(r->self, number, &header, err);
-        VVI_TRY(vvi_scan_open(&scan, r->self->directory, &r->self->key, number,
-                              VVI_SEGMENT_HEADER, UINT64_MAX, err));
-        while (!whole && !(status = vvi_scan_next(&scan, &item, err)))
-            whole = !item.bad;
-        vvi_scan_close(&scan);
+    while (r->count > 1 && unborn) {
+        uint64_t number = r->numbers[r->count - 1];
+        vv_status status = vvi_local_is_unborn(r->self, number, r->trusted, &unborn, err);
+
+        if (!status && unborn && r->writable && r->mode == VVI_APPLY_GOING_ON)
+            status = vvi_local_remove_segment(r->self, number, err);
         if (status && status != VV_ENOTFOUND)
             return status;
-        if (whole)
-            return VV_OK;
-        if (r->writable && r->mode == VVI_APPLY_GOING_ON) {
-            path = segment_path(r->self, number);
-            if (!path)
-                return vvi_fail_nomem(err, 1);
-            status = vvi_file_unlink(path, err);
-            vvi_free(path);
-            if (status && status != VV_ENOTFOUND)
-                return status;
-        }
-        r->count--;
+        r->count -= unborn;
     }
     return VV_OK;
 }

@@ -149,6 +149,10 @@ vv_status vvi_local_write_segment(vvi_local *self, uint64_t number, uint64_t pre
 /* Make bytes of a segment, from and to multiples of 8, a void. */
 vv_status vvi_local_write_void(vvi_local *self, uint64_t number, uint64_t from,
                                uint64_t to, vv_error *err);
+/* A segment with no header and no record, past what was acknowledged: it was being made. */
+vv_status vvi_local_is_unborn(vvi_local *self, uint64_t number, vvi_place trusted,
+                              bool *out, vv_error *err);
+vv_status vvi_local_remove_segment(vvi_local *self, uint64_t number, vv_error *err);
 vv_status vvi_local_cut_segment(vvi_local *self, uint64_t number, uint64_t end,
                                 vv_error *err);
 /* Is there nothing to recover? For those who may not write. */

@@ -20,4 +20,7 @@ vv_status get_number(vv_blockstore *store, unsigned n, vv_error *err);
 /* Copy every file of a flat directory (and quarantine/ not). */
 void copy_directory(const char *from, const char *to);
 
+/* Make temporary directories in memory where that is to be had: thousands of syncs are made. */
+void use_fast_directory(void);
+
 #endif

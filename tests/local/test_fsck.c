@@ -487,5 +487,6 @@ int main(void)
         TEST(a_reader_of_its_own_index_survives_compaction),
     };
 
+    use_fast_directory();
     return cmocka_run_group_tests_name("fsck", tests, NULL, NULL);
 }
