@@ -17,7 +17,8 @@ typedef struct replay {
     vvi_place trusted; /* acknowledged up to here: what is wrong before it is damage */
     uint64_t *numbers; /* of the pack files from the start on */
     size_t count;
-    bool lost; /* bytes were found that are no records, past trusted */
+    uint64_t last_end; /* where the records of the segment before end */
+    bool lost;         /* bytes were found that are no records, past trusted */
 } replay;
 
 static char *segment_path(const vvi_local *self, uint64_t number)
@@ -163,6 +164,21 @@ static vv_status replay_record(replay *r, vvi_scan *scan, vvi_scanned *item, boo
                            r->mode, err);
 }
 
+/*
+ * A segment whose records reached the disk and whose header did not: nothing of it was
+ * acknowledged, or a bit flipped in it. Its records are kept either way.
+ */
+static vv_status mend_header(const replay *r, size_t i, vv_error *err)
+{
+    vvi_segment_header header;
+    uint64_t number = r->numbers[i];
+
+    if (!i || !r->writable || number <= vvi_place_segment(r->trusted) ||
+        vvi_local_read_segment(r->self, number, &header, NULL) != VV_ECORRUPT)
+        return VV_OK;
+    return vvi_local_write_segment(r->self, number, r->numbers[i - 1], r->last_end, err);
+}
+
 static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *err)
 {
     uint64_t number = r->numbers[i];
@@ -174,12 +190,16 @@ static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *er
     vvi_scan scan;
     vv_status status;
 
+    VVI_TRY(mend_header(r, i, err));
     if (!last && !vvi_local_read_segment(r->self, r->numbers[i + 1], &next, NULL) &&
         next.previous == number && next.previous_end >= VVI_SEGMENT_HEADER)
         end = next.previous_end;
     VVI_TRY(
         vvi_scan_open(&scan, r->self->directory, &r->self->key, number, from, end, err));
+    r->last_end = from;
     while (!(status = vvi_scan_next(&scan, &item, err))) {
+        if (!item.bad)
+            r->last_end = vvi_place_offset(item.place) + item.len;
         status = replay_record(r, &scan, &item, !last, &gap, err);
         if (status)
             break;
