@@ -62,6 +62,8 @@ static vv_status check_export(cli_call *call, vv_car_options *options)
     options->version = (uint32_t)version;
     options->no_index = cli_has(call, "no-index");
     options->allow_missing = cli_has(call, "allow-missing");
+    /* A tree of py-hamt's in-memory store would lose all but its root otherwise. */
+    options->bare_links = true;
     return VV_OK;
 }
 

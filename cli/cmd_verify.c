@@ -163,7 +163,11 @@ static vv_status visit(void *ctx, const vv_dag_visit *seen, vv_error *err)
 /* Blocks that links reach, whatever they hold. */
 static vv_status verify_dag(verification *self, vv_blockstore *blocks, const vv_cid *root)
 {
-    vv_status status = vv_dag_walk(blocks, root, 1, NULL, visit, self, &self->call->err);
+    vv_dag_options options = VV_DAG_OPTIONS_INIT;
+    vv_status status;
+
+    options.bare_links = true;
+    status = vv_dag_walk(blocks, root, 1, &options, visit, self, &self->call->err);
 
     self->result.complete = status == VV_OK;
     self->result.keys = self->result.values;

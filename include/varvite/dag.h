@@ -30,7 +30,8 @@ typedef vv_status (*vv_dag_fn)(void *ctx, const vv_dag_visit *visit, vv_error *e
 
 typedef struct vv_dag_options {
     size_t struct_size;
-    bool bare_links;       /* follow 34-byte blake3 multihashes in byte strings */
+    bool bare_links;       /* follow 34-byte blake3 multihashes in byte strings, also below CIDs;
+                            * below a bare multihash they are followed in any case */
     bool leaves_unread;    /* raw blocks are reported by name only, data empty */
     size_t batch_blocks;   /* blocks fetched at once; 0: 64 */
     size_t batch_bytes;    /* and at most about so many bytes held; 0: 64 MiB */

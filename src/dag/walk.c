@@ -209,7 +209,9 @@ static vv_status read_block(walk *self, const vvi_dag_link *link, held_block *bl
         block->status = vv_blockstore_get(self->store, &link->cid, &block->data, why);
     if (block->status)
         return block->status;
-    status = vvi_dag_links(link, vvi_buf_bytes(&block->data), self->options.bare_links,
+    /* Who names a block by a bare multihash names its children so. */
+    status = vvi_dag_links(link, vvi_buf_bytes(&block->data),
+                           self->options.bare_links || link->cid.version == VV_CID_BARE,
                            &self->children, why);
     if (status && status != VV_ENOMEM) {
         char text[VV_CID_TEXT_MAX];

@@ -264,7 +264,7 @@ static vv_cid put_hamt_node(vv_blockstore *store, const vv_cid *value,
     return cid;
 }
 
-static void bare_multihashes_of_hamt_nodes_are_followed_when_asked(void **state)
+static void bare_multihashes_of_hamt_nodes_are_followed_below_one_or_when_asked(void **state)
 {
     vv_blockstore *store = new_store();
     vv_dag_options options = VV_DAG_OPTIONS_INIT;
@@ -284,7 +284,14 @@ static void bare_multihashes_of_hamt_nodes_are_followed_when_asked(void **state)
     assert_true(is(&walked.cids[2], &value));
     assert_int_equal(walked.codecs[2], VV_CODEC_RAW);
     assert_vv_ok(walk(store, &root, NULL));
+    assert_int_equal(walked.count, 3);
+    /* Below a CID a byte string is a byte string, unless one asks. */
+    root.version = 1;
+    root.codec = VV_CODEC_DAG_CBOR;
+    assert_vv_ok(walk(store, &root, NULL));
     assert_int_equal(walked.count, 1);
+    assert_vv_ok(walk(store, &root, &options));
+    assert_int_equal(walked.count, 3);
     vv_blockstore_free(store);
 }
 
@@ -349,7 +356,7 @@ int main(void)
         cmocka_unit_test(leaves_can_be_left_unread),
         cmocka_unit_test(a_block_linked_as_leaf_and_as_node_is_told_once_and_followed),
         cmocka_unit_test(a_chain_of_any_depth_is_walked),
-        cmocka_unit_test(bare_multihashes_of_hamt_nodes_are_followed_when_asked),
+        cmocka_unit_test(bare_multihashes_of_hamt_nodes_are_followed_below_one_or_when_asked),
         cmocka_unit_test(the_visitor_can_stop_the_walk),
         cmocka_unit_test(a_walk_survives_any_failing_call_or_allocation),
     };

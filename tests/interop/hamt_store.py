@@ -1,7 +1,7 @@
 """A content-addressed store for py-hamt whose blocks lie in a CAR file."""
 import blake3
 from multiformats import CID
-from py_hamt import HAMT, ContentAddressedStore, ZarrHAMTStore
+from py_hamt import HAMT, ContentAddressedStore, InMemoryCAS, ZarrHAMTStore
 
 import peers
 
@@ -31,6 +31,27 @@ class CarStore(ContentAddressedStore):
 
     def write(self, path, root):
         peers.write_car(path, bytes(root), self.saved.items())
+        return str(root.encode("base32"))
+
+
+class BareStore(InMemoryCAS):
+    """py-hamt's own store in memory, whose names are bare multihashes: in a CAR they are CIDs, while
+    the links inside of blocks stay as they are."""
+
+    def __init__(self):
+        super().__init__()
+        self.codecs = {}
+
+    async def save(self, data, codec):
+        digest = await super().save(data, codec)
+        self.codecs[digest] = codec
+        return digest
+
+    def write(self, path, root):
+        cids = {digest: CID("base32", 1, codec, digest) for digest, codec in self.codecs.items()}
+        peers.write_car(path, bytes(cids[root]),
+                        [(bytes(cids[digest]), data) for digest, data in self.store.items()])
+        return str(cids[root])
 
 
 async def open_store(car, root):

@@ -135,6 +135,14 @@ def read_car(path):
     return blocks
 
 
+def root_of(path):
+    """The multihash of the first root of a CARv1."""
+    data = pathlib.Path(path).read_bytes()
+    at = data.index(b"\xd8\x2a\x58") + 5
+    end, multihash = _cid_end(data, at)
+    return data[multihash:end]
+
+
 def write_car(path, root, blocks):
     """A CARv1 of (CID bytes, block) pairs."""
     header = (b"\xa2\x65roots\x81\xd8\x2a\x58" + bytes([len(root) + 1]) + b"\x00" + root
