@@ -13,6 +13,17 @@ static bool is_directory(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+static vv_status neither(cli_call *call, vv_status status, const char *root)
+{
+    char text[VV_ERROR_MESSAGE_SIZE];
+    const char *why = strstr(call->err.message,
+                             "is no CID: "); /* less what is said here */
+
+    strcpy(text, why ? why + strlen("is no CID: ") : call->err.message);
+    return cli_fail(call, status, "'%.100s' is neither a CID nor a directory: %s", root,
+                    text);
+}
+
 vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
 {
     vv_hamt_options options = VV_HAMT_OPTIONS_INIT;
@@ -23,7 +34,7 @@ vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
     if (status && is_directory(root))
         return vv_directory_store_open(root, true, out, &call->err);
     if (status)
-        return cli_wrap(call, status, "'%.100s' is neither a CID nor a directory", root);
+        return neither(call, status, root);
     status = cli_open_blocks(call, CLI_READ, &blocks);
     if (status)
         return status;

@@ -197,17 +197,37 @@ test_dag_get_of_what_is_not_dag_cbor() {
     expect_failure 2 "is raw, not dag-cbor"
 }
 
+# Run the command without the rights of root, for whom nothing is read-only.
+run_as_nobody() {
+    if [ "$(id -u)" -ne 0 ]; then
+        run "$@"
+        return
+    fi
+    shown="varvite $* as nobody"
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$VARVITE" "$@" >"$out" 2>"$err"
+    code=$?
+}
+
 test_a_read_only_store_can_be_read_but_not_written() {
-    [ "$(id -u)" -ne 0 ] || return 0
+    chmod 755 "$base" .
+    run_as_nobody version
+    [ "$code" -eq 0 ] || return 0 # the command lies where nobody may not go
     run init
     echo hello | "$VARVITE" block put - >cid
-    chmod -R a-w .varvite
-    run block get "$(cat cid)"
+    chmod -R a-w,a+rX .varvite
+    run_as_nobody block get "$(cat cid)"
+    expect_code 0
     expect_out hello
     echo other >other
-    run block put other
-    expect_code 4
-    chmod -R u+w .varvite
+    chmod a+r other
+    run_as_nobody block put other
+    expect_failure 4 "."
+    run_as_nobody init "$PWD/new"
+    expect_failure 4 "Permission denied"
+    chmod -R a-rx .varvite
+    run_as_nobody block get "$(cat cid)"
+    expect_failure 4 "."
+    chmod -R u+rwx .varvite
 }
 
 test_a_directory_where_nothing_can_be_made() {

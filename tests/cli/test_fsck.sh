@@ -71,4 +71,67 @@ test_compact_gives_space_back_and_keeps_the_rest() {
     expect_failure 2 "only an embedded store"
 }
 
+set_byte() { # FILE OFFSET OCTAL
+    printf '%b' "\\$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+test_a_store_of_another_version_is_refused_by_both_numbers() {
+    run init
+    echo hello | "$VARVITE" block put - >cid
+    set_byte .varvite/varvite-store 8 007
+    run block get "$(cat cid)"
+    expect_failure 3 "version 7"
+    expect_err_has 'version 1|reads 1|1 '
+    echo other >other
+    run block put other
+    expect_failure 3 "version 7"
+    run fsck
+    expect_code 3
+    run init
+    expect_failure 3 "version 7"
+    set_byte .varvite/varvite-store 8 001
+    run block get "$(cat cid)"
+    expect_out hello
+}
+
+test_a_foreign_directory_is_no_store() {
+    mkdir .varvite
+    echo hello >.varvite/file
+    run block stat
+    expect_code 1
+    expect_err_has 'varvite'
+    expect_true test "$(ls .varvite)" = file
+}
+
+test_a_lost_index_is_made_again() {
+    run init
+    echo hello | "$VARVITE" block put - >cid
+    rm .varvite/index
+    run fsck
+    expect_code 3
+    run fsck --repair
+    expect_code 0
+    run block get "$(cat cid)"
+    expect_out hello
+}
+
+test_a_file_that_was_cut_is_named() {
+    run init
+    head -c 5000 /dev/urandom >data
+    "$VARVITE" block put data >cid
+    echo small | "$VARVITE" block put - >cid.2
+    truncate -s 3000 .varvite/pack-00000001
+    run fsck
+    expect_code 3
+    expect_out_has 'pack-00000001'
+    run block get "$(cat cid)"
+    expect_true test "$code" -eq 1 -o "$code" -eq 3
+    run fsck --repair
+    expect_code 0
+    run block put data
+    expect_code 0
+    run block get -o back "$(cat cid)"
+    expect_same_file back data
+}
+
 run_tests

@@ -169,6 +169,30 @@ test_a_file_size_limit_is_an_io_error_and_loses_nothing() {
     expect_code 0
 }
 
+test_a_full_disk_is_an_io_error_and_loses_nothing() {
+    mkdir disk
+    cat >script <<'END'
+mount -t tmpfs -o size=2m tmpfs disk || exit 77
+cd disk
+"$VARVITE" -q init >/dev/null
+"$VARVITE" -q import --var t "$1" >../root || exit 1
+"$VARVITE" import --codec none "$2" >../full.out 2>../full.err
+echo $? >../full.code
+"$VARVITE" verify "$(cat ../root)" >../verified || exit 2
+"$VARVITE" slice --csv "$(cat ../root)" t >../t.csv || exit 3
+END
+    python3 "$here/make_netcdf.py" big.nc 40 200 250
+    VARVITE=$VARVITE unshare -m bash script "$small" "$PWD/big.nc" 2>"$err"
+    code=$? shown="import on a full tmpfs"
+    [ "$code" -ne 77 ] && [ -e full.code ] || return 0 # no right to mount
+    expect_code 0
+    expect_equal "$(cat full.code)" 4
+    cp full.err "$err"
+    expect_err_has 'No space left on device'
+    expect_true test ! -s full.out
+    expect_equal "$(wc -l <t.csv)" 7
+}
+
 # Send a signal while an import runs; $1 is its name, the rest the command.
 interrupt() {
     local name=$1
