@@ -5,6 +5,7 @@
 set -euo pipefail
 
 consumer=$1/tests/house/consumer
+examples=$1/examples
 build=$2
 work=$(mktemp -d "${TMPDIR:-/tmp}/varvite-install-XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -46,6 +47,11 @@ say "shared, pkg-config"
 "$cc" "${flags[@]}" "$consumer/main.c" $(pkg-config --cflags --libs varvite) -o "$work/shared"
 uses_shared_library "$work/shared" || die "not linked to libvarvite.so"
 expect_output "$(LD_LIBRARY_PATH=$libdir "$work/shared")"
+for example in "$examples"/*.c; do
+    # shellcheck disable=SC2046
+    "$cc" "${flags[@]}" "$example" $(pkg-config --cflags --libs varvite) -o "$work/example" ||
+        die "$example does not build against the installed library"
+done
 
 say "shared and static, CMake"
 cmake -S "$consumer" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" || { cat "$work/log"; exit 1; }
