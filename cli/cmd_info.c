@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LAYOUT "_nc_layout"
+
 static void print_span(cli_span span)
 {
     out_bytes((vv_bytes){ (const uint8_t *)span.at, span.len });
@@ -20,6 +22,10 @@ static void print_attributes(const char *name, cli_span attributes)
     if (!scan_begin(attributes, &scan))
         return;
     while (scan_next(&scan, &key, &value)) {
+        /* What import keeps for export, of no interest to people; --json has it. */
+        cli_span plain = scan_unquoted(key);
+        if (plain.len == strlen(LAYOUT) && memcmp(plain.at, LAYOUT, plain.len) == 0)
+            continue;
         out_text("    ");
         out_name(name);
         out_text(":");

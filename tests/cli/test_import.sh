@@ -34,6 +34,7 @@ test_what_was_imported_can_be_looked_at() {
     expect_equal "$(sed -n 1p "$out")" "y,v"
     run info "$(cat root)"
     expect_out_has ':title = "made for a test"'
+    expect_out_lacks _nc_layout
     run verify "$(cat root)"
     expect_code 0
 }
