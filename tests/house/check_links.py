@@ -3,7 +3,8 @@
 
 A link to a file of the tree must name a file or folder that is there; a #fragment must be a
 heading of the page it names; `path#name` into a source file must name something that the file
-holds (the proofs in docs/promises.md do so). Links to other hosts are left alone.
+holds (the proofs in docs/promises.md do so). Links to other hosts are left alone. A page below docs/
+that no page links to is a fault too.
 
 usage: check_links.py TREE
 """
@@ -56,15 +57,21 @@ def problem_of(tree, page, target):
 
 
 def main():
-    tree = pathlib.Path(sys.argv[1])
+    tree = pathlib.Path(sys.argv[1]).resolve()
     count = bad = 0
+    linked = set()
     for page in pages(tree):
         for target in LINK.findall(FENCE.sub("", page.read_text())):
             count += 1
+            linked.add((page.parent / target.partition("#")[0]).resolve())
             problem = problem_of(tree, page, target)
             if problem:
                 bad += 1
                 print(f"{page.relative_to(tree)}: {target}: {problem}", file=sys.stderr)
+    for page in pages(tree):
+        if tree / "docs" in page.parents and page.resolve() not in linked:
+            bad += 1
+            print(f"{page.relative_to(tree)}: no page links to it", file=sys.stderr)
     print(f"links: {count} checked, {bad} lead nowhere")
     return 1 if bad or not count else 0
 
