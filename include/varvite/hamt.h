@@ -5,8 +5,8 @@
  * a DAG-CBOR block of 256 buckets or links.
  *
  * Threads: read-only maps take any calls at once. A writable map takes many readers at once and
- * one writer, which excludes itself; no lock is held while a block store is called for a value
- * or while a caller's callback runs. Ownership: free with vv_hamt_free(); holds its block store.
+ * one writer; further writers wait for it. No lock that a reader could wait for is held while a
+ * block store is called, and none at all while a value is stored or a caller's callback runs. Ownership: free with vv_hamt_free(); holds its block store.
  */
 #ifndef VARVITE_HAMT_H
 #define VARVITE_HAMT_H
@@ -46,7 +46,8 @@ typedef struct vv_hamt_options {
     void *hash_ctx;
     uint32_t hash_len;            /* bytes a hash has; 0: 32 (at most 64) */
     size_t clean_cache_bytes;     /* cap of unchanged nodes kept; 0: 64 MiB */
-    size_t dirty_bytes;           /* changed nodes past this are spilled to the store; 0: 256 MiB */
+    size_t dirty_bytes;           /* changed nodes past this are saved ahead of a flush, which may
+                                     leave blocks that the final root does not reach; 0: 256 MiB */
 } vv_hamt_options;
 #define VV_HAMT_OPTIONS_INIT ((vv_hamt_options){ .struct_size = sizeof(vv_hamt_options) })
 
@@ -70,15 +71,23 @@ VV_API void vv_hamt_free(vv_hamt *hamt);
  *         keys with one hash than a bucket takes), VV_EIO, VV_ECORRUPT (a node), VV_ENOMEM
  */
 VV_API vv_status vv_hamt_set(vv_hamt *hamt, vv_bytes key, vv_bytes value, vv_error *err);
-/** Set n keys, in order; values are hashed together and stored in one call. On failure a
- *  prefix of them is set, of *done keys (done may be NULL). */
+/** Set n keys, in order; values are hashed together and stored some thousands in one call. On
+ *  failure a prefix of them is set, of *done keys (done may be NULL). */
 VV_API vv_status vv_hamt_set_many(vv_hamt *hamt, const vv_bytes *keys, const vv_bytes *values,
                                   size_t n, size_t *done, vv_error *err);
 /** Set a key to a block that is stored already; it is not read. */
 VV_API vv_status vv_hamt_set_pointer(vv_hamt *hamt, vv_bytes key, const vv_cid *pointer,
                                      vv_error *err);
 
-/** @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT, VV_EIO, VV_ENOMEM */
+/**
+ * Read a value or a part of it.
+ *
+ * @return VV_OK
+ *         VV_ENOTFOUND     there is no such key
+ *         VV_ECORRUPT      a node or the value is damaged, or its block is not in the store
+ *         VV_EUNSUPPORTED  the value is cut into parts by UnixFS
+ *         VV_EIO, VV_ENOMEM
+ */
 VV_API vv_status vv_hamt_get(vv_hamt *hamt, vv_bytes key, vv_range range, vv_buf *out,
                              vv_error *err);
 /** Read n values: the tree is resolved level by level, values in one call. statuses as in
@@ -97,7 +106,8 @@ VV_API vv_status vv_hamt_delete(vv_hamt *hamt, vv_bytes key, vv_error *err);
 typedef vv_status (*vv_hamt_key_fn)(void *ctx, vv_bytes key, const vv_cid *pointer,
                                     vv_error *err);
 /**
- * Visit the keys that begin with prefix, in the tree's order, without reading values.
+ * Visit the keys that begin with prefix, in the tree's order, without reading values. Every node
+ * is read, whatever the prefix.
  *
  * visit may call the map, also to change it; the iteration shows the map as it was at the
  * start. Nodes of a level are fetched many at a time. Memory: the batch, not the keys.
