@@ -6,7 +6,8 @@
  *
  * Threads: read-only maps take any calls at once. A writable map takes many readers at once and
  * one writer; further writers wait for it. No lock that a reader could wait for is held while a
- * block store is called, and none at all while a value is stored or a caller's callback runs. Ownership: free with vv_hamt_free(); holds its block store.
+ * block store is called, and none at all while a value is stored or a caller's callback runs.
+ * Ownership: free with vv_hamt_free(); holds its block store.
  */
 #ifndef VARVITE_HAMT_H
 #define VARVITE_HAMT_H
