@@ -1,5 +1,6 @@
 #include "blockstore/contract.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #define MANY 300
@@ -505,6 +506,89 @@ static void a_read_only_store_says_so(void **state)
     assert_vv_ok(vv_blockstore_flush(self->store, &err));
 }
 
+/* ---- threads ----------------------------------------------------------------------------- */
+
+#define THREADS 4
+
+typedef struct user {
+    fixture *fixture;
+    uint64_t seed;
+    const char *wrong;
+} user;
+
+static const char *read_at_random(user *self, uint64_t r)
+{
+    const vv_block *one = &self->fixture->blocks[r % MANY];
+    const vv_block *other = &self->fixture->blocks[(r >> 16) % MANY];
+    vv_cid cids[2] = { one->cid, other->cid };
+    vv_buf outs[2] = { 0 };
+    const char *wrong = NULL;
+    uint64_t size = 0;
+
+    if (vv_blockstore_get_many(self->fixture->store, cids, 2, outs, NULL, NULL))
+        wrong = "cannot get";
+    else if (outs[0].len != one->data.len || outs[1].len != other->data.len ||
+             (one->data.len && memcmp(outs[0].data, one->data.data, one->data.len) != 0))
+        wrong = "gets wrong bytes";
+    else if (vv_blockstore_size(self->fixture->store, &one->cid, &size, NULL) ||
+             size != one->data.len)
+        wrong = "gets a wrong size";
+    vv_buf_clear(&outs[0]);
+    vv_buf_clear(&outs[1]);
+    return wrong;
+}
+
+static const char *put_and_read_back(user *self, uint64_t r)
+{
+    vv_buf out = VV_BUF_INIT;
+    const char *wrong = NULL;
+    char text[40];
+    vv_cid cid;
+
+    /* Other threads put some of the same. */
+    snprintf(text, sizeof(text), "thread block %d", (int)(r % 200));
+    if (vv_blockstore_put(self->fixture->store, &VV_PREFIX_RAW_BLAKE3, vv_bytes_of(text),
+                          &cid, NULL))
+        wrong = "cannot put";
+    else if (vv_blockstore_get(self->fixture->store, &cid, &out, NULL) ||
+             out.len != strlen(text) || memcmp(out.data, text, out.len) != 0)
+        wrong = "does not read what it put";
+    else if (r % 64 == 0 && vv_blockstore_flush(self->fixture->store, NULL))
+        wrong = "cannot flush";
+    vv_buf_clear(&out);
+    return wrong;
+}
+
+static void *use_store(void *arg)
+{
+    user *self = arg;
+
+    for (int i = 0; i < 300 && !self->wrong; i++) {
+        uint64_t r = next_random(&self->seed);
+
+        self->wrong = read_at_random(self, r);
+        if (!self->wrong && !backend->read_only)
+            self->wrong = put_and_read_back(self, r >> 32);
+    }
+    return NULL;
+}
+
+static void threads_read_and_put_at_once(void **state)
+{
+    pthread_t threads[THREADS];
+    user users[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++) {
+        users[i] = (user){ .fixture = *state, .seed = i };
+        assert_int_equal(pthread_create(&threads[i], NULL, use_store, &users[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        if (users[i].wrong)
+            fail_msg("a thread %s", users[i].wrong);
+    }
+}
+
 /* ---- memory ------------------------------------------------------------------------------ */
 
 static vv_status read_some(void *ctx)
@@ -569,6 +653,7 @@ static const struct CMUnitTest reading[] = {
     WITH_STORE(a_visitor_can_stop_the_iteration),
     WITH_STORE(stat_counts_blocks_and_bytes),
     WITH_STORE(reading_survives_any_failing_allocation),
+    WITH_STORE(threads_read_and_put_at_once),
 };
 
 static const struct CMUnitTest writing[] = {
