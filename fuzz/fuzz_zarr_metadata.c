@@ -1,0 +1,83 @@
+/*
+ * Input: a zarr.json, a zero byte, the bytes of chunk 0. Whatever they are, nothing but an error may
+ * come of them; what opens writes a document that opens as the same.
+ */
+#include "fuzz.h"
+
+#define READ_MAX ((uint64_t)1 << 16) /* elements of a chunk that is decoded here */
+
+static void read_first_chunk(vv_store *store, vv_array *array, vv_bytes chunk)
+{
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    uint64_t index[VV_NDIM_MAX] = { 0 };
+    uint64_t count[VV_NDIM_MAX];
+    uint64_t elements = 1;
+    uint64_t part = 1;
+    vv_buf key = VV_BUF_INIT;
+    uint8_t *out;
+
+    for (uint32_t i = 0; i < meta->ndim; i++) {
+        if (meta->chunk_shape[i] > READ_MAX || meta->shape[i] == 0)
+            return;
+        elements *= meta->chunk_shape[i];
+        if (elements > READ_MAX)
+            return;
+        count[i] = meta->shape[i] < 3 ? meta->shape[i] : 3;
+        part *= count[i];
+        if (part > READ_MAX)
+            return;
+    }
+    out = malloc((size_t)((elements > part ? elements : part) * 16));
+    CHECK(out);
+    CHECK(vv_array_chunk_key(array, index, &key, NULL) == VV_OK);
+    CHECK(vv_store_set(store, (const char *)key.data, chunk, NULL) == VV_OK);
+    if (vv_array_read_chunk(array, index, out, NULL) == VV_OK) {
+        CHECK(vv_array_write_chunk(array, index, out, NULL) == VV_OK);
+        CHECK(vv_array_read(array, index, count, NULL, out,
+                            (size_t)part * vv_dtype_size(meta->dtype), NULL) == VV_OK);
+    }
+    free(out);
+    vv_buf_clear(&key);
+}
+
+static void open_again(vv_store *store, const vv_array *array)
+{
+    vv_array *again = NULL;
+    vv_buf text = VV_BUF_INIT;
+    vv_buf other = VV_BUF_INIT;
+
+    CHECK(vv_array_metadata_json(array, &text, NULL) == VV_OK);
+    CHECK(vv_store_set(store, "y/zarr.json", (vv_bytes){ text.data, text.len }, NULL) ==
+          VV_OK);
+    CHECK(vv_array_open(store, "y", &again, NULL) == VV_OK);
+    CHECK(vv_array_metadata_json(again, &other, NULL) == VV_OK);
+    CHECK(text.len == other.len && memcmp(text.data, other.data, text.len) == 0);
+    vv_array_free(again);
+    vv_buf_clear(&text);
+    vv_buf_clear(&other);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+    const uint8_t *zero = len ? memchr(data, 0, len) : NULL;
+    size_t json = zero ? (size_t)(zero - data) : len;
+    vv_bytes chunk = { zero ? zero + 1 : data + len, zero ? len - json - 1 : 0 };
+    vv_store *store = NULL;
+    vv_array *array = NULL;
+    vv_node_kind kind;
+    vv_buf text = VV_BUF_INIT;
+
+    CHECK(vv_memory_store_new(&store, NULL) == VV_OK);
+    CHECK(vv_store_set(store, "x/zarr.json", (vv_bytes){ data, json }, NULL) == VV_OK);
+    (void)vv_node_kind_of(store, "x", &kind, NULL);
+    if (vv_node_attributes(store, "x", &text, NULL) == VV_OK)
+        CHECK(vv_node_set_attributes(store, "x", (const char *)text.data, NULL) == VV_OK);
+    if (vv_array_open(store, "x", &array, NULL) == VV_OK) {
+        open_again(store, array);
+        read_first_chunk(store, array, chunk);
+    }
+    vv_array_free(array);
+    vv_buf_clear(&text);
+    vv_store_free(store);
+    return 0;
+}
