@@ -170,6 +170,11 @@ vv_status vvi_codec_chain_size(const vvi_codec_chain *chain, size_t *out, vv_err
     return VV_OK;
 }
 
+bool vvi_codec_chain_is_identity(const vvi_codec_chain *chain)
+{
+    return chain->count == 0;
+}
+
 /* ---- encoding ------------------------------------------------------------------------------- */
 
 vv_status vvi_codec_chain_encode(const vvi_codec_chain *chain, const void *elements,

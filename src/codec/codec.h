@@ -47,6 +47,8 @@ vv_status vvi_codec_chain_size(const vvi_codec_chain *chain, size_t *out, vv_err
 /* Replace what out holds with the encoded form of a chunk's elements, in native byte order. */
 vv_status vvi_codec_chain_encode(const vvi_codec_chain *chain, const void *elements,
                                  vv_buf *out, vv_error *err);
+/* Are the encoded bytes the elements as they lie in memory? */
+bool vvi_codec_chain_is_identity(const vvi_codec_chain *chain);
 /* Decode into elements, which holds exactly one chunk. Returns VV_ECORRUPT, VV_ELIMIT, VV_ENOMEM. */
 vv_status vvi_codec_chain_decode(const vvi_codec_chain *chain, vv_bytes encoded,
                                  void *elements, vv_error *err);

@@ -2,6 +2,7 @@
 #ifndef VVI_ZARR_ARRAY_H
 #define VVI_ZARR_ARRAY_H
 
+#include "util/thread.h"
 #include "zarr/meta.h"
 
 struct vv_array {
@@ -30,10 +31,25 @@ size_t vvi_array_batch(const vv_array *array, const vvi_region *region);
 /* How many threads work of so many decoded bytes is worth; 0: one a processor. */
 uint32_t vvi_array_threads(uint64_t bytes);
 
+/* Blocks of memory for one decoded chunk each, used again: fresh pages cost as much as decoding. */
+typedef struct vvi_scratch {
+    vvi_mutex lock;
+    size_t bytes;
+    void *blocks[64]; /* guarded by lock */
+    size_t count;
+} vvi_scratch;
+
+vv_status vvi_scratch_init(vvi_scratch *scratch, size_t bytes, vv_error *err);
+void vvi_scratch_clear(vvi_scratch *scratch);
+vv_status vvi_scratch_take(vvi_scratch *scratch, uint8_t **out, vv_error *err);
+void vvi_scratch_give(vvi_scratch *scratch, void *block); /* NULL is fine */
+
 /* Chunks of one batch: what is to be done with each, and its key and value. */
 typedef struct vvi_chunk {
     vvi_grid_part part;
     vv_buf value;
+    vv_bytes
+        stored; /* when writing: what is to be stored; in value or the caller's data */
     vv_status status; /* of reading the value */
 } vvi_chunk;
 

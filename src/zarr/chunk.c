@@ -48,6 +48,43 @@ uint32_t vvi_array_threads(uint64_t bytes)
     return bytes < THREAD_BYTES ? 1 : 0;
 }
 
+vv_status vvi_scratch_init(vvi_scratch *scratch, size_t bytes, vv_error *err)
+{
+    memset(scratch, 0, sizeof(*scratch));
+    scratch->bytes = bytes;
+    return vvi_mutex_init(&scratch->lock, err);
+}
+
+void vvi_scratch_clear(vvi_scratch *scratch)
+{
+    for (size_t i = 0; i < scratch->count; i++)
+        vvi_free(scratch->blocks[i]);
+    vvi_mutex_clear(&scratch->lock);
+}
+
+vv_status vvi_scratch_take(vvi_scratch *scratch, uint8_t **out, vv_error *err)
+{
+    *out = NULL;
+    vvi_mutex_lock(&scratch->lock);
+    if (scratch->count)
+        *out = scratch->blocks[--scratch->count];
+    vvi_mutex_unlock(&scratch->lock);
+    if (!*out)
+        *out = vvi_alloc(scratch->bytes);
+    return *out ? VV_OK : vvi_fail_nomem(err, scratch->bytes);
+}
+
+void vvi_scratch_give(vvi_scratch *scratch, void *block)
+{
+    vvi_mutex_lock(&scratch->lock);
+    if (block && scratch->count < sizeof(scratch->blocks) / sizeof(scratch->blocks[0])) {
+        scratch->blocks[scratch->count++] = block;
+        block = NULL;
+    }
+    vvi_mutex_unlock(&scratch->lock);
+    vvi_free(block);
+}
+
 vv_status vvi_chunk_batch_init(vvi_chunk_batch *batch, size_t capacity, vv_error *err)
 {
     *batch = (vvi_chunk_batch){

@@ -1,9 +1,7 @@
 /* Reading chunks and regions. */
 #include "zarr/array.h"
 
-#include "util/alloc.h"
 #include "util/buf.h"
-#include "util/thread.h"
 
 /* A region that is being read: shared by the threads that decode, each at another chunk. */
 typedef struct region_read {
@@ -13,6 +11,7 @@ typedef struct region_read {
     uint8_t *out;
     uint64_t strides[VV_NDIM_MAX]; /* of out, in bytes */
     size_t chunk_bytes;
+    vvi_scratch scratch;
 } region_read;
 
 /* Where the part's first element goes in out. */
@@ -53,18 +52,17 @@ static void copy_part(const region_read *self, const vvi_grid_part *part,
                  elements, strides);
 }
 
-static vv_status decode_aside(const region_read *self, const vvi_chunk *chunk,
-                              const char *key, vv_error *err)
+static vv_status decode_aside(region_read *self, const vvi_chunk *chunk, const char *key,
+                              vv_error *err)
 {
-    uint8_t *elements = vvi_alloc(self->chunk_bytes);
+    uint8_t *elements;
     vv_status status;
 
-    if (!elements)
-        return vvi_fail_nomem(err, self->chunk_bytes);
+    VVI_TRY(vvi_scratch_take(&self->scratch, &elements, err));
     status = vvi_chunk_decode(self->array, chunk, key, elements, err);
     if (!status)
         copy_part(self, &chunk->part, elements);
-    vvi_free(elements);
+    vvi_scratch_give(&self->scratch, elements);
     return status;
 }
 
@@ -130,9 +128,12 @@ vv_status vv_array_read(vv_array *array, const uint64_t *start, const uint64_t *
         return VV_OK;
     VVI_TRY(vvi_array_chunk_bytes(array, &self.chunk_bytes, err));
     vvi_strides(array->meta.grid.ndim, region.count, array->item, self.strides);
-    VVI_TRY(vvi_chunk_batch_init(&self.batch, vvi_array_batch(array, &region), err));
-    status = read_batches(&self, err);
+    VVI_TRY(vvi_scratch_init(&self.scratch, self.chunk_bytes, err));
+    status = vvi_chunk_batch_init(&self.batch, vvi_array_batch(array, &region), err);
+    if (!status)
+        status = read_batches(&self, err);
     vvi_chunk_batch_clear(&self.batch);
+    vvi_scratch_clear(&self.scratch);
     return status;
 }
 

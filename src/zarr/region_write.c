@@ -3,18 +3,21 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
-#include "util/thread.h"
 
-#include <string.h>
+/* Does a chunk hold fill values only, bit for bit? Then it is not stored. */
+static bool is_fill(const vv_array *array, const uint8_t *elements)
+{
+    return vvi_all_equal(elements, (size_t)array->meta.grid.chunk_elements, array->item,
+                         array->meta.fill);
+}
 
-/* Encode a chunk; *elided when it holds fill values only and is not to be stored. */
+/* Encode a chunk; *elided when it is not to be stored. */
 static vv_status encode_chunk(const vv_array *array, const uint8_t *elements,
                               const char *key, vv_buf *out, bool *elided, vv_error *err)
 {
     vv_status status;
 
-    *elided = vvi_all_equal(elements, (size_t)array->meta.grid.chunk_elements,
-                            array->item, array->meta.fill);
+    *elided = is_fill(array, elements);
     if (*elided)
         return VV_OK;
     status = vvi_codec_chain_encode(array->meta.chain, elements, out, err);
@@ -54,6 +57,7 @@ typedef struct region_write {
     const uint8_t *data;
     uint64_t strides[VV_NDIM_MAX]; /* of data, in bytes */
     size_t chunk_bytes;
+    vvi_scratch scratch;
 } region_write;
 
 /* A chunk that the region covers in part is read first. */
@@ -83,6 +87,15 @@ static bool lies_alike(const region_write *self, const vvi_grid_part *part)
     return true;
 }
 
+/* Every element of the chunk, also those outside the shape. */
+static bool is_full(const vv_array *array, const vvi_grid_part *part)
+{
+    for (uint32_t d = 0; d < array->meta.grid.ndim; d++)
+        if (part->count[d] != array->meta.grid.chunk[d])
+            return false;
+    return true;
+}
+
 /* The chunk as it was, or fill values, with the region's elements put into it. */
 static vv_status compose(const region_write *self, const vvi_chunk *chunk,
                          const char *key, uint8_t *elements, vv_error *err)
@@ -91,7 +104,8 @@ static vv_status compose(const region_write *self, const vvi_chunk *chunk,
     uint32_t ndim = array->meta.grid.ndim;
     uint8_t *to = elements;
 
-    VVI_TRY(vvi_chunk_decode(array, chunk, key, elements, err));
+    if (!is_full(array, &chunk->part))
+        VVI_TRY(vvi_chunk_decode(array, chunk, key, elements, err));
     for (uint32_t d = 0; d < ndim; d++)
         to += chunk->part.first[d] * array->strides[d];
     vvi_copy_box(ndim, chunk->part.count, array->item, to, array->strides,
@@ -99,29 +113,49 @@ static vv_status compose(const region_write *self, const vvi_chunk *chunk,
     return VV_OK;
 }
 
-/* Make the new value of one chunk of the batch; the status becomes VV_ENOTFOUND where nothing is to
- * be stored. */
+/* Say what is to be stored of a chunk's elements, which are the caller's or in *composed; the
+ * status becomes VV_ENOTFOUND where nothing is to be stored. */
+static vv_status encode_elements(region_write *self, vvi_chunk *chunk, const char *key,
+                                 const uint8_t *elements, uint8_t **composed,
+                                 vv_error *err)
+{
+    bool elided = false;
+
+    if (vvi_codec_chain_is_identity(self->array->meta.chain)) {
+        elided = is_fill(self->array, elements);
+        chunk->stored = vvi_bytes(elements, self->chunk_bytes);
+        /* The composed block is the value; it came from the same allocator. */
+        vv_buf_clear(&chunk->value);
+        if (*composed)
+            chunk->value = (vv_buf){ .data = *composed,
+                                     .len = self->chunk_bytes,
+                                     .cap = self->chunk_bytes };
+        *composed = NULL;
+    } else {
+        VVI_TRY(encode_chunk(self->array, elements, key, &chunk->value, &elided, err));
+        chunk->stored = vvi_buf_bytes(&chunk->value);
+    }
+    chunk->status = elided ? VV_ENOTFOUND : VV_OK;
+    return VV_OK;
+}
+
+/* Make the new value of one chunk of the batch. */
 static vv_status encode_part(void *ctx, size_t i, vv_error *err)
 {
     region_write *self = ctx;
     vvi_chunk *chunk = &self->batch.chunks[i];
     const char *key = self->batch.keys[i];
     uint8_t *composed = NULL;
-    const uint8_t *elements;
-    bool elided = false;
-    vv_status status = VV_OK;
+    vv_status status;
 
-    if (lies_alike(self, &chunk->part)) {
-        elements = source_of(self, &chunk->part);
-    } else {
-        elements = composed = vvi_alloc(self->chunk_bytes);
-        status = composed ? compose(self, chunk, key, composed, err)
-                          : vvi_fail_nomem(err, self->chunk_bytes);
-    }
+    if (lies_alike(self, &chunk->part))
+        return encode_elements(self, chunk, key, source_of(self, &chunk->part), &composed,
+                               err);
+    VVI_TRY(vvi_scratch_take(&self->scratch, &composed, err));
+    status = compose(self, chunk, key, composed, err);
     if (!status)
-        status = encode_chunk(self->array, elements, key, &chunk->value, &elided, err);
-    chunk->status = elided ? VV_ENOTFOUND : VV_OK;
-    vvi_free(composed);
+        status = encode_elements(self, chunk, key, composed, &composed, err);
+    vvi_scratch_give(&self->scratch, composed);
     return status;
 }
 
@@ -139,7 +173,7 @@ static vv_status store_batch(region_write *self, vv_error *err)
         if (batch->chunks[i].status == VV_ENOTFOUND) {
             status = vv_store_delete(self->array->store, batch->keys[i], err);
         } else {
-            values[n] = vvi_buf_bytes(&batch->chunks[i].value);
+            values[n] = batch->chunks[i].stored;
             batch->keys[n++] = batch->keys[i];
         }
     }
@@ -181,8 +215,11 @@ vv_status vv_array_write(vv_array *array, const uint64_t *start, const uint64_t 
         return VV_OK;
     VVI_TRY(vvi_array_chunk_bytes(array, &self.chunk_bytes, err));
     vvi_strides(array->meta.grid.ndim, region.count, array->item, self.strides);
-    VVI_TRY(vvi_chunk_batch_init(&self.batch, vvi_array_batch(array, &region), err));
-    status = write_batches(&self, &region, err);
+    VVI_TRY(vvi_scratch_init(&self.scratch, self.chunk_bytes, err));
+    status = vvi_chunk_batch_init(&self.batch, vvi_array_batch(array, &region), err);
+    if (!status)
+        status = write_batches(&self, &region, err);
     vvi_chunk_batch_clear(&self.batch);
+    vvi_scratch_clear(&self.scratch);
     return status;
 }
