@@ -26,6 +26,9 @@ static vv_status apply_block(vvi_local *self, vvi_index_state *state, vvi_place 
                             VVI_INDEX_FILE);
     } else if (moved && now < place) {
         vvi_index_replace(self->index, tag, now, place);
+    } else if (now >= place) {
+        /* its slot was filled by a commit that did not come to say so; too many does no harm */
+        state->used++;
     }
     if (counts) {
         state->count++;
