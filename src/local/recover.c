@@ -19,6 +19,7 @@ typedef struct replay {
     size_t count;
     uint64_t last_end; /* where the records of the segment before end */
     bool lost;         /* bytes were found that are no records, past trusted */
+    bool cut;          /* the log ends before trusted */
 } replay;
 
 static char *segment_path(const vvi_local *self, uint64_t number)
@@ -212,7 +213,8 @@ static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *er
         if (stop < from)
             stop = from;
         r->state->written = vvi_place_of(number, stop);
-        if (gap && r->writable) {
+        r->cut = r->state->written < r->trusted || scan.end < from;
+        if (gap && r->writable && !r->cut) {
             /* Without an index there is no knowing what was acknowledged: nothing is cut. */
             if (r->mode == VVI_APPLY_REBUILD || r->state->flags & VVI_INDEX_ROLL)
                 r->state->flags |= VVI_INDEX_ROLL;
@@ -322,8 +324,10 @@ static vv_status replay_log(replay *r, vvi_place from, vv_error *err)
     if (!status && r->writable && r->count)
         status = vvi_local_sync_log(r->self, vvi_place_of(r->numbers[0], 0),
                                     vvi_place_of(r->numbers[r->count - 1], 0), err);
-    if (!r->count)
+    if (!r->count) {
         r->state->written = from;
+        r->cut = true;
+    }
     for (size_t i = 0; i < r->count && !status; i++)
         status = replay_segment(
             r, i, r->numbers[i] == first ? vvi_place_offset(from) : VVI_SEGMENT_HEADER,
@@ -418,6 +422,20 @@ vv_status vvi_local_is_clean(vvi_local *self, bool *out, vv_error *err)
     return status;
 }
 
+/* What was acknowledged and synced is gone: no crash does that. */
+static vv_status fail_cut(const vvi_local *self, const vvi_index_state *state,
+                          vvi_place trusted, vv_error *err)
+{
+    vvi_place end = trusted > state->durable ? trusted : state->durable;
+    char name[VVI_SEGMENT_NAME_MAX];
+
+    vvi_segment_name(vvi_place_segment(end), name);
+    return vvi_fail(err, VV_ECORRUPT,
+                    "%s: %s is missing or cut off: it held records up to byte %" PRIu64
+                    "; see fsck",
+                    self->directory, name, vvi_place_offset(end));
+}
+
 /* What the index says past its durable place counts for nothing; the log says it again. */
 static vv_status replay_tail(vvi_local *self, vv_error *err)
 {
@@ -434,7 +452,9 @@ static vv_status replay_tail(vvi_local *self, vv_error *err)
     state.bytes = state.durable_bytes;
     state.indexed = state.durable;
     VVI_TRY(replay_log(&r, state.durable, err));
-    if (!r.count || (r.lost && state.flags & VVI_INDEX_UNSYNCED))
+    if (r.cut)
+        return fail_cut(self, &state, r.trusted, err);
+    if (r.lost && state.flags & VVI_INDEX_UNSYNCED)
         return vvi_local_rebuild(
             self, err); /* deletions that took effect may be lost with their records */
     vvi_index_set_moving(self->index, false);
