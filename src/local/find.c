@@ -275,7 +275,7 @@ vv_status vvi_local_take(vvi_local *self, const vvi_found *found, vv_range range
         return VV_OK;
     }
     status = vvi_buf_reserve(&copy, (size_t)count, err);
-    if (!status &&
+    if (!status && count &&
         !vvi_segment_bytes(found->segment, offset, (size_t)count, copy.data, err))
         status = err && err->status ? err->status : VV_EIO;
     vvi_rwlock_unlock(&self->view);
@@ -285,6 +285,81 @@ vv_status vvi_local_take(vvi_local *self, const vvi_found *found, vv_range range
     }
     vv_buf_clear(&copy);
     return status;
+}
+
+/* Read a record with pread; view is held. */
+static vv_status copy_record(const vvi_local *self, const vvi_segment *segment,
+                             vvi_place place, const vv_cid *cid, vv_range range,
+                             vv_buf *out, vv_error *err)
+{
+    size_t header_len = vvi_record_header_len(cid->digest_len);
+    uint8_t header[VVI_RECORD_HEADER_MAX];
+    uint64_t at = vvi_place_offset(place);
+    vv_buf copy = VV_BUF_INIT;
+    vvi_record record;
+    uint64_t offset;
+    uint64_t count;
+    size_t got;
+    vv_status status;
+
+    VVI_TRY(vvi_file_read_at(&segment->file, at, header, header_len, &got, err));
+    if (got < header_len ||
+        !vvi_record_decode(vvi_bytes(header, got), &self->key, place, &record) ||
+        !vvi_record_is_block(&record) || !vvi_record_names(header, cid))
+        return VV_ENOTFOUND;
+    vvi_range_resolve(range, record.data_len, &offset, &count);
+    status = vvi_buf_reserve(&copy, (size_t)count, err);
+    if (!status)
+        status = vvi_file_read_at(&segment->file, at + header_len + offset, copy.data,
+                                  (size_t)count, &got, err);
+    if (!status && got < count)
+        status = VV_ENOTFOUND;
+    if (!status) {
+        copy.len = got;
+        vvi_buf_move(out, &copy);
+    }
+    vv_buf_clear(&copy);
+    return status;
+}
+
+vv_status vvi_local_copy(vvi_local *self, vvi_place place, const vv_cid *cid,
+                         vv_range range, vv_buf *out, vv_error *err)
+{
+    for (;;) {
+        vv_status status = VV_ENOTFOUND;
+        const vvi_segment *segment;
+
+        vvi_rwlock_read(&self->view);
+        segment = vvi_packs_get(&self->packs, vvi_place_segment(place));
+        if (segment)
+            status = copy_record(self, segment, place, cid, range, out, err);
+        vvi_rwlock_unlock(&self->view);
+        if (segment)
+            return status;
+        VVI_TRY(open_segment(self, place, 0, err));
+    }
+}
+
+vvi_place vvi_local_settled(vvi_local *self)
+{
+    vvi_index_state state;
+    bool is_moving;
+    bool whole;
+
+    if (!atomic_load_explicit(&self->has_spilled, memory_order_acquire))
+        return VVI_PLACE_EMPTY;
+    vvi_rwlock_read(&self->view);
+    is_moving = vvi_index_is_moving(self->index);
+    vvi_rwlock_unlock(&self->view);
+    if (is_moving) {
+        vvi_mutex_lock(&self->write_lock);
+        (void)vvi_local_renew_index(self, NULL);
+        vvi_mutex_unlock(&self->write_lock);
+    }
+    vvi_rwlock_read(&self->view);
+    whole = vvi_index_get_state(self->index, &state);
+    vvi_rwlock_unlock(&self->view);
+    return whole ? state.indexed : VVI_PLACE_EMPTY;
 }
 
 vv_status vvi_local_place_of(vvi_local *self, const uint8_t *header, uint64_t tag,

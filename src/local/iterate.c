@@ -18,13 +18,15 @@ typedef struct names {
     size_t count;
 } names;
 
-static void collect(const vvi_pending *set, names *out)
+static void collect(const vvi_pending *set, vvi_place settled, names *out)
 {
     for (size_t i = 0; i < set->count; i++) {
         const vvi_pending_entry *entry = &set->entries[i];
         const uint8_t *header = vvi_pending_header(set, entry);
         name *to;
 
+        if (entry->place != VVI_PLACE_EMPTY && entry->place < settled)
+            continue;
         to = &out->list[out->count++];
         to->tag = entry->tag;
         to->len = vvi_get_le64(header + 16);
@@ -54,6 +56,7 @@ static void sort_names(name *list, size_t n, name *scratch)
 
 static vv_status snapshot(vvi_local *self, names *out, vv_error *err)
 {
+    vvi_place settled = vvi_local_settled(self);
     size_t n;
 
     vvi_mutex_lock(&self->pending_lock);
@@ -61,9 +64,9 @@ static vv_status snapshot(vvi_local *self, names *out, vv_error *err)
     out->count = 0;
     out->list = vvi_alloc_array(n, 2 * sizeof(*out->list));
     if (out->list) {
-        collect(&self->spilled, out);
-        collect(&self->writing, out);
-        collect(&self->front, out);
+        collect(&self->spilled, settled, out);
+        collect(&self->writing, settled, out);
+        collect(&self->front, settled, out);
     }
     vvi_mutex_unlock(&self->pending_lock);
     if (!out->list)

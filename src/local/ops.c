@@ -52,14 +52,17 @@ static pending_answer look_in(const vvi_pending *set, uint64_t tag, const vv_cid
 }
 
 static pending_answer look(const vvi_local *self, uint64_t tag, const vv_cid *cid,
-                           vv_bytes *data, vvi_place *place)
+                           vvi_place settled, vv_bytes *data, vvi_place *place)
 {
     pending_answer answer = look_in(&self->front, tag, cid, data, place);
 
     if (answer == PENDING_UNKNOWN)
         answer = look_in(&self->writing, tag, cid, data, place);
-    if (answer == PENDING_UNKNOWN)
+    if (answer == PENDING_UNKNOWN) {
         answer = look_in(&self->spilled, tag, cid, data, place);
+        if (answer != PENDING_UNKNOWN && *place < settled)
+            answer = PENDING_UNKNOWN; /* the index knows better */
+    }
     return answer;
 }
 
@@ -73,11 +76,12 @@ static vv_status ask_pending(vvi_local *self, uint64_t tag, const vv_cid *cid,
                              vv_range range, pending_answer *answer, uint64_t *len,
                              vvi_place *place, vv_buf *out, vv_error *err)
 {
+    vvi_place settled = vvi_local_settled(self);
     vv_status status = VV_OK;
     vv_bytes data = { NULL, 0 };
 
     vvi_mutex_lock(&self->pending_lock);
-    *answer = look(self, tag, cid, &data, place);
+    *answer = look(self, tag, cid, settled, &data, place);
     *len = data.len;
     if (*answer == PENDING_IN_MEMORY && out) {
         uint64_t offset;
@@ -92,7 +96,10 @@ static vv_status ask_pending(vvi_local *self, uint64_t tag, const vv_cid *cid,
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* On VV_OK either *out is filled, or found is and view is held. */
+/*
+ * On VV_OK either *in_pack is false, *len and, if given, *out are filled; or found is, and view
+ * is held.
+ */
 static vv_status find_block(vvi_local *self, const vv_cid *cid, vv_range range,
                             vv_buf *out, uint64_t *len, vvi_found *found, bool *in_pack,
                             vv_error *err)
@@ -110,8 +117,11 @@ static vv_status find_block(vvi_local *self, const vv_cid *cid, vv_range range,
     if (answer == PENDING_DELETED)
         return vvi_fail_missing_block(err, &self->base, cid);
     status = VV_ENOTFOUND;
-    if (answer == PENDING_IN_PACK)
-        status = vvi_local_see(self, place, found, err);
+    if (answer == PENDING_IN_PACK) {
+        status = out ? vvi_local_copy(self, place, cid, range, out, err) : VV_OK;
+        if (status != VV_ENOTFOUND)
+            return status;
+    }
     if (status == VV_ENOTFOUND) /* also: compaction took the pack meanwhile */
         status = vvi_local_find(self, cid, tag, found, err);
     if (status == VV_ENOTFOUND)
@@ -202,7 +212,7 @@ static vv_status is_indexed(vvi_local *self, const vv_cid *cid, uint64_t tag, bo
 
 /* Add a short block to `front`, unless it is there or pending. */
 static vv_status put_short(vvi_local *self, const vv_block *block, uint64_t tag,
-                           bool indexed, uint32_t crc, vv_error *err)
+                           vvi_place settled, bool indexed, uint32_t crc, vv_error *err)
 {
     uint8_t header[VVI_RECORD_HEADER_MAX];
     size_t header_len = vvi_record_encode(VVI_RECORD_BLOCK, &block->cid, block->data.len,
@@ -213,7 +223,7 @@ static vv_status put_short(vvi_local *self, const vv_block *block, uint64_t tag,
     vv_bytes data;
 
     vvi_mutex_lock(&self->pending_lock);
-    answer = look(self, tag, &block->cid, &data, &place);
+    answer = look(self, tag, &block->cid, settled, &data, &place);
     if (answer == PENDING_DELETED || (answer == PENDING_UNKNOWN && !indexed)) {
         status = vvi_pending_add(&self->front, tag, VVI_PLACE_EMPTY,
                                  vvi_bytes(header, header_len), block->data, err);
@@ -239,11 +249,6 @@ static vv_status spill(vvi_local *self, const vv_block *blocks, size_t n, vv_err
         vvi_local_turn_end(self);
     }
     vvi_mutex_unlock(&self->write_lock);
-    if (!status && n) {
-        vvi_mutex_lock(&self->pending_lock);
-        self->put_seq++;
-        vvi_mutex_unlock(&self->pending_lock);
-    }
     return status;
 }
 
@@ -298,6 +303,7 @@ static vv_status put_run_of_short(vvi_local *self, const vv_block *blocks, size_
 {
     for (size_t i = 0; i < n; i++) {
         uint64_t tag = vvi_tag_of_cid(&self->key, &blocks[i].cid);
+        vvi_place settled = vvi_local_settled(self);
         size_t held;
         bool indexed;
 
@@ -305,8 +311,8 @@ static vv_status put_run_of_short(vvi_local *self, const vv_block *blocks, size_
             prefetch(self, &blocks[i].cid, sizeof(*blocks),
                      n - i < AHEAD ? n - i : AHEAD);
         VVI_TRY(is_indexed(self, &blocks[i].cid, tag, &indexed, err));
-        VVI_TRY(
-            put_short(self, &blocks[i], tag, indexed, vv_crc32c(0, blocks[i].data), err));
+        VVI_TRY(put_short(self, &blocks[i], tag, settled, indexed,
+                          vv_crc32c(0, blocks[i].data), err));
         vvi_mutex_lock(&self->pending_lock);
         held = self->front.bytes.len;
         vvi_mutex_unlock(&self->pending_lock);
@@ -405,15 +411,31 @@ static vv_status commit_all(vvi_local *self, uint64_t *covered, vv_error *err)
     return status;
 }
 
+/* A handle of VV_PROCESS may have stored, unsynced, what a put through this one found there. */
+static bool others_left_unsynced(vvi_local *self)
+{
+    vvi_index_state state = { .flags = 0 };
+
+    if (self->opts.durability != VV_DURABLE)
+        return false;
+    vvi_rwlock_read(&self->view);
+    (void)vvi_index_get_state(self->index, &state);
+    vvi_rwlock_unlock(&self->view);
+    return state.flags & VVI_INDEX_UNSYNCED;
+}
+
 /* One thread flushes for all that wait; who came too late for it goes on waiting for the next. */
 static vv_status local_flush(vv_blockstore *store, vv_error *err)
 {
     vvi_local *self = of(store);
     vv_status status = VV_OK;
+    bool unsynced;
     uint64_t mine;
 
     VVI_TRY(vvi_local_failure(self, err));
+    unsynced = others_left_unsynced(self);
     vvi_mutex_lock(&self->pending_lock);
+    self->put_seq += unsynced;
     mine = self->put_seq;
     while (self->safe_seq < mine && !status) {
         uint64_t covered = 0;
@@ -462,6 +484,8 @@ static vv_status local_stat(vv_blockstore *store, vv_blockstore_stats *out, vv_e
             uint64_t len = vvi_get_le64(vvi_pending_header(sets[s], entry) + 16);
             bool is_block = vvi_pending_is_block(sets[s], entry);
 
+            if (entry->place != VVI_PLACE_EMPTY && entry->place < state.indexed)
+                continue;
             out->block_count += is_block ? 1 : (uint64_t)-1;
             out->block_bytes += is_block ? len : (uint64_t)0 - len;
         }

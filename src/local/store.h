@@ -49,10 +49,11 @@ typedef struct vvi_local {
     vvi_pending writing; /* the same; changed by the holder of write_lock alone */
     vvi_pending spilled; /* the same: in a pack file, not in the index */
     atomic_size_t pending_count;
-    uint64_t put_seq;   /* guarded by pending_lock: counts puts and deletions */
-    uint64_t safe_seq;  /* guarded by pending_lock: covered by a flush */
-    uint64_t lost_seen; /* guarded by write_lock: vvi_index_state.lost */
-    bool flushing;      /* guarded by pending_lock: a thread flushes for all */
+    atomic_bool has_spilled; /* changed where `spilled` is */
+    uint64_t put_seq;        /* guarded by pending_lock: counts puts and deletions */
+    uint64_t safe_seq;       /* guarded by pending_lock: covered by a flush */
+    uint64_t lost_seen;      /* guarded by write_lock: vvi_index_state.lost */
+    bool flushing;           /* guarded by pending_lock: a thread flushes for all */
     vvi_cond flushed;
     atomic_bool failed;
     vv_error failure; /* guarded by pending_lock: why no more is taken */
@@ -84,6 +85,17 @@ vv_status vvi_local_see(vvi_local *self, vvi_place place, vvi_found *out, vv_err
 /* The block just found, lent or read, into out; lets go of view. */
 vv_status vvi_local_take(vvi_local *self, const vvi_found *found, vv_range range,
                          vv_buf *out, vv_error *err);
+/*
+ * A block that is written but not in the index, copied: a failed sync cuts such blocks off, and
+ * pages of them would end with the file. VV_ENOTFOUND, without a message: it is not there.
+ */
+vv_status vvi_local_copy(vvi_local *self, vvi_place place, const vv_cid *cid,
+                         vv_range range, vv_buf *out, vv_error *err);
+/*
+ * Entries of `spilled` before this place say nothing any more: whoever flushed brought them into
+ * the index, and others may have deleted and stored them since. Ask before looking at the index.
+ */
+vvi_place vvi_local_settled(vvi_local *self);
 /* Where the index has the block of a header; VVI_PLACE_EMPTY: nowhere. For writers. */
 vv_status vvi_local_place_of(vvi_local *self, const uint8_t *header, uint64_t tag,
                              vvi_place *out, vv_error *err);

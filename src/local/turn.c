@@ -38,6 +38,7 @@ static vv_status latch(vvi_local *self, vv_status status, vv_error *err)
     vvi_pending_empty(&self->writing);
     vvi_pending_empty(&self->spilled);
     atomic_store(&self->pending_count, 0);
+    atomic_store(&self->has_spilled, false);
     vvi_mutex_unlock(&self->pending_lock);
     atomic_store_explicit(&self->failed, true, memory_order_release);
     return vvi_local_failure(self, err);
@@ -51,6 +52,30 @@ static char *segment_path(vvi_local *self, uint64_t number)
 
     vvi_segment_name(number, name);
     return vvi_path_join(self->directory, name);
+}
+
+/*
+ * Remove segments behind a number: a writer began them and published nothing of them. One that
+ * stayed would tell a later reading that the segment before it ends where it ended then.
+ */
+static vv_status remove_behind(vvi_local *self, uint64_t number, vv_error *err)
+{
+    vv_status status = VV_OK;
+    bool any = false;
+
+    while (!status) {
+        char *path = segment_path(self, ++number);
+
+        if (!path)
+            return vvi_fail_nomem(err, 1);
+        status = vvi_file_unlink(path, NULL);
+        any |= !status;
+        vvi_free(path);
+    }
+    if (status != VV_ENOTFOUND)
+        return vvi_fail(err, status, "%s: a pack file that was never used stays",
+                        self->directory);
+    return any ? vvi_dir_sync(self->directory, err) : VV_OK;
 }
 
 /* Open the segment that grows, and cut what a writer that died left behind its end. */
@@ -80,9 +105,22 @@ static vv_status open_log(vvi_local *self, const vvi_index_state *state, vv_erro
         return vvi_fail(err, VV_ECORRUPT,
                         "%s is cut off: %" PRIu64 " bytes of %" PRIu64 "; see fsck",
                         self->log.path, size, end);
-    if (size == end || state->flags & VVI_INDEX_ROLL)
+    if (state->flags & VVI_INDEX_ROLL)
         return VV_OK;
-    return vvi_file_truncate(&self->log, end, err);
+    if (size > end)
+        VVI_TRY(vvi_file_truncate(&self->log, end, err));
+    return remove_behind(self, number, err);
+}
+
+static void cut_behind(vvi_local *self, uint64_t number, uint64_t end)
+{
+    char *path = segment_path(self, number);
+    vvi_file file = VVI_FILE_INIT;
+
+    if (path && !vvi_file_open(&file, path, VVI_FILE_WRITE, NULL))
+        (void)vvi_file_truncate(&file, end, NULL);
+    vvi_file_close(&file);
+    vvi_free(path);
 }
 
 /*
@@ -92,10 +130,16 @@ static vv_status open_log(vvi_local *self, const vvi_index_state *state, vv_erro
 static vv_status give_up_tail(vvi_local *self, vvi_index_state *state, vv_status status,
                               vv_error *err)
 {
-    uint64_t kept = vvi_place_offset(state->indexed);
+    uint64_t number = vvi_place_segment(state->indexed);
 
-    if (self->log_number == vvi_place_segment(state->indexed))
-        (void)vvi_file_truncate(&self->log, kept, NULL);
+    cut_behind(self, number, vvi_place_offset(state->indexed));
+    if (self->log_number > number++) {
+        /* Emptied, not removed: others have this file open, and it is the next to be written. */
+        cut_behind(self, number, VVI_SEGMENT_HEADER);
+        (void)vvi_local_write_segment(self, number, number - 1,
+                                      vvi_place_offset(state->indexed), NULL);
+        (void)remove_behind(self, number, NULL);
+    }
     vvi_file_close(&self->log);
     state->written = state->indexed;
     state->flags |= VVI_INDEX_ROLL;
@@ -162,6 +206,16 @@ static bool fits(const vvi_local *self, const vvi_index_state *state, uint64_t b
 
 /* ---- turns ----------------------------------------------------------------------------- */
 
+/* All of it is in the index. */
+static void forget_spilled(vvi_local *self)
+{
+    vvi_mutex_lock(&self->pending_lock);
+    vvi_pending_empty(&self->spilled);
+    atomic_store(&self->pending_count, self->front.count + self->writing.count);
+    atomic_store(&self->has_spilled, false);
+    vvi_mutex_unlock(&self->pending_lock);
+}
+
 vv_status vvi_local_turn_begin(vvi_local *self, vvi_index_state *state, vv_error *err)
 {
     vv_status status;
@@ -192,6 +246,8 @@ vv_status vvi_local_turn_begin(vvi_local *self, vvi_index_state *state, vv_error
         vvi_local_turn_end(self);
         return status;
     }
+    if (self->spilled.count && state->indexed >= self->own_end)
+        forget_spilled(self); /* somebody else flushed */
     if (state->written != self->own_end)
         self->foreign_tail = state->indexed != state->written;
     return VV_OK;
@@ -348,7 +404,9 @@ static vv_status publish(vvi_local *self, vvi_index_state *state, const vvi_plac
     vvi_pending_empty(set);
     vvi_index_set_state(self->index, state);
     self->own_end = state->written;
+    self->put_seq += n; /* those in `writing` were counted when they were put */
     atomic_store(&self->pending_count, self->front.count + self->spilled.count);
+    atomic_store(&self->has_spilled, true);
 
 done:
     vvi_mutex_unlock(&self->pending_lock);
@@ -384,10 +442,13 @@ static vv_status spill_once(vvi_local *self, vvi_index_state *state,
         status = give_up_tail(self, state, status, err);
     } else {
         /* Give the space back; whatever of it stays is cut when the next turn begins. */
-        if (self->log_number == vvi_place_segment(state->written))
+        if (self->log_number == vvi_place_segment(state->written)) {
             (void)vvi_file_truncate(&self->log, vvi_place_offset(state->written), NULL);
-        else
+        } else {
             vvi_file_close(&self->log);
+            if (!(state->flags & VVI_INDEX_ROLL))
+                (void)remove_behind(self, vvi_place_segment(state->written), NULL);
+        }
     }
 
 done:
@@ -513,10 +574,7 @@ vv_status vvi_local_commit(vvi_local *self, vvi_index_state *state, vv_error *er
     *state = next;
     self->own_end = state->written;
     self->foreign_tail = false;
-    vvi_mutex_lock(&self->pending_lock);
-    vvi_pending_empty(&self->spilled);
-    atomic_store(&self->pending_count, self->front.count + self->writing.count);
-    vvi_mutex_unlock(&self->pending_lock);
+    forget_spilled(self);
     if (vvi_place_segment(state->durable) != vvi_place_segment(state->indexed) ||
         (state->indexed - state->durable) << 3 > VVI_CHECKPOINT_BYTES ||
         (durable && state->flags & VVI_INDEX_UNSYNCED))
