@@ -67,6 +67,7 @@ static vv_status read_options(cli_call *call, import *self)
     self->options.variable_count = n;
     self->options.codecs = cli_text(call, "codec");
     self->options.threads = (uint32_t)threads;
+    self->options.text_as_bytes = cli_has(call, "text-as-bytes");
     self->options.skip_existing = cli_text(call, "resume") != NULL;
     self->options.progress = progress_tick;
     self->options.planned = planned;

@@ -29,6 +29,9 @@ typedef struct vv_import_options {
     /* Told once for each variable which chunks were chosen. NULL: not wanted. */
     void (*planned)(void *ctx, const char *path, const vv_array_meta *meta);
     void *ctx;
+    /* Take char variables, which Zarr has no type for, as uint8 arrays of their bytes. An export
+     * makes them char again. Without it they are refused by name. */
+    bool text_as_bytes;
 } vv_import_options;
 #define VV_IMPORT_OPTIONS_INIT ((vv_import_options){ .struct_size = sizeof(vv_import_options) })
 

@@ -193,6 +193,12 @@ vv_status vvi_attr_to_json(const vvi_attr *attr, vv_dtype owner, vvi_json **out,
     if (attr->kind == VVI_ATTR_OTHER)
         return vvi_fail(err, VV_EUNSUPPORTED, "attribute '%s' has type %s", attr->name,
                         attr->strings[0]);
+    if (attr->kind == VVI_ATTR_TEXT && is_integer(owner) && attr->count == 1 &&
+        strcmp(attr->name, "_FillValue") == 0) {
+        /* The fill value of a char variable: a number to those who see an array of bytes. */
+        *out = vvi_json_new_int64(attr->data[0]);
+        return *out ? VV_OK : vvi_fail_nomem(err, 1);
+    }
     if (attr->kind == VVI_ATTR_TEXT)
         return clean_string(vvi_bytes(attr->data, attr->count), out, err);
     if (is_float(owner) && attr->kind == VVI_ATTR_NUMBERS && attr->count == 1 &&
@@ -371,6 +377,13 @@ vv_status vvi_attr_from_json(vvi_attr *attr, const vvi_json *value, vv_dtype own
         VVI_TRY(take_fill(attr, value, dtype, &done, err));
     if (kind == VVI_ATTR_NUMBERS && !done)
         VVI_TRY(take_numbers(attr, value, dtype, &done, err));
+    if (kind == VVI_ATTR_TEXT && is_fill) {
+        uint64_t byte;
+
+        done = vvi_json_uint64(value, &byte) && byte < 256;
+        if (done)
+            VVI_TRY(vvi_attr_set_text(attr, &(uint8_t){ (uint8_t)byte }, 1, err));
+    }
     if (kind == VVI_ATTR_STRINGS && all_text(value)) {
         VVI_TRY(take_strings(attr, value, err));
         done = true;

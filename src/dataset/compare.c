@@ -186,9 +186,10 @@ static vv_status compare_var(compare *self, const vvi_group *group, const vvi_va
     if (a->unsupported)
         return tell(self, group, a->name, err, "the source has %s", a->unsupported);
     VVI_TRY(compare_attrs(self, group, a->name, &a->attrs, &b->attrs, exact, err));
-    if (a->dtype != b->dtype)
-        return tell(self, group, a->name, err, "type %s and %s", vv_dtype_name(a->dtype),
-                    vv_dtype_name(b->dtype));
+    if (a->dtype != b->dtype || a->text != b->text)
+        return tell(self, group, a->name, err, "type %s and %s",
+                    a->text ? "char" : vv_dtype_name(a->dtype),
+                    b->text ? "char" : vv_dtype_name(b->dtype));
     for (uint32_t i = 0; i < a->ndim && same_shape; i++) {
         same_shape = a->shape[i] == b->shape[i];
         if (same_shape &&

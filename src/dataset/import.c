@@ -91,6 +91,8 @@ static const void *fill_of(const vvi_var *var)
     if (fill && fill->kind == VVI_ATTR_NUMBERS && fill->count == 1 &&
         fill->dtype == var->dtype)
         return fill->data;
+    if (fill && var->text && fill->kind == VVI_ATTR_TEXT && fill->count == 1)
+        return fill->data;
     if (var->dtype == VV_FLOAT32)
         return &nan4;
     return var->dtype == VV_FLOAT64 ? &nan8 : NULL;
@@ -334,7 +336,8 @@ static vv_status start(vvi_import *self, const char *source,
                         "import into a store that was opened for reading");
     VVI_TRY(vvi_source_open(source, &self->source, err));
     VVI_TRY(vvi_plan_select(self->source, self->options.variables,
-                            self->options.variable_count, err));
+                            self->options.variable_count, self->options.text_as_bytes,
+                            err));
     VVI_TRY(vvi_plan_chunks(self->source, self->options.chunks,
                             self->options.memory_bytes, err));
     return vvi_counting_store_new(self->target, &self->store, err);

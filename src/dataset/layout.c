@@ -139,6 +139,8 @@ static vv_status add_vars(vvi_json *layout, const vvi_group *group, vv_error *er
         item = vvi_json_new(VVI_JSON_OBJECT);
         VVI_TRY(vvi_json_append(list, item, err));
         VVI_TRY(vvi_json_set(item, "name", vvi_json_new_text(var->name), err));
+        if (var->text)
+            VVI_TRY(vvi_json_set(item, "type", vvi_json_new_text("char"), err));
         VVI_TRY(hint_attrs(item, &var->attrs, var->dtype, err));
     }
     return VV_OK;

@@ -32,17 +32,28 @@ static vv_status name_dims(vvi_tree *tree, vvi_group *group, vvi_var *var, vv_er
     return VV_OK;
 }
 
+static nc_type type_of(const vvi_var *var)
+{
+    return var->text ? NC_CHAR : vvi_nc_of_dtype(var->dtype);
+}
+
+static nc_type type_of_attr(const vvi_attr *attr)
+{
+    return attr->kind == VVI_ATTR_TEXT      ? NC_CHAR
+           : attr->kind == VVI_ATTR_STRINGS ? NC_STRING
+                                            : vvi_nc_of_dtype(attr->dtype);
+}
+
 static vv_status check_var(const vvi_tree *tree, const vvi_group *group,
                            const vvi_var *var, vv_error *err)
 {
     const vvi_attr *fill = vvi_attrs_find(&var->attrs, "_FillValue");
-    nc_type type = vvi_nc_of_dtype(var->dtype);
+    nc_type type = type_of(var);
 
     if (type == NC_NAT)
         return vvi_fail(err, VV_EUNSUPPORTED, "dtype %s has no netCDF type",
                         vv_dtype_name(var->dtype));
-    if (fill && (fill->kind != VVI_ATTR_NUMBERS || fill->count != 1 ||
-                 vvi_nc_of_dtype(fill->dtype) != type))
+    if (fill && (fill->count != 1 || type_of_attr(fill) != type))
         return vvi_fail(
             err, VV_EUNSUPPORTED,
             "its _FillValue is not one value of its own type, which netCDF-4 asks");
@@ -158,8 +169,8 @@ static vv_status define_var(vvi_netcdf_writer *self, size_t g, vvi_var *var,
     }
     var->ncid = self->groups[g];
     if (!code)
-        code = nc_def_var(var->ncid, var->name, vvi_nc_of_dtype(var->dtype),
-                          (int)var->ndim, dims, &var->varid);
+        code = nc_def_var(var->ncid, var->name, type_of(var), (int)var->ndim, dims,
+                          &var->varid);
     if (!code)
         code = define_chunks(self, var->ncid, var->varid, var, grows);
     if (code)

@@ -125,8 +125,11 @@ static vv_status set_type(vvi_var *var, nc_type type, vv_error *err)
     var->dtype = vvi_dtype_of_nc(type);
     if (var->dtype != VV_DTYPE_NONE)
         return VV_OK;
-    if (type == NC_CHAR)
-        return set_unsupported(var, "text (char)", err);
+    if (type == NC_CHAR) {
+        var->dtype = VV_UINT8;
+        var->text = true;
+        return VV_OK;
+    }
     if (type == NC_STRING)
         return set_unsupported(var, "text (string)", err);
     if (nc_inq_user_type(var->ncid, type, NULL, NULL, NULL, NULL, &class) == NC_NOERR &&

@@ -13,7 +13,7 @@
  * VV_EUNSUPPORTED.
  */
 vv_status vvi_plan_select(vvi_source *source, const char *const *names, size_t count,
-                          vv_error *err);
+                          bool text_as_bytes, vv_error *err);
 
 /*
  * Choose a chunk shape for each wanted variable: 1 to 4 MiB made from the source's chunks where it

@@ -80,6 +80,29 @@ static vv_status is_stored(transfer *self, const uint64_t *index, bool *out,
     return status;
 }
 
+/* The next slab that has a chunk which is not stored yet; those before it count as done. */
+static vv_status next_slab(transfer *self, vvi_slab *slab, bool *more, vv_error *err)
+{
+    bool needed = false;
+
+    *more = true;
+    while (!needed) {
+        *more = vvi_slabs_next(&self->slabs, slab);
+        needed = !*more || !self->import->options.skip_existing;
+        for (size_t i = 0; !needed && i < slab->chunk_total; i++) {
+            uint64_t index[VV_NDIM_MAX];
+            bool stored = false;
+
+            vvi_slab_chunk(&self->slabs, slab, i, index);
+            VVI_TRY(is_stored(self, index, &stored, err));
+            needed = !stored;
+        }
+        if (!needed)
+            self->import->result.bytes += slab->elements * self->slabs.item;
+    }
+    return VV_OK;
+}
+
 static vv_status write_chunk(transfer *self, size_t i, vv_error *err)
 {
     size_t bytes = (size_t)self->slabs.grid.chunk_elements * self->slabs.item;
@@ -133,20 +156,22 @@ static vv_status step(transfer *self, vv_error *err)
 static vv_status run(transfer *self, vv_error *err)
 {
     vvi_import *import = self->import;
-    bool more = vvi_slabs_next(&self->slabs, &self->now);
+    bool more;
 
+    VVI_TRY(next_slab(self, &self->now, &more, err));
     if (more)
         VVI_TRY(read_slab(self, &self->now, self->now_data, err));
     while (more) {
+        uint64_t bytes = self->now.elements * self->slabs.item;
         vv_status status;
 
-        more = vvi_slabs_next(&self->slabs, &self->then);
+        VVI_TRY(next_slab(self, &self->then, &more, err));
         self->ahead = more && self->then_data;
         status = vvi_parallel(import->options.threads,
                               self->now.chunk_total + self->ahead, round_item, self, err);
         import->result.chunks += atomic_exchange(&self->chunks, 0);
         VVI_TRY(status);
-        import->result.bytes += self->now.elements * self->slabs.item;
+        import->result.bytes += bytes;
         VVI_TRY(vvi_import_tell(import, false, err));
         if (more)
             VVI_TRY(step(self, err));

@@ -111,6 +111,8 @@ static vv_status read_attributes(vvi_var *var, const vvi_json *layout, vv_error 
 
     if (layout)
         hints = vvi_layout_variable(layout, var->name, &place);
+    var->text = var->dtype == VV_UINT8 &&
+                vvi_json_is_text(vvi_json_get(hints, "type"), "char");
     if (text)
         status = vvi_json_parse(vv_bytes_of(text), &object, err);
     if (!status)

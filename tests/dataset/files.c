@@ -197,6 +197,28 @@ void make_groups(const char *path)
     assert_nc(nc_close(ncid));
 }
 
+void make_stations(const char *path, int mode)
+{
+    int ncid, dims[2], name, crs, height;
+
+    assert_nc(nc_create(path, mode | NC_CLOBBER, &ncid));
+    assert_nc(nc_def_dim(ncid, "station", 3, &dims[0]));
+    assert_nc(nc_def_dim(ncid, "length", 6, &dims[1]));
+    assert_nc(nc_def_var(ncid, "name", NC_CHAR, 2, dims, &name));
+    assert_nc(nc_put_att_text(ncid, name, "_FillValue", 1, "-"));
+    text(ncid, name, "long_name", "station name");
+    assert_nc(nc_def_var(ncid, "crs", NC_CHAR, 0, NULL, &crs));
+    text(ncid, crs, "grid_mapping_name", "latitude_longitude");
+    assert_nc(nc_def_var(ncid, "height", NC_FLOAT, 1, dims, &height));
+    text(ncid, height, "grid_mapping", "crs");
+    text(ncid, height, "coordinates", "name");
+    assert_nc(nc_enddef(ncid));
+    assert_nc(nc_put_var_text(ncid, name, "Brest\0Dublin------"));
+    assert_nc(nc_put_var_text(ncid, crs, "x"));
+    assert_nc(nc_put_var_float(ncid, height, (const float[]){ 1, 2, 3 }));
+    assert_nc(nc_close(ncid));
+}
+
 void make_large(const char *path, int mode, size_t rows, bool deflated)
 {
     const size_t chunks[3] = { 1, 512, 512 };

@@ -25,6 +25,8 @@ void make_climate(const char *path, int mode);
 void make_types(const char *path, int mode);
 /* netCDF-4: nested groups, dimensions of parents, strings, deflated chunks, big-endian. */
 void make_groups(const char *path);
+/* char variables: a name a station, with a fill value, and a container without dimensions. */
+void make_stations(const char *path, int mode);
 /* rows × 512 × 512 floats that compress by half, written row by row. deflated: in chunks of a row. */
 void make_large(const char *path, int mode, size_t rows, bool deflated);
 

@@ -50,6 +50,7 @@ static void check_netcdf(const char *directory, const char *source, uint32_t def
     char *after;
 
     chunked.memory_bytes = 1 << 20;
+    chunked.text_as_bytes = true;
     options.overwrite = true;
     options.deflate_level = deflate;
     options.memory_bytes = 4096; /* many slabs */
@@ -76,6 +77,8 @@ static void netcdf_export_equals_the_source(void **state)
         check_netcdf(*state, in(*state, "in.nc"), 0);
         make_types(in(*state, "in.nc"), modes[i]);
         check_netcdf(*state, in(*state, "in.nc"), (uint32_t)i);
+        make_stations(in(*state, "in.nc"), modes[i]);
+        check_netcdf(*state, in(*state, "in.nc"), 0);
     }
     make_groups(in(*state, "in.nc"));
     check_netcdf(*state, in(*state, "in.nc"), 0);

@@ -210,6 +210,39 @@ static void what_zarr_cannot_hold_is_refused_by_name_before_writing(void **state
     vv_store_free(store);
 }
 
+static void text_variables_come_as_bytes_when_asked(void **state)
+{
+    static const int modes[] = { 0, NC_NETCDF4 };
+    const char *path = in(*state, "stations.nc");
+
+    for (size_t i = 0; i < 2; i++) {
+        vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+        vv_error err = VV_ERROR_INIT;
+        vv_import_result result;
+        vv_store *store = NULL;
+
+        make_stations(path, modes[i]);
+        assert_vv_ok(vv_memory_store_new(&store, &err));
+        assert_int_equal(vv_dataset_import(path, store, "", NULL, NULL, &err),
+                         VV_EUNSUPPORTED);
+        assert_non_null(strstr(err.message, "name has text (char)"));
+        assert_non_null(strstr(err.message, "crs has text (char)"));
+        /* What was not asked for by name is left out. */
+        options.variables = (const char *const[]){ "height" };
+        options.variable_count = 1;
+        assert_vv_ok(vv_dataset_import(path, store, "a", &options, &result, &err));
+        assert_int_equal(result.arrays, 1);
+        options.text_as_bytes = true;
+        assert_vv_ok(vv_dataset_import(path, store, "b", &options, &result, &err));
+        assert_int_equal(result.arrays, 3);
+        vv_store_free(store);
+        options.variable_count = 0;
+        store = imported(path, &options);
+        assert_same(path, store);
+        vv_store_free(store);
+    }
+}
+
 static void bad_options_are_refused_before_writing(void **state)
 {
     const char *path = in(*state, "climate.nc");
@@ -464,6 +497,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(
             what_zarr_cannot_hold_is_refused_by_name_before_writing, setup, teardown),
+        cmocka_unit_test_setup_teardown(text_variables_come_as_bytes_when_asked, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(bad_options_are_refused_before_writing, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(progress_and_plan_are_told, setup, teardown),
