@@ -9,15 +9,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What was stored is made safe this often, so that a kill costs little. */
+#define FLUSH_EVERY_MS 2000
+
 typedef struct import {
-    cli_progress progress; /* first: the callbacks share one context */
     cli_call *call;
+    cli_progress progress;
+    vv_blockstore *blocks;
+    uint64_t flushed_ms;
     vv_import_options options;
     char *chunks;           /* all --chunk joined */
     const char **variables; /* all --var */
     vv_import_result result;
     uint64_t blocks_before;
 } import;
+
+static vv_status tick(void *ctx, const vv_progress *at)
+{
+    import *self = ctx;
+    uint64_t now = progress_ms(&self->progress);
+
+    if (now - self->flushed_ms >= FLUSH_EVERY_MS) {
+        self->flushed_ms = now;
+        vv_blockstore_flush(self->blocks,
+                            NULL); /* a failure comes back from the next put */
+    }
+    return progress_tick(&self->progress, at);
+}
 
 static void planned(void *ctx, const char *path, const vv_array_meta *meta)
 {
@@ -69,7 +87,7 @@ static vv_status read_options(cli_call *call, import *self)
     self->options.threads = (uint32_t)threads;
     self->options.text_as_bytes = cli_has(call, "text-as-bytes");
     self->options.skip_existing = cli_text(call, "resume") != NULL;
-    self->options.progress = progress_tick;
+    self->options.progress = tick;
     self->options.planned = planned;
     self->options.ctx = self;
     return VV_OK;
@@ -142,6 +160,7 @@ import self = {.call = call };
         status = cli_tree_open(call, resume ? resume : cli_text(call, "root"), &tree);
     if (status)
         goto done;
+    self.blocks = tree.blocks;
     self.blocks_before = count_blocks(tree.blocks);
     progress_begin(&self.progress, call, "import");
     status = vv_dataset_import(call->args[0], tree.store, cli_trim_slashes(into),
