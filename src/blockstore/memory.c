@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define SHARD_COUNT 16
+/* Blocks that are worth a look before they are copied. */
+#define LONG_BYTES 8192
 
 /* One allocation: this, the digest, the bytes. Fixed once made, but for refs and gone. */
 typedef struct block {
@@ -142,6 +144,16 @@ static vv_status memory_has_many(vv_blockstore *store, const vv_cid *cids, size_
     return VV_OK;
 }
 
+static bool is_there(shard *part, const vv_cid *cid)
+{
+    bool there;
+
+    vvi_mutex_lock(&part->lock);
+    there = vvi_cid_map_find(&part->blocks, cid) != NULL;
+    vvi_mutex_unlock(&part->lock);
+    return there;
+}
+
 static vv_status put_one(vv_blockstore *store, const vv_block *given, vv_error *err)
 {
     shard *part = shard_of(store, &given->cid);
@@ -150,12 +162,10 @@ static vv_status put_one(vv_blockstore *store, const vv_block *given, vv_error *
     bool added;
     block *made;
 
-    vvi_mutex_lock(&part->lock);
-    added = !vvi_cid_map_find(&part->blocks, &given->cid);
-    vvi_mutex_unlock(&part->lock);
-    if (!added)
+    /* Copied outside of the lock. A short block is copied even if it may be there already: that costs
+     * less than to look it up twice. */
+    if (given->data.len >= LONG_BYTES && is_there(part, &given->cid))
         return VV_OK;
-    /* Copied outside of the lock; another thread may have been first meanwhile. */
     made = make_block(given, err);
     if (!made)
         return VV_ENOMEM;
