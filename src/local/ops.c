@@ -279,7 +279,7 @@ static vv_status put_long(vvi_local *self, const vv_block *blocks, size_t n,
     if (!fresh)
         return vvi_fail_nomem(err, n * sizeof(*fresh));
     for (size_t i = 0; i < n && !status; i++) {
-        bool known;
+        bool known = false;
 
         status = is_known(self, &blocks[i], &known, err);
         for (size_t j = 0; j < count && !known; j++)
