@@ -13,8 +13,9 @@ typedef struct hamt_store {
     vv_store base;
     vv_blockstore *blocks; /* held */
     vv_hamt *hamt;
-    vvi_mutex
-        writing; /* writers take turns, and "only if absent" looks and sets in one turn */
+    /* Held to write by "only if absent", which looks and then sets, and to read by other changes:
+     * the map itself lets them store their values at the same time. */
+    vvi_rwlock changes;
 } hamt_store;
 
 /* Put the key's name in front of what the map said, which knows keys as bytes only. */
@@ -163,14 +164,17 @@ static vv_status hamt_set(vv_store *base, const char *key, vv_bytes value,
     vv_status status = VV_OK;
     bool there = false;
 
-    vvi_mutex_lock(&self->writing);
-    if (only_if_absent)
+    if (!only_if_absent) {
+        vvi_rwlock_read(&self->changes);
+    } else {
+        vvi_rwlock_write(&self->changes);
         status = hamt_exists(base, key, &there, err);
+    }
     if (!status && there)
         status = vvi_fail(err, VV_EEXISTS, "key '%s' is there already", key);
     if (!status)
         status = vv_hamt_set(self->hamt, vv_bytes_of(key), value, err);
-    vvi_mutex_unlock(&self->writing);
+    vvi_rwlock_unlock(&self->changes);
     return status;
 }
 
@@ -185,9 +189,9 @@ static vv_status hamt_set_many(vv_store *base, const char *const *keys,
         return vvi_fail_nomem(err, n * sizeof(*texts));
     for (size_t i = 0; i < n; i++)
         texts[i] = vv_bytes_of(keys[i]);
-    vvi_mutex_lock(&self->writing);
+    vvi_rwlock_read(&self->changes);
     status = vv_hamt_set_many(self->hamt, texts, values, n, NULL, err);
-    vvi_mutex_unlock(&self->writing);
+    vvi_rwlock_unlock(&self->changes);
     vvi_free(texts);
     return status;
 }
@@ -197,9 +201,9 @@ static vv_status hamt_remove(vv_store *base, const char *key, vv_error *err)
     hamt_store *self = (hamt_store *)base;
     vv_status status;
 
-    vvi_mutex_lock(&self->writing);
+    vvi_rwlock_read(&self->changes);
     status = vv_hamt_delete(self->hamt, vv_bytes_of(key), err);
-    vvi_mutex_unlock(&self->writing);
+    vvi_rwlock_unlock(&self->changes);
     return name_key(status, base, key, err);
 }
 
@@ -237,11 +241,8 @@ static vv_status hamt_list(vv_store *base, const char *prefix, vv_key_fn visit, 
 
 static vv_status hamt_commit(hamt_store *self, vv_cid *root, vv_error *err)
 {
-    vv_status status;
+    vv_status status = vv_hamt_flush(self->hamt, root, err);
 
-    vvi_mutex_lock(&self->writing);
-    status = vv_hamt_flush(self->hamt, root, err);
-    vvi_mutex_unlock(&self->writing);
     return status ? status : vv_blockstore_flush(self->blocks, err);
 }
 
@@ -259,7 +260,7 @@ static void hamt_free(vv_store *base)
 
     vv_hamt_free(self->hamt);
     vv_blockstore_free(self->blocks);
-    vvi_mutex_clear(&self->writing);
+    vvi_rwlock_clear(&self->changes);
     vvi_free(self);
 }
 
@@ -289,7 +290,7 @@ vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
     self = vvi_alloc_zero(sizeof(*self));
     if (!self)
         return vvi_fail_nomem(err, sizeof(*self));
-    status = vvi_mutex_init(&self->writing, err);
+    status = vvi_rwlock_init(&self->changes, err);
     if (status) {
         vvi_free(self);
         return status;

@@ -120,29 +120,47 @@ static vv_status put_document(vv_store *store, const char *path, const vvi_json 
     return status;
 }
 
-/* Make a group where there is nothing; VV_EINVAL where there is an array. */
-static vv_status ensure_group(vv_store *store, const char *path, const vvi_json *document,
-                              vv_error *err)
+/*
+ * What a group says of the nodes below it is no longer true once one of them changes. Readers that
+ * find nothing there look at the nodes themselves.
+ */
+static vv_status drop_consolidated(vv_store *store, const char *path, vvi_json *document,
+                                   vv_error *err)
 {
-    vv_node_kind kind;
-
-    VVI_TRY(vv_node_kind_of(store, path, &kind, err));
-    if (kind == VV_NODE_ARRAY)
-        return vvi_fail(err, VV_EINVAL, "'%s' is an array, so no node can lie below it",
-                        path);
-    if (kind == VV_NODE_NONE) {
-        vv_status status = put_document(store, path, document, true, err);
-
-        /* Another writer was faster: then it is there. */
-        if (status && status != VV_EEXISTS)
-            return status;
-    }
-    return VV_OK;
+    if (!vvi_json_is(vvi_json_get(document, "consolidated_metadata"), VVI_JSON_OBJECT))
+        return VV_OK;
+    vvi_json_remove(document, "consolidated_metadata");
+    return put_document(store, path, document, false, err);
 }
 
-static vv_status ensure_parents(vv_store *store, const char *path, vv_error *err)
+/* The group at path, made if there is nothing and fresh is not NULL; VV_EINVAL for an array. */
+static vv_status prepare_group(vv_store *store, const char *path, const vvi_json *fresh,
+                               vv_error *err)
 {
     vvi_json *document = NULL;
+    vv_node_kind kind;
+    vv_status status = vvi_node_load(store, path, &document, err);
+
+    if (status == VV_ENOTFOUND) {
+        status = fresh ? put_document(store, path, fresh, true, err) : VV_OK;
+        /* Another writer was faster: then it is there. */
+        return status == VV_EEXISTS ? VV_OK : status;
+    }
+    if (!status)
+        status = vvi_document_kind(document, &kind, err);
+    if (!status && kind == VV_NODE_ARRAY)
+        status = vvi_fail(err, VV_EINVAL, "'%s' is an array, so no node can lie below it",
+                          path);
+    if (!status)
+        status = drop_consolidated(store, path, document, err);
+    vvi_json_free(document);
+    return status;
+}
+
+/* Do this to the root and each group down to the one that path lies in. */
+static vv_status prepare_parents(vv_store *store, const char *path, const vvi_json *fresh,
+                                 vv_error *err)
+{
     char *parent;
     vv_status status;
 
@@ -151,17 +169,25 @@ static vv_status ensure_parents(vv_store *store, const char *path, vv_error *err
     parent = vvi_strdup(path);
     if (!parent)
         return vvi_fail_nomem(err, strlen(path) + 1);
-    status = vvi_group_document(NULL, &document, err);
-    if (!status)
-        status = ensure_group(store, "", document, err);
+    status = prepare_group(store, "", fresh, err);
     for (char *slash = strchr(parent, '/'); slash && !status;
          slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        status = ensure_group(store, parent, document, err);
+        status = prepare_group(store, parent, fresh, err);
         *slash = '/';
     }
-    vvi_json_free(document);
     vvi_free(parent);
+    return status;
+}
+
+static vv_status make_parents(vv_store *store, const char *path, vv_error *err)
+{
+    vvi_json *fresh = NULL;
+    vv_status status = vvi_group_document(NULL, &fresh, err);
+
+    if (!status)
+        status = prepare_parents(store, path, fresh, err);
+    vvi_json_free(fresh);
     return status;
 }
 
@@ -181,7 +207,7 @@ vv_status vvi_node_save_new(vv_store *store, const char *path, const vvi_json *d
 {
     vv_status status;
 
-    VVI_TRY(ensure_parents(store, path, err));
+    VVI_TRY(make_parents(store, path, err));
     if (overwrite)
         VVI_TRY(delete_below(store, path, err));
     status = put_document(store, path, document, !overwrite, err);
@@ -278,6 +304,8 @@ vv_status vv_node_set_attributes(vv_store *store, const char *path,
         status = vvi_json_set(document, "attributes", value, err);
         value = NULL;
     }
+    if (!status)
+        status = prepare_parents(store, clean, NULL, err);
     if (!status)
         status = put_document(store, clean, document, false, err);
     vvi_json_free(value);

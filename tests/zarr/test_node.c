@@ -188,6 +188,41 @@ static void members_that_we_do_not_use_stay_when_attributes_change(void **state)
     vv_buf_clear(&text);
 }
 
+static bool is_consolidated(vv_store *store, const char *key)
+{
+    vv_error err = VV_ERROR_INIT;
+    vv_buf text = VV_BUF_INIT;
+    bool found;
+
+    assert_vv_ok(vv_store_get(store, key, VV_RANGE_ALL, &text, &err));
+    assert_vv_ok(vvi_buf_terminate(&text, &err));
+    found = strstr((char *)text.data, "consolidated_metadata") != NULL;
+    vv_buf_clear(&text);
+    return found;
+}
+
+static void consolidated_metadata_goes_when_it_is_no_longer_true(void **state)
+{
+    static const char group[] =
+        "{\"zarr_format\": 3, \"node_type\": \"group\", \"attributes\": {\"kept\": 1}, "
+        "\"consolidated_metadata\": {\"kind\": \"inline\", \"must_understand\": false, "
+        "\"metadata\": {}}}";
+    vv_error err = VV_ERROR_INIT;
+
+    put(*state, "zarr.json", group);
+    put(*state, "g/zarr.json", group);
+    put(*state, "h/zarr.json", group);
+    assert_vv_ok(make_array(*state, "g/x", false, &err));
+    assert_false(is_consolidated(*state, "zarr.json"));
+    assert_false(is_consolidated(*state, "g/zarr.json"));
+    assert_true(is_consolidated(*state, "h/zarr.json"));
+    assert_attributes(*state, "g", "{\"kept\": 1}");
+    put(*state, "zarr.json", group);
+    assert_vv_ok(vv_node_set_attributes(*state, "h", "{\"new\": 1}", &err));
+    assert_false(is_consolidated(*state, "zarr.json"));
+    assert_true(is_consolidated(*state, "h/zarr.json"));
+}
+
 static void a_group_with_members_of_unknown_meaning_is_refused(void **state)
 {
     vv_error err = VV_ERROR_INIT;
@@ -338,6 +373,7 @@ int main(void)
         PROMISE(attributes_keep_order_numbers_and_script),
         PROMISE(attributes_that_are_none_are_refused),
         PROMISE(members_that_we_do_not_use_stay_when_attributes_change),
+        PROMISE(consolidated_metadata_goes_when_it_is_no_longer_true),
         PROMISE(a_group_with_members_of_unknown_meaning_is_refused),
         PROMISE(a_version_2_node_is_told_as_such),
         PROMISE(a_group_is_no_array),
