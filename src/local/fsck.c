@@ -476,6 +476,9 @@ static vv_status take_locks(vvi_fsck *f, vv_error *err)
     bool make = f->opts.repair;
     vv_status status;
 
+    status = vvi_local_lock_opening(self, err);
+    if (status && (status != VV_ENOTFOUND || make))
+        return status;
     status = vvi_local_open_lock(f->directory, VVI_OPEN_LOCK, make, &self->open_lock,
                                  err);
     if (status == VV_ENOTFOUND && !make) {
@@ -486,6 +489,8 @@ static vv_status take_locks(vvi_fsck *f, vv_error *err)
         return status;
     status = vvi_file_lock(&self->open_lock, VVI_LOCK_EXCLUSIVE, 0, err);
     f->alone = status == VV_OK;
+    if (!f->alone)
+        vvi_file_close(&self->opening);
     if (status == VV_EBUSY && !f->opts.repair)
         status = VV_OK;
     if (status == VV_EBUSY)
@@ -561,6 +566,7 @@ vv_status vv_local_fsck(const char *directory, const vv_fsck_options *options,
         return vvi_fail(err, VV_EINVAL, "the directory of a store has no name");
     VVI_TRY(vvi_read_options(&f.opts, sizeof(f.opts), options, err));
     opts.segment_bytes = (uint64_t)1 << 30;
+    opts.lock_timeout_ms = 10000;
     VVI_TRY(vvi_local_new(directory, &opts, &f.self, err));
     vvi_mutex_lock(&f.self->write_lock);
     status = run(&f, err);

@@ -167,6 +167,21 @@ static vv_status open_lock_file(const vvi_local *self, const char *name, vvi_fil
     return vvi_local_open_lock(self->directory, name, !self->opts.read_only, out, err);
 }
 
+vv_status vvi_local_lock_opening(vvi_local *self, vv_error *err)
+{
+    char *path = vvi_path_join(self->directory, VVI_STORE_FILE);
+    vv_status status;
+
+    if (!path)
+        return vvi_fail_nomem(err, 1);
+    status = vvi_file_open(&self->opening, path, VVI_FILE_READ, err);
+    if (!status)
+        status = vvi_file_lock(&self->opening, VVI_LOCK_EXCLUSIVE,
+                               self->opts.lock_timeout_ms, err);
+    vvi_free(path);
+    return status;
+}
+
 static vv_status recover_locked(vvi_local *self, bool first, vv_error *err)
 {
     vv_status status;
@@ -189,6 +204,7 @@ static vv_status open_for_writing(vvi_local *self, vv_error *err)
     bool first;
     vv_status status;
 
+    VVI_TRY(vvi_local_lock_opening(self, err));
     VVI_TRY(open_lock_file(self, VVI_OPEN_LOCK, &self->open_lock, err));
     VVI_TRY(open_lock_file(self, VVI_WRITER_LOCK, &self->writer_lock, err));
     status = vvi_file_lock(&self->open_lock, VVI_LOCK_EXCLUSIVE, 0, err);
@@ -201,6 +217,7 @@ static vv_status open_for_writing(vvi_local *self, vv_error *err)
     if (!status && first)
         status = vvi_file_lock(&self->open_lock, VVI_LOCK_SHARED,
                                self->opts.lock_timeout_ms, err);
+    vvi_file_close(&self->opening);
     return status;
 }
 
@@ -208,8 +225,10 @@ static vv_status open_for_reading(vvi_local *self, vv_error *err)
 {
     bool first = true;
     bool usable = false;
-    vv_status status = open_lock_file(self, VVI_OPEN_LOCK, &self->open_lock, err);
+    vv_status status;
 
+    VVI_TRY(vvi_local_lock_opening(self, err));
+    status = open_lock_file(self, VVI_OPEN_LOCK, &self->open_lock, err);
     if (status && status != VV_ENOTFOUND)
         return status;
     if (!status) {
@@ -227,11 +246,13 @@ static vv_status open_for_reading(vvi_local *self, vv_error *err)
     if (status || (first && !usable)) {
         /* Not held on to: whoever comes to write must know that it is the first. */
         vvi_file_close(&self->open_lock);
+        vvi_file_close(&self->opening);
         return vvi_local_read_privately(self, err);
     }
     if (vvi_file_is_open(&self->open_lock))
-        return vvi_file_lock(&self->open_lock, VVI_LOCK_SHARED,
-                             self->opts.lock_timeout_ms, err);
+        VVI_TRY(vvi_file_lock(&self->open_lock, VVI_LOCK_SHARED,
+                              self->opts.lock_timeout_ms, err));
+    vvi_file_close(&self->opening);
     return VV_OK;
 }
 
@@ -268,6 +289,7 @@ void vvi_local_free(vv_blockstore *store)
     vvi_index_free(self->index);
     /* Last: with it, this process stops to vouch for the index. */
     vvi_file_close(&self->open_lock);
+    vvi_file_close(&self->opening);
     vvi_pending_clear(&self->front);
     vvi_pending_clear(&self->writing);
     vvi_pending_clear(&self->spilled);
@@ -305,7 +327,7 @@ vv_status vvi_local_new(const char *directory, const vv_local_options *opts,
     if (!self)
         return vvi_fail_nomem(err, sizeof(*self));
     self->opts = *opts;
-    self->log = self->open_lock = self->writer_lock = VVI_FILE_INIT;
+    self->log = self->opening = self->open_lock = self->writer_lock = VVI_FILE_INIT;
     status = init_locks(self, err);
     if (status) {
         vvi_free(self);

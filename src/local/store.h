@@ -26,6 +26,7 @@ typedef struct vvi_local {
     vv_local_options opts; /* fixed once open; defaults filled in */
     char *directory;
     vvi_local_key key;
+    vvi_file opening;   /* the file of the store, locked until it is open */
     vvi_file open_lock; /* held shared while open, so that the next to open knows */
 
     vvi_rwlock view;
@@ -182,6 +183,12 @@ void vvi_local_free(vv_blockstore *store);
 
 /* ---- open.c, iterate.c ----------------------------------------------------------------- */
 
+/*
+ * Be the only one who opens or checks the store, until self->opening is closed. Whoever asks for
+ * the open lock alone must hold this: else the next, who finds the lock taken for that moment,
+ * would believe that somebody vouches for the index.
+ */
+vv_status vvi_local_lock_opening(vvi_local *self, vv_error *err);
 /* What the file varvite-store says. VV_ENOTFOUND: there is no store. */
 vv_status vvi_local_read_key(const char *directory, vvi_local_key *out, vv_error *err);
 /* A handle with its locks, and no files yet. */

@@ -5,6 +5,7 @@
 #include "util/file.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static vv_error err;
@@ -294,6 +295,73 @@ static void an_empty_block_is_read_where_no_file_can_be_mapped(void **state)
     vv_blockstore_free(store);
 }
 
+static void copy_index(const char *from, const char *to)
+{
+    char source[1024];
+    char target[1024];
+    uint8_t *bytes;
+    size_t len;
+
+    snprintf(source, sizeof(source), "%s/index", from);
+    snprintf(target, sizeof(target), "%s/index", to);
+    bytes = read_file(source, &len);
+    write_file(target, bytes, len);
+    free(bytes);
+}
+
+/* One of those who open at once: 0 when it finds what was flushed. */
+static int open_and_look(const char *dir, bool read_only)
+{
+    vv_local_options opts = VV_LOCAL_OPTIONS_INIT;
+    vv_blockstore *store;
+    vv_status status;
+
+    opts.read_only = read_only;
+    if (vv_local_open(dir, &opts, &store, &err))
+        return 1;
+    status = get_number(store, 2, &err);
+    if (!read_only && !status)
+        status = vv_blockstore_flush(store, &err);
+    vv_blockstore_free(store);
+    return status ? 2 : 0;
+}
+
+static void all_who_open_at_once_after_a_power_cut_find_what_was_flushed(void **state)
+{
+    char *old = make_directory();
+    char *cut = make_directory();
+    vv_blockstore *store = open_numbers(*state, NULL);
+
+    assert_vv_ok(put_number(store, 1, &err));
+    assert_vv_ok(vv_blockstore_flush(store, &err));
+    copy_directory(*state, old); /* what of the index reaches the disk */
+    assert_vv_ok(put_number(store, 2, &err));
+    assert_vv_ok(vv_blockstore_flush(store, &err));
+    copy_directory(*state, cut);
+    for (unsigned round = 0; round < 25; round++) {
+        enum {
+            OPENERS = 6
+        };
+        pid_t pids[OPENERS];
+
+        copy_index(old, cut);
+        for (int i = 0; i < OPENERS; i++) {
+            pids[i] = fork();
+            if (pids[i] == 0)
+                _exit(open_and_look(cut, i % 2));
+        }
+        for (int i = 0; i < OPENERS; i++) {
+            int how;
+
+            assert_int_equal(waitpid(pids[i], &how, 0), pids[i]);
+            assert_int_equal(how, 0);
+        }
+    }
+    vv_blockstore_free(store);
+    remove_directory(old);
+    remove_directory(cut);
+}
+
 int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, set_up, tear_down)
@@ -305,6 +373,7 @@ int main(void)
         TEST(a_durable_flush_covers_a_block_that_a_lax_handle_stored),
         TEST(what_a_failed_sync_gave_up_does_not_come_back),
         TEST(flushes_that_fail_half_way_do_not_fill_the_index),
+        TEST(all_who_open_at_once_after_a_power_cut_find_what_was_flushed),
         TEST(an_empty_block_is_read_where_no_file_can_be_mapped),
         TEST(a_lost_last_pack_file_is_found_at_opening),
         TEST(a_block_read_before_a_failed_sync_stays_readable),
