@@ -40,29 +40,27 @@ static vv_status fail_header(vvi_place place, vv_error *err)
                     vvi_place_offset(place));
 }
 
-/* The header at a place; view is held. CLOSED as vvi_packs_see() has it. */
-static vv_status see_header(vvi_local *self, vvi_place place, vvi_found *out,
+/*
+ * The header at a place; view is held. *sight as vvi_packs_see() has it. len: bytes of it that
+ * are needed, if that is known; 0: look at the digest length first.
+ */
+static vv_status see_header(vvi_local *self, vvi_place place, size_t len, vvi_found *out,
                             vvi_sight *sight, vv_error *err)
 {
+    uint64_t number = vvi_place_segment(place);
     uint64_t offset = vvi_place_offset(place);
-    size_t len = VVI_RECORD_FIXED;
 
-    *sight = vvi_packs_see(&self->packs, vvi_place_segment(place), offset, len,
-                           &out->segment);
-    if (*sight != VVI_SIGHT_CLEAR)
-        return VV_OK;
-    out->header = vvi_segment_bytes(out->segment, offset, len, out->scratch, err);
-    if (!out->header)
-        return VV_EIO;
-    if (out->header[10] > VV_DIGEST_MAX)
-        return VV_OK; /* decoding will tell */
-    len += out->header[10];
-    *sight = vvi_packs_see(&self->packs, vvi_place_segment(place), offset, len,
-                           &out->segment);
-    if (*sight != VVI_SIGHT_CLEAR)
-        return VV_OK;
-    out->header = vvi_segment_bytes(out->segment, offset, len, out->scratch, err);
     out->place = place;
+    if (!len) {
+        VVI_TRY(see_header(self, place, VVI_RECORD_FIXED, out, sight, err));
+        if (*sight != VVI_SIGHT_CLEAR || out->header[10] > VV_DIGEST_MAX)
+            return VV_OK; /* decoding will tell */
+        len = VVI_RECORD_FIXED + (size_t)out->header[10];
+    }
+    *sight = vvi_packs_see(&self->packs, number, offset, len, &out->segment);
+    if (*sight != VVI_SIGHT_CLEAR)
+        return VV_OK;
+    out->header = vvi_segment_bytes(out->segment, offset, len, out->scratch, err);
     return out->header ? VV_OK : VV_EIO;
 }
 
@@ -86,7 +84,7 @@ vv_status vvi_local_see(vvi_local *self, vvi_place place, vvi_found *out, vv_err
         uint64_t len = VVI_RECORD_HEADER_MAX;
 
         vvi_rwlock_read(&self->view);
-        status = see_header(self, place, out, &sight, err);
+        status = see_header(self, place, 0, out, &sight, err);
         if (!status && sight == VVI_SIGHT_CLEAR && !decode_found(self, out))
             status = fail_header(place, err);
         if (!status && sight == VVI_SIGHT_CLEAR && vvi_record_is_block(&out->record)) {
@@ -132,10 +130,25 @@ vv_status vvi_local_renew_index(vvi_local *self, vv_error *err)
     return VV_OK;
 }
 
+/* A slot led to a record that is not the one asked for: another block, or damage. */
+static vv_status look_closer(vvi_local *self, vvi_found *found, vvi_place *damaged,
+                             bool *cut, vv_error *err)
+{
+    vvi_sight sight;
+
+    VVI_TRY(see_header(self, found->place, 0, found, &sight, err));
+    if (sight == VVI_SIGHT_CLEAR && decode_found(self, found))
+        return VV_OK;
+    *damaged = found->place;
+    *cut = sight == VVI_SIGHT_SHORT;
+    return VV_OK;
+}
+
 /* Look under a tag for a record that names the block; view is held. */
 static vv_status probe_index(vvi_local *self, const vv_cid *cid, uint64_t tag,
                              vvi_found *out, vvi_place *closed, vv_error *err)
 {
+    size_t len = VVI_RECORD_FIXED + (size_t)cid->digest_len;
     vvi_place damaged = VVI_PLACE_EMPTY;
     bool cut = false;
     vvi_probe probe;
@@ -145,57 +158,59 @@ static vv_status probe_index(vvi_local *self, const vv_cid *cid, uint64_t tag,
          place != VVI_PLACE_EMPTY; place = vvi_index_next(self->index, tag, &probe)) {
         vvi_sight sight;
 
-        VVI_TRY(see_header(self, place, out, &sight, err));
+        VVI_TRY(see_header(self, place, len, out, &sight, err));
         if (sight == VVI_SIGHT_CLOSED) {
             *closed = place;
             return VV_ENOTFOUND;
         }
-        out->place = place;
-        if (sight == VVI_SIGHT_CLEAR && decode_found(self, out)) {
-            if (vvi_record_names(out->header, cid) && vvi_record_is_block(&out->record))
-                return VV_OK;
-            continue; /* another block with an equal tag */
-        }
-        damaged = place;
-        cut = sight == VVI_SIGHT_SHORT;
+        /* Tag and digest say which block it is; a wrong length is found when it is hashed. */
+        if (sight == VVI_SIGHT_CLEAR && vvi_record_names(out->header, cid) &&
+            vvi_record_read(out->header, &out->record))
+            return VV_OK;
+        VVI_TRY(look_closer(self, out, &damaged, &cut, err));
     }
     if (damaged == VVI_PLACE_EMPTY)
         return VV_ENOTFOUND;
     return cut ? fail_short(damaged, err) : fail_header(damaged, err);
 }
 
-/* Before a miss is believed: is there a newer index, or a longer log? */
-static bool look_again(vvi_local *self)
+/* Must a miss be doubted? Asked with view held, so that finding nothing stays cheap. */
+typedef enum doubt {
+    DOUBT_NONE,
+    DOUBT_ROUTINE,
+    DOUBT_MOVING
+} doubt;
+
+static doubt doubt_miss(vvi_local *self)
 {
-    bool changed = false;
-    uint64_t before;
+    if (self->is_private || vvi_index_is_moving(self->index))
+        return DOUBT_MOVING;
+    return atomic_fetch_add_explicit(&self->misses, 1, memory_order_relaxed) %
+                   MISSES_A_LOOK
+               ? DOUBT_NONE
+               : DOUBT_ROUTINE;
+}
 
+/* Is there a newer index, or a longer log? */
+static bool look_again(vvi_local *self, doubt why, uint64_t identity)
+{
+    vvi_index_state before;
+    vvi_index_state after;
+    bool changed;
+
+    if (why == DOUBT_MOVING)
+        vvi_mutex_lock(&self->write_lock);
+    else if (pthread_mutex_trylock(&self->write_lock.m))
+        return false; /* who writes looks too */
     if (self->is_private) {
-        vvi_index_state state;
-        vvi_index_state after;
-
-        vvi_mutex_lock(&self->write_lock);
-        (void)vvi_index_get_state(self->index, &state);
-        if (!vvi_local_read_privately(self, NULL) &&
-            vvi_index_get_state(self->index, &after))
-            changed = after.indexed != state.indexed;
-        vvi_mutex_unlock(&self->write_lock);
-        return changed;
-    }
-    vvi_rwlock_read(&self->view);
-    before = self->index->identity;
-    changed = vvi_index_is_moving(self->index);
-    vvi_rwlock_unlock(&self->view);
-    if (changed) {
-        vvi_mutex_lock(&self->write_lock);
+        changed = vvi_index_get_state(self->index, &before) &&
+                  !vvi_local_read_privately(self, NULL) &&
+                  vvi_index_get_state(self->index, &after) &&
+                  after.indexed != before.indexed;
     } else {
-        if (atomic_fetch_add_explicit(&self->misses, 1, memory_order_relaxed) %
-            MISSES_A_LOOK)
-            return false;
-        if (pthread_mutex_trylock(&self->write_lock.m))
-            return false; /* who writes looks too */
+        (void)vvi_local_renew_index(self, NULL);
+        changed = self->index->identity != identity;
     }
-    changed = !vvi_local_renew_index(self, NULL) && self->index->identity != before;
     vvi_mutex_unlock(&self->write_lock);
     return changed;
 }
@@ -217,8 +232,10 @@ vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_f
 
     for (;;) {
         vvi_place closed;
-        uint64_t len = VVI_RECORD_HEADER_MAX;
         vvi_sight sight = VVI_SIGHT_CLEAR;
+        doubt why = DOUBT_NONE;
+        uint64_t identity = 0;
+        uint64_t len = VVI_RECORD_HEADER_MAX;
         vv_status status;
 
         vvi_rwlock_read(&self->view);
@@ -230,6 +247,9 @@ vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_f
             if (sight == VVI_SIGHT_CLEAR)
                 return VV_OK;
             closed = out->place;
+        } else if (status == VV_ENOTFOUND && closed == VVI_PLACE_EMPTY) {
+            why = doubt_miss(self);
+            identity = self->index->identity;
         }
         vvi_rwlock_unlock(&self->view);
         if (sight == VVI_SIGHT_SHORT)
@@ -237,7 +257,7 @@ vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_f
         if (status && status != VV_ENOTFOUND)
             return status;
         if (closed == VVI_PLACE_EMPTY) {
-            if (!look_again(self))
+            if (why == DOUBT_NONE || !look_again(self, why, identity))
                 return VV_ENOTFOUND;
             continue;
         }

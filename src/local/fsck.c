@@ -274,18 +274,22 @@ static vv_status check_stretch(vvi_fsck *f, const segments *all, size_t i, vvi_s
 /* ---- segments --------------------------------------------------------------------------------- */
 
 /* What the next segment, or the index, says about where this one ends; 0: nobody knows. */
-static uint64_t known_end(vvi_fsck *f, const segments *all, size_t i)
+static vv_status known_end(vvi_fsck *f, const segments *all, size_t i, uint64_t *out,
+                           vv_error *err)
 {
     vvi_segment_header next;
+    vv_status status;
 
-    if (i + 1 < all->count)
-        return !vvi_local_read_segment(f->self, all->numbers[i + 1], &next, NULL) &&
-                       next.previous == all->numbers[i]
-                   ? next.previous_end
-                   : 0;
-    return f->trusted && vvi_place_segment(f->trusted) == all->numbers[i]
-               ? vvi_place_offset(f->trusted)
-               : 0;
+    *out = 0;
+    if (i + 1 == all->count) {
+        if (vvi_place_segment(f->trusted) == all->numbers[i])
+            *out = vvi_place_offset(f->trusted);
+        return VV_OK;
+    }
+    status = vvi_local_read_segment(f->self, all->numbers[i + 1], &next, err);
+    if (!status && next.previous == all->numbers[i])
+        *out = next.previous_end;
+    return status == VV_ECORRUPT ? VV_OK : status;
 }
 
 static vv_status check_length(vvi_fsck *f, const segments *all, size_t i,
@@ -337,7 +341,7 @@ static vv_status check_segment(vvi_fsck *f, const segments *all, size_t i, uint6
 {
     uint64_t number = all->numbers[i];
     bool last = i + 1 == all->count;
-    uint64_t end = known_end(f, all, i);
+    uint64_t end;
     uint64_t limit = UINT64_MAX;
     vvi_scan scan;
     vvi_scanned item;
@@ -345,6 +349,7 @@ static vv_status check_segment(vvi_fsck *f, const segments *all, size_t i, uint6
 
     if (number > vvi_place_segment(f->limit))
         return VV_OK; /* made since the check began */
+    VVI_TRY(known_end(f, all, i, &end, err));
     if (number == vvi_place_segment(f->limit))
         limit = vvi_place_offset(f->limit);
     else if (end && !last)

@@ -140,6 +140,18 @@ size_t vvi_record_encode(vvi_record_kind kind, const vv_cid *cid, uint64_t data_
                          uint32_t data_crc, uint8_t out[VVI_RECORD_HEADER_MAX]);
 void vvi_record_set_check(uint8_t *header, const vvi_local_key *key, vvi_place place);
 
+/* The lengths in a header whose check is not looked at. False: they are out of all bounds, or
+ * it is no block. */
+static inline bool vvi_record_read(const uint8_t *header, vvi_record *out)
+{
+    out->kind = (vvi_record_kind)header[8];
+    out->data_crc = vvi_get_le32(header + 12);
+    out->data_len = vvi_get_le64(header + 16);
+    out->header_len = vvi_record_header_len(header[10]);
+    out->total_len = out->header_len + vvi_pad8(out->data_len);
+    return vvi_record_is_block(out) && out->data_len <= (uint64_t)1 << 31;
+}
+
 /* Read the header at the front of bytes. False: it is not one that was written there. */
 bool vvi_record_decode(vv_bytes bytes, const vvi_local_key *key, vvi_place place,
                        vvi_record *out);

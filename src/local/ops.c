@@ -98,7 +98,7 @@ static vv_status ask_pending(vvi_local *self, uint64_t tag, const vv_cid *cid,
 
 /*
  * On VV_OK either *in_pack is false, *len and, if given, *out are filled; or found is, and view
- * is held.
+ * is held. VV_ENOTFOUND sets no message.
  */
 static vv_status find_block(vvi_local *self, const vv_cid *cid, vv_range range,
                             vv_buf *out, uint64_t *len, vvi_found *found, bool *in_pack,
@@ -115,7 +115,7 @@ static vv_status find_block(vvi_local *self, const vv_cid *cid, vv_range range,
     if (answer == PENDING_IN_MEMORY)
         return VV_OK;
     if (answer == PENDING_DELETED)
-        return vvi_fail_missing_block(err, &self->base, cid);
+        return VV_ENOTFOUND;
     status = VV_ENOTFOUND;
     if (answer == PENDING_IN_PACK) {
         status = out ? vvi_local_copy(self, place, cid, range, out, err) : VV_OK;
@@ -124,8 +124,6 @@ static vv_status find_block(vvi_local *self, const vv_cid *cid, vv_range range,
     }
     if (status == VV_ENOTFOUND) /* also: compaction took the pack meanwhile */
         status = vvi_local_find(self, cid, tag, found, err);
-    if (status == VV_ENOTFOUND)
-        return vvi_fail_missing_block(err, &self->base, cid);
     if (!status) {
         *len = found->record.data_len;
         *in_pack = true;
@@ -140,8 +138,11 @@ static vv_status local_get_range(vv_blockstore *store, const vv_cid *cid, vv_ran
     vvi_found found;
     uint64_t len;
     bool in_pack;
+    vv_status status;
 
-    VVI_TRY(find_block(self, cid, range, out, &len, &found, &in_pack, err));
+    status = find_block(self, cid, range, out, &len, &found, &in_pack, err);
+    if (status)
+        return status == VV_ENOTFOUND ? vvi_fail_missing_block(err, store, cid) : status;
     return in_pack ? vvi_local_take(self, &found, range, out, err) : VV_OK;
 }
 
@@ -151,10 +152,8 @@ static vv_status local_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
     return local_get_range(store, cid, VV_RANGE_ALL, out, err);
 }
 
-static vv_status local_size(vv_blockstore *store, const vv_cid *cid, uint64_t *out,
-                            vv_error *err)
+static vv_status size_of(vvi_local *self, const vv_cid *cid, uint64_t *out, vv_error *err)
 {
-    vvi_local *self = of(store);
     vvi_found found;
     uint64_t len = 0;
     bool in_pack;
@@ -164,6 +163,14 @@ static vv_status local_size(vv_blockstore *store, const vv_cid *cid, uint64_t *o
         vvi_rwlock_unlock(&self->view);
     *out = len;
     return VV_OK;
+}
+
+static vv_status local_size(vv_blockstore *store, const vv_cid *cid, uint64_t *out,
+                            vv_error *err)
+{
+    vv_status status = size_of(of(store), cid, out, err);
+
+    return status == VV_ENOTFOUND ? vvi_fail_missing_block(err, store, cid) : status;
 }
 
 static void prefetch(vvi_local *self, const vv_cid *cids, size_t stride, size_t n)
@@ -187,7 +194,7 @@ static vv_status local_has_many(vv_blockstore *store, const vv_cid *cids, size_t
 
         if (i % AHEAD == 0 && n > 1)
             prefetch(of(store), &cids[i], sizeof(*cids), n - i < AHEAD ? n - i : AHEAD);
-        status = local_size(store, &cids[i], &size, err);
+        status = size_of(of(store), &cids[i], &size, err);
         out[i] = status == VV_OK;
         if (status && status != VV_ENOTFOUND)
             return status;
@@ -386,7 +393,7 @@ static vv_status local_remove(vv_blockstore *store, const vv_cid *cid, vv_error 
 
 done:
     vvi_mutex_unlock(&self->write_lock);
-    return status;
+    return status == VV_ENOTFOUND ? vvi_fail_missing_block(err, store, cid) : status;
 }
 
 /* ---- flush ------------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@ typedef struct replay {
     uint64_t last_end; /* where the records of the segment before end */
     bool lost;         /* bytes were found that are no records, past trusted */
     bool cut;          /* the log ends before trusted */
+    bool holes; /* and records behind them: what those say may refer to what was lost */
 } replay;
 
 static char *segment_path(const vvi_local *self, uint64_t number)
@@ -158,6 +159,7 @@ static vv_status replay_record(replay *r, vvi_scan *scan, vvi_scanned *item, boo
         r->lost = true;
         return VV_OK;
     }
+    r->holes |= *gap != 0;
     if (*gap && r->writable && r->mode == VVI_APPLY_GOING_ON)
         VVI_TRY(vvi_local_write_void(r->self, scan->number, *gap, offset, err));
     *gap = 0;
@@ -173,28 +175,65 @@ static vv_status mend_header(const replay *r, size_t i, vv_error *err)
 {
     vvi_segment_header header;
     uint64_t number = r->numbers[i];
+    vv_status status;
 
-    if (!i || !r->writable || number <= vvi_place_segment(r->trusted) ||
-        vvi_local_read_segment(r->self, number, &header, NULL) != VV_ECORRUPT)
+    if (!i || !r->writable || number <= vvi_place_segment(r->trusted))
         return VV_OK;
+    status = vvi_local_read_segment(r->self, number, &header, err);
+    if (status != VV_ECORRUPT)
+        return status;
     return vvi_local_write_segment(r->self, number, r->numbers[i - 1], r->last_end, err);
+}
+
+/* Where the records of segment i end; UINT64_MAX: nobody but the file itself says. */
+static vv_status sealed_end(const replay *r, size_t i, uint64_t *out, vv_error *err)
+{
+    vvi_segment_header next;
+    vv_status status;
+
+    *out = UINT64_MAX;
+    if (i + 1 == r->count)
+        return VV_OK;
+    status = vvi_local_read_segment(r->self, r->numbers[i + 1], &next, err);
+    if (!status && next.previous == r->numbers[i] &&
+        next.previous_end >= VVI_SEGMENT_HEADER)
+        *out = next.previous_end;
+    return status == VV_ECORRUPT ? VV_OK : status;
+}
+
+/* The last segment was read up to stop, or to its end: the log goes on from there. */
+static vv_status end_log(replay *r, uint64_t number, uint64_t gap, uint64_t from,
+                         uint64_t stop, vv_error *err)
+{
+    r->cut = stop < from;
+    if (stop < from)
+        stop = from;
+    if (gap)
+        stop = gap;
+    r->state->written = vvi_place_of(number, stop);
+    r->cut |= r->state->written < r->trusted;
+    if (!gap || !r->writable || r->cut)
+        return VV_OK;
+    if (r->mode == VVI_APPLY_GOING_ON && !(r->state->flags & VVI_INDEX_ROLL))
+        return vvi_local_cut_segment(r->self, number, gap, err);
+    /* Without an index there is no knowing what was acknowledged: nothing is cut. */
+    r->state->flags |= VVI_INDEX_ROLL;
+    return VV_OK;
 }
 
 static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *err)
 {
     uint64_t number = r->numbers[i];
     bool last = i + 1 == r->count;
-    uint64_t end = UINT64_MAX;
     uint64_t gap = 0;
-    vvi_segment_header next;
+    uint64_t end;
     vvi_scanned item;
     vvi_scan scan;
     vv_status status;
 
     VVI_TRY(mend_header(r, i, err));
-    if (!last && !vvi_local_read_segment(r->self, r->numbers[i + 1], &next, NULL) &&
-        next.previous == number && next.previous_end >= VVI_SEGMENT_HEADER)
-        end = next.previous_end;
+    VVI_TRY(sealed_end(r, i, &end, err));
+    r->holes |= i > 0 && number != r->numbers[i - 1] + 1;
     VVI_TRY(
         vvi_scan_open(&scan, r->self->directory, &r->self->key, number, from, end, err));
     r->last_end = from;
@@ -207,21 +246,8 @@ static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *er
     }
     if (status == VV_ENOTFOUND)
         status = VV_OK;
-    if (!status && last) {
-        uint64_t stop = gap ? gap : scan.end;
-
-        if (stop < from)
-            stop = from;
-        r->state->written = vvi_place_of(number, stop);
-        r->cut = r->state->written < r->trusted || scan.end < from;
-        if (gap && r->writable && !r->cut) {
-            /* Without an index there is no knowing what was acknowledged: nothing is cut. */
-            if (r->mode == VVI_APPLY_REBUILD || r->state->flags & VVI_INDEX_ROLL)
-                r->state->flags |= VVI_INDEX_ROLL;
-            else
-                status = vvi_local_cut_segment(r->self, number, gap, err);
-        }
-    }
+    if (!status && last)
+        status = end_log(r, number, gap, from, scan.end, err);
     vvi_scan_close(&scan);
     return status;
 }
@@ -288,9 +314,11 @@ static vv_status finish_first(replay *r, vv_error *err)
     char *path;
     vv_status status;
 
-    if (r->count != 1 || !r->writable ||
-        !vvi_local_read_segment(r->self, r->numbers[0], &header, NULL))
+    if (r->count != 1 || !r->writable)
         return VV_OK;
+    status = vvi_local_read_segment(r->self, r->numbers[0], &header, err);
+    if (status != VV_ECORRUPT)
+        return status;
     path = segment_path(r->self, r->numbers[0]);
     if (!path)
         return vvi_fail_nomem(err, 1);
@@ -454,9 +482,9 @@ static vv_status replay_tail(vvi_local *self, vv_error *err)
     VVI_TRY(replay_log(&r, state.durable, err));
     if (r.cut)
         return fail_cut(self, &state, r.trusted, err);
-    if (r.lost && state.flags & VVI_INDEX_UNSYNCED)
-        return vvi_local_rebuild(
-            self, err); /* deletions that took effect may be lost with their records */
+    /* Deletions without their blocks, or the other way round: only counting anew is right. */
+    if (r.holes || (r.lost && state.flags & VVI_INDEX_UNSYNCED))
+        return vvi_local_rebuild(self, err);
     vvi_index_set_moving(self->index, false);
     state.flags |=
         VVI_INDEX_UNSYNCED; /* so that the checkpoint syncs what was mended too */
