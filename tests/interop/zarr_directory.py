@@ -115,6 +115,8 @@ def zarr_read_by_ours(tool, folder, name, dtype, shape, chunks, codecs, fill):
                           serializer=BytesCodec(endian=order), compressors=compressors,
                           fill_value=np.array(fill, dtype)[()])
     z[...] = a
+    # What it reads back itself: before 3.1 a chunk of 0.0 with the fill value -0.0 was not stored.
+    a = np.asarray(z[...])
     check(f"zarr → ours {name}", run(tool, "read", folder, name) == a.tobytes())
     if shape:
         start = [s // 3 for s in shape]
@@ -158,7 +160,7 @@ def attributes(tool, folder):
     check("attributes: zarr → ours", ours == ATTRIBUTES and list(ours) == list(ATTRIBUTES))
     check("attributes: a float stays one", isinstance(ours["float"], float))
     ours = json.loads(run(tool, "attributes", folder + "/attributes", "sub/x"))
-    check("attributes: NaN", math.isnan(ours["nan"]))
+    check("attributes: NaN", math.isnan(float(ours["nan"])))  # before 3.1 a string
     run(tool, "attributes", folder + "/attributes", "sub/x", json.dumps(ATTRIBUTES, ensure_ascii=False))
     again = zarr.open_group(folder + "/attributes", mode="r")["sub/x"]
     check("attributes: ours → zarr", dict(again.attrs) == ATTRIBUTES)
