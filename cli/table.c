@@ -111,9 +111,10 @@ static const cli_option import_options[] = {
          "joined by a plus sign with others, as in zstd:3+crc32c; the default is zstd:3"),
     MANY("var", 0, CLI_TEXT, "NAME",
          "take this variable, by name or path, and its coordinates; without it, all"),
-    FLAG("text-as-bytes", 0,
-         "take char variables, which are refused otherwise, as uint8 arrays of their bytes; "
-         "an export to netCDF makes them char again"),
+    FLAG(
+        "text-as-bytes", 0,
+        "take char variables, which are refused otherwise, as uint8 arrays of their bytes; "
+        "an export to netCDF makes them char again"),
     WITH("into", 0, CLI_KEY, "PATH", "the group to import into; the default is the top"),
     WITH("root", 0, CLI_CID, "CID", "add to this tree instead of beginning an empty one"),
     WITH("resume", 0, CLI_CID, "CID",

@@ -161,4 +161,31 @@ test_double_dash_ends_the_options() {
     expect_failure 1 "--help: No such file"
 }
 
+test_any_arguments_end_with_a_documented_code() {
+    command -v python3 >/dev/null || return 0
+    python3 - "$VARVITE" <<'PYTHON' >"$out" 2>"$err"
+import random, subprocess, sys
+
+command = sys.argv[1]
+random.seed(5)
+words = """init import export ls tree info get put rm cat slice verify fsck cid hash block dag car help
+    version completion man compare compact stat --json --store x -s --base base32 --hash sha1 - -- -l -r
+    --chunk t=1 --sample 0.5 bafyr4ieav2zuk4pbltsa77j5lvn5bdvtoui22gya53d73c75ykb4pvvyim
+    QmdfTbBqBPQ7VNxZEYEj14VmRuZBkqFbiwReogJgS1zR1n x[0, x[::2] [ ] --offset 18446744073709551616 -1
+    --format zarr --max-seconds 1e9 -o /dev/null bash zsh --bucket-size 0 --dag --version 2 -qqq -hV
+    --color=always""".split() + ["", "\x1b[31m", b"\xff", "a" * 5000, "--" + "b" * 3000]
+subprocess.run([command, "init"], capture_output=True, check=True)
+for _ in range(120):
+    arguments = [random.choice(words) for _ in range(random.randint(0, 6))]
+    done = subprocess.run([command] + arguments, capture_output=True, stdin=subprocess.DEVNULL)
+    assert done.returncode in (0, 1, 2, 3, 4), (arguments, done.returncode, done.stderr)
+    assert done.returncode == 0 or done.stderr.startswith((b"varvite", b"\x1b")) or \
+        done.stdout, (arguments, done.stderr)
+print("fine")
+PYTHON
+    code=$? shown="120 random command lines"
+    expect_code 0
+    expect_out fine
+}
+
 run_tests
