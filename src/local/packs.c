@@ -76,6 +76,19 @@ static vv_status segment_file_open(const char *directory, uint64_t number, vvi_f
     return status;
 }
 
+/* Files are few in a process: with so many open, those that were opened long ago are closed. */
+#define SEGMENTS_OPEN_MAX 256
+
+static void make_room(vvi_packs *packs)
+{
+    while (packs->count >= SEGMENTS_OPEN_MAX) {
+        const vvi_segment *segment = packs->table[packs->hand++ & (packs->cap - 1)];
+
+        if (segment)
+            vvi_packs_drop(packs, segment->number);
+    }
+}
+
 static vv_status segment_open(vvi_packs *packs, uint64_t number, vvi_segment **out,
                               vv_error *err)
 {
@@ -132,8 +145,10 @@ vv_status vvi_packs_open(vvi_packs *packs, uint64_t number, uint64_t upto, vv_er
 {
     vvi_segment *segment = vvi_packs_get(packs, number);
 
-    if (!segment)
+    if (!segment) {
+        make_room(packs);
         VVI_TRY(segment_open(packs, number, &segment, err));
+    }
     segment_map(packs, segment, upto);
     return VV_OK;
 }

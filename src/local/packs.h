@@ -22,6 +22,7 @@ typedef struct vvi_packs {
     vvi_segment **table; /* by number, open addressing; cap is a power of two */
     size_t cap;
     size_t count;
+    size_t hand; /* where in the table the next segment to close is looked for */
 } vvi_packs;
 
 void vvi_packs_init(vvi_packs *packs, const char *directory, const vvi_local_key *key,
