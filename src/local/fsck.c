@@ -390,6 +390,20 @@ static vv_status drop_unborn(vvi_fsck *f, segments *all, vv_error *err)
     return VV_OK;
 }
 
+/* The last one may be gone altogether; that of another shows in the index. */
+static vv_status check_last(vvi_fsck *f, const segments *all, vv_error *err)
+{
+    uint64_t wanted = f->trusted ? vvi_place_segment(f->trusted) : 0;
+    char file[VVI_SEGMENT_NAME_MAX];
+    vv_fsck_finding finding = { .kind = VV_FSCK_FILE, .file = file };
+
+    if (wanted <= (all->count ? all->numbers[all->count - 1] : 0))
+        return VV_OK;
+    vvi_segment_name(wanted, file);
+    f->index_is_bad = true;
+    return vvi_fsck_found(f, &finding, f->opts.repair, err, "%s is missing", file);
+}
+
 static vv_status check_segments(vvi_fsck *f, vv_error *err)
 {
     segments all;
@@ -409,6 +423,8 @@ static vv_status check_segments(vvi_fsck *f, vv_error *err)
         vvi_free(path);
     }
     status = drop_unborn(f, &all, err);
+    if (!status)
+        status = check_last(f, &all, err);
     for (size_t i = 0; i < all.count && !status; i++)
         status = check_segment(f, &all, i, &size, err);
     vvi_free(all.numbers);
