@@ -3,7 +3,8 @@
  *
  * Crash-safe, for several processes at once: any number of readers, and writers that take turns
  * per flush. Layout and invariants: docs/format/local-store.md. Not for network file systems
- * whose locks do not reach every host; opening says so where it can tell.
+ * whose locks do not reach every host; opening says so where it can tell. A child of a fork may
+ * read through a handle of its parent, and opens the store itself to write (else VV_EINVAL).
  */
 #ifndef VARVITE_LOCAL_H
 #define VARVITE_LOCAL_H

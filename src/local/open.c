@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #define DEFAULT_SEGMENT_BYTES   ((uint64_t)1 << 30)
 #define DEFAULT_BUFFER_BYTES    ((uint64_t)8 << 20)
@@ -327,6 +328,7 @@ vv_status vvi_local_new(const char *directory, const vv_local_options *opts,
     if (!self)
         return vvi_fail_nomem(err, sizeof(*self));
     self->opts = *opts;
+    self->owner = getpid();
     self->log = self->opening = self->open_lock = self->writer_lock = VVI_FILE_INIT;
     status = init_locks(self, err);
     if (status) {

@@ -20,11 +20,13 @@
 #include "util/thread.h"
 
 #include <stdatomic.h>
+#include <sys/types.h>
 
 typedef struct vvi_local {
     vv_blockstore base;
     vv_local_options opts; /* fixed once open; defaults filled in */
     char *directory;
+    pid_t owner; /* a child of a fork shares our locks with us, and must not write */
     vvi_local_key key;
     vvi_file opening;   /* the file of the store, locked until it is open */
     vvi_file open_lock; /* held shared while open, so that the next to open knows */

@@ -5,6 +5,7 @@
 #include "util/buf.h"
 
 #include <string.h>
+#include <unistd.h>
 
 vv_status vvi_local_failure(vvi_local *self, vv_error *err)
 {
@@ -221,6 +222,10 @@ vv_status vvi_local_turn_begin(vvi_local *self, vvi_index_state *state, vv_error
     vv_status status;
 
     VVI_TRY(vvi_local_failure(self, err));
+    if (self->owner != getpid())
+        return vvi_fail(err, VV_EINVAL,
+                        "%s was opened before a fork: a child opens it anew to write",
+                        self->directory);
     VVI_TRY(vvi_file_lock(&self->writer_lock, VVI_LOCK_EXCLUSIVE,
                           self->opts.lock_timeout_ms, err));
     status = vvi_local_renew_index(self, err);

@@ -5,6 +5,7 @@
 #include "util/file.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -246,6 +247,7 @@ static void flushes_that_fail_half_way_do_not_fill_the_index(void **state)
 static void a_lost_last_pack_file_is_found_at_opening(void **state)
 {
     vv_local_options opts = VV_LOCAL_OPTIONS_INIT;
+    vv_fsck_options fsck = VV_FSCK_OPTIONS_INIT;
     vv_blockstore *store;
     char path[1024];
     vv_status status;
@@ -268,6 +270,58 @@ static void a_lost_last_pack_file_is_found_at_opening(void **state)
         vv_blockstore_free(store);
     }
     assert_int_equal(status, VV_ECORRUPT);
+    assert_int_equal(vv_local_fsck(*state, NULL, NULL, &err), VV_ECORRUPT);
+    fsck.repair = true;
+    assert_vv_ok(vv_local_fsck(*state, &fsck, NULL, &err));
+    opts.create = true;
+    store = open_numbers(*state, &opts);
+    assert_vv_ok(get_number(store, 0, &err));
+    vv_blockstore_free(store);
+}
+
+static void blocks_in_many_pack_files_are_read_with_few_open(void **state)
+{
+    vv_local_options opts = VV_LOCAL_OPTIONS_INIT;
+    struct rlimit all;
+    struct rlimit few;
+    vv_blockstore *store;
+
+    opts.segment_bytes = 1024;
+    store = open_numbers(*state, &opts);
+    for (unsigned i = 0; i < 2000; i++)
+        assert_vv_ok(put_number(store, i, &err));
+    assert_vv_ok(vv_blockstore_flush(store, &err));
+    vv_blockstore_free(store);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+    few = all;
+    few.rlim_cur = 400;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    store = open_numbers(*state, &opts);
+    for (unsigned i = 0; i < 2000; i++)
+        assert_vv_ok(get_number(store, i * 7 % 2000, &err));
+    vv_blockstore_free(store);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+}
+
+static void a_child_of_a_fork_does_not_write_through_its_parents_handle(void **state)
+{
+    vv_blockstore *store = open_numbers(*state, NULL);
+    int how;
+    pid_t pid;
+
+    assert_vv_ok(put_number(store, 1, &err));
+    pid = fork();
+    if (pid == 0) {
+        vv_status status = vv_blockstore_flush(store, &err);
+
+        vv_blockstore_free(store);
+        _exit(status == VV_EINVAL ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_int_equal(how, 0);
+    assert_vv_ok(vv_blockstore_flush(store, &err));
+    assert_vv_ok(get_number(store, 1, &err));
+    vv_blockstore_free(store);
 }
 
 static void an_empty_block_is_read_where_no_file_can_be_mapped(void **state)
@@ -374,6 +428,8 @@ int main(void)
         TEST(what_a_failed_sync_gave_up_does_not_come_back),
         TEST(flushes_that_fail_half_way_do_not_fill_the_index),
         TEST(all_who_open_at_once_after_a_power_cut_find_what_was_flushed),
+        TEST(blocks_in_many_pack_files_are_read_with_few_open),
+        TEST(a_child_of_a_fork_does_not_write_through_its_parents_handle),
         TEST(an_empty_block_is_read_where_no_file_can_be_mapped),
         TEST(a_lost_last_pack_file_is_found_at_opening),
         TEST(a_block_read_before_a_failed_sync_stays_readable),
