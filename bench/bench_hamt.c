@@ -204,8 +204,8 @@ static void bench_node(void)
         char key[64];
         vv_bytes text = { (uint8_t *)key, key_text(key, i * 1237) };
 
-        BENCH_OK(vvi_node_insert(node, (unsigned)(i * 97 % 256), text,
-                                 (vv_bytes){ link.bytes, link.len }, &bench_error));
+        BENCH_OK(vvi_node_put(node, (unsigned)(i * 97 % 256), text,
+                              (vv_bytes){ link.bytes, link.len }, &bench_error));
     }
     block.data = malloc(node->size);
     block.len = node->size;

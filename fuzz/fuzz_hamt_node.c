@@ -83,7 +83,7 @@ static void change(const vvi_node *node, vv_bytes block)
         CHECK(!vvi_node_find(copy, slot, entry.key, &entry));
         cursor = vvi_bucket_begin(vvi_node_element(node, slot).data);
         CHECK(vvi_bucket_next(&cursor, &entry));
-        CHECK(vvi_node_insert(copy, slot, entry.key, entry.link, NULL) == VV_OK);
+        CHECK(vvi_node_put(copy, slot, entry.key, entry.link, NULL) == VV_OK);
     }
     encode(copy, &out);
     CHECK(vvi_bytes_equal(vvi_buf_bytes(&out), block));

@@ -165,19 +165,16 @@ vv_status vvi_hamt_own_path(vv_hamt *hamt, const uint8_t *hash, unsigned deepest
 static vv_status put_into(vv_hamt *hamt, vvi_node *node, unsigned depth, unsigned slot,
                           vv_bytes key, vv_bytes link, vv_error *err)
 {
-    vvi_entry entry;
+    vvi_spot spot;
     vvi_node *kid;
 
-    if (vvi_node_find(node, slot, key, &entry)) {
-        if (vvi_bytes_equal(entry.link, link))
-            return VV_OK;
-        return vvi_node_replace(node, slot, key, link, err);
-    }
-    if (vvi_node_bucket_count(node, slot) <
-        atomic_load_explicit(&hamt->bucket, memory_order_relaxed))
-        return vvi_node_insert(node, slot, key, link, err);
-    VVI_TRY(
-        vvi_hamt_split(hamt, vvi_node_element(node, slot), key, link, depth, &kid, err));
+    vvi_node_locate(node, slot, key, &spot);
+    if (spot.found && vvi_bytes_equal(spot.entry.link, link))
+        return VV_OK;
+    if (spot.found ||
+        spot.count < atomic_load_explicit(&hamt->bucket, memory_order_relaxed))
+        return vvi_node_put_at(node, slot, &spot, key, link, err);
+    VVI_TRY(vvi_hamt_split(hamt, spot.element, key, link, depth, &kid, err));
     /* The slot is in use, so this cannot fail for want of memory. */
     VVI_TRY(vvi_node_set_kid(node, slot, kid, err));
     vvi_hamt_count_in_all(hamt, kid);

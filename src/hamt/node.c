@@ -35,7 +35,7 @@ vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, vvi_node **out,
     node->slots = (vvi_slot *)(void *)((uint8_t *)node + at);
     node->slot_cap = (uint16_t)slot_count;
     node->inside = true;
-    node->link_len = (uint16_t)link.len;
+    node->link_len = (uint8_t)link.len;
     if (link.len)
         memcpy(node + 1, link.data, link.len);
     *out = node;
@@ -60,12 +60,6 @@ void vvi_node_release(vvi_node *node)
     if (!node->inside)
         vvi_free(node->slots);
     vvi_free(node);
-}
-
-size_t vvi_node_memory(const vvi_node *node)
-{
-    return sizeof(*node) + node->link_len + node->slot_cap * sizeof(*node->slots) +
-           node->cap + node->block.len;
 }
 
 /* Copy the elements, one behind the other, and say in slots where they lie now. */
@@ -107,8 +101,8 @@ vv_status vvi_node_copy(const vvi_node *node, vvi_node **out, vv_error *err)
 {
     size_t live = element_bytes(node);
     size_t cap = live + live / 4 + 64;
-    unsigned used = vvi_slot_rank(&node->used, VVI_SLOT_COUNT);
-    unsigned slot_cap = used + 4 < VVI_SLOT_COUNT ? used + 4 : VVI_SLOT_COUNT;
+    unsigned slot_cap = node->slot_count + 4u < VVI_SLOT_COUNT ? node->slot_count + 4u
+                                                               : VVI_SLOT_COUNT;
     vvi_node *copy = NULL;
 
     if (cap > UINT32_MAX)
@@ -121,6 +115,7 @@ vv_status vvi_node_copy(const vvi_node *node, vvi_node **out, vv_error *err)
         return vvi_fail_nomem(err, cap);
     }
     copy->slot_cap = (uint16_t)slot_cap;
+    copy->slot_count = node->slot_count;
     copy->cap = cap;
     copy->data = copy->own;
     copy->len = copy_elements(node, copy->slots, copy->own);
@@ -246,11 +241,10 @@ static vv_status reserve(vvi_node *node, size_t need, vv_error *err)
 /* A place in slots for one more used slot. */
 static vv_status reserve_slot(vvi_node *node, unsigned slot, vv_error *err)
 {
-    unsigned used = vvi_slot_rank(&node->used, VVI_SLOT_COUNT);
     unsigned cap = node->slot_cap + node->slot_cap / 2u + 4u;
     vvi_slot *slots;
 
-    if (vvi_slot_has(&node->used, slot) || used < node->slot_cap)
+    if (vvi_slot_has(&node->used, slot) || node->slot_count < node->slot_cap)
         return VV_OK;
     if (cap > VVI_SLOT_COUNT)
         cap = VVI_SLOT_COUNT;
@@ -262,25 +256,24 @@ static vv_status reserve_slot(vvi_node *node, unsigned slot, vv_error *err)
     return VV_OK;
 }
 
-/* Forget what a slot holds but keep its place, which is made if there was none. A kid is
- * handed back, to be released by the caller. */
-static vvi_node *vacate_slot(vvi_node *node, unsigned slot)
+/* Forget what a slot of that rank holds but keep its place, which is made if there was none. A
+ * kid is handed back, to be released by the caller. */
+static vvi_node *vacate_slot(vvi_node *node, unsigned slot, unsigned rank)
 {
-    unsigned rank = vvi_slot_rank(&node->used, slot);
-    unsigned used = vvi_slot_rank(&node->used, VVI_SLOT_COUNT);
+    vvi_slot *where = node->slots + rank;
     vvi_node *kid = NULL;
 
     if (!vvi_slot_has(&node->used, slot)) {
-        memmove(node->slots + rank + 1, node->slots + rank,
-                (used - rank) * sizeof(*node->slots));
+        memmove(where + 1, where, (node->slot_count - rank) * sizeof(*where));
         vvi_slot_add(&node->used, slot);
+        node->slot_count++;
         node->size -= 1; /* the empty bucket */
     } else if (vvi_slot_has(&node->kids, slot)) {
-        kid = node->slots[rank].kid;
+        kid = where->kid;
         node->size -= VVI_KID_LINK_SIZE;
     } else {
-        node->gaps += node->slots[rank].element.len;
-        node->size -= node->slots[rank].element.len;
+        node->gaps += where->element.len;
+        node->size -= where->element.len;
     }
     vvi_slot_drop(&node->links, slot);
     vvi_slot_drop(&node->kids, slot);
@@ -288,9 +281,9 @@ static vvi_node *vacate_slot(vvi_node *node, unsigned slot)
 }
 
 /* Let a vacated slot hold the len bytes behind the elements. */
-static void fill_slot(vvi_node *node, unsigned slot, size_t len)
+static void fill_slot(vvi_node *node, unsigned rank, size_t len)
 {
-    vvi_slot *where = vvi_node_slot(node, slot);
+    vvi_slot *where = node->slots + rank;
 
     where->element.at = (uint32_t)node->len;
     where->element.len = (uint32_t)len;
@@ -301,130 +294,126 @@ static void fill_slot(vvi_node *node, unsigned slot, size_t len)
 static void clear_slot(vvi_node *node, unsigned slot)
 {
     unsigned rank = vvi_slot_rank(&node->used, slot);
-    unsigned used = vvi_slot_rank(&node->used, VVI_SLOT_COUNT);
 
     if (!vvi_slot_has(&node->used, slot))
         return;
-    vvi_node_release(vacate_slot(node, slot));
+    vvi_node_release(vacate_slot(node, slot, rank));
+    node->slot_count--;
     memmove(node->slots + rank, node->slots + rank + 1,
-            (used - rank - 1) * sizeof(*node->slots));
+            (node->slot_count - rank) * sizeof(*node->slots));
     vvi_slot_drop(&node->used, slot);
     node->size += 1;
 }
 
-/*
- * Write the bucket of a slot anew: its bytes before offset from, then an entry (when key.data),
- * then its bytes after offset to. Offsets count from behind the head of the map.
- */
-static vv_status rewrite_bucket(vvi_node *node, unsigned slot, uint64_t count,
-                                size_t from, size_t to, vv_bytes key, vv_bytes link,
-                                vv_error *err)
+void vvi_node_locate(const vvi_node *node, unsigned slot, vv_bytes key, vvi_spot *out)
 {
     static const uint8_t empty[1] = { 0xa0 };
-    bool used = vvi_slot_has(&node->used, slot);
-    vv_bytes old = used ? vvi_node_element(node, slot) : vvi_bytes(empty, 1);
-    uint64_t old_count;
-    size_t skip = vvi_head_read(old.data, &old_count);
-    size_t entry = key.data ? vvi_cbor_head_len(key.len) + key.len + link.len : 0;
-    size_t len = vvi_cbor_head_len(count) + from + entry + (old.len - skip - to);
+    vvi_bucket_cursor cursor;
+
+    out->rank = vvi_slot_rank(&node->used, slot);
+    out->used = vvi_slot_has(&node->used, slot);
+    out->found = false;
+    out->element = vvi_bytes(empty, 1);
+    if (out->used)
+        out->element = vvi_bytes(node->data + node->slots[out->rank].element.at,
+                                 node->slots[out->rank].element.len);
+    cursor = vvi_bucket_begin(out->element.data);
+    out->body = (size_t)(cursor.at - out->element.data);
+    out->count = cursor.left;
+    out->from = 0;
+    while (vvi_bucket_next(&cursor, &out->entry)) {
+        int order = vv_cbor_key_cmp(out->entry.key, key);
+
+        out->found = order == 0;
+        if (order >= 0)
+            break;
+        out->from += out->entry.whole.len;
+    }
+    out->to = out->from + (out->found ? out->entry.whole.len : 0);
+}
+
+/* Write the located bucket anew with so many entries: without the one that was found, and with
+ * one of key and link unless link is empty. */
+static vv_status rewrite_bucket(vvi_node *node, unsigned slot, const vvi_spot *spot,
+                                uint64_t count, vv_bytes key, vv_bytes link,
+                                vv_error *err)
+{
+    size_t rest = spot->element.len - spot->body - spot->to;
+    size_t entry = link.len ? vvi_cbor_head_len(key.len) + key.len + link.len : 0;
+    size_t len = vvi_cbor_head_len(count) + spot->from + entry + rest;
+    const uint8_t *old = spot->element.data;
     uint8_t *at;
 
-    if (key.len > VV_BLOCK_BYTES_MAX || node->size + len - old.len > VV_BLOCK_BYTES_MAX)
+    if (key.len > VV_BLOCK_BYTES_MAX ||
+        node->size + len - spot->element.len > VV_BLOCK_BYTES_MAX)
         return vvi_fail(err, VV_ELIMIT, "a node longer than %" PRIu64 " bytes",
                         VV_BLOCK_BYTES_MAX);
     VVI_TRY(reserve_slot(node, slot, err));
     VVI_TRY(reserve(node, len, err));
-    if (used)
-        old = vvi_node_element(node, slot); /* it may have moved */
+    if (spot->used) /* it may have moved */
+        old = node->data + node->slots[spot->rank].element.at;
     at = node->own + node->len;
     at += vvi_cbor_put_head(at, VVI_CBOR_MAP, count);
-    memcpy(at, old.data + skip, from);
-    at += from;
-    if (key.data) {
+    memcpy(at, old + spot->body, spot->from);
+    at += spot->from;
+    if (link.len) {
         at += vvi_cbor_put_head(at, VVI_CBOR_TEXT, key.len);
-        memcpy(at, key.data, key.len);
+        if (key.len)
+            memcpy(at, key.data, key.len);
         at += key.len;
         memcpy(at, link.data, link.len);
         at += link.len;
     }
-    memcpy(at, old.data + skip + to, old.len - skip - to);
-    vacate_slot(node, slot);
-    fill_slot(node, slot, len);
+    memcpy(at, old + spot->body + spot->to, rest);
+    vacate_slot(node, slot, spot->rank);
+    fill_slot(node, spot->rank, len);
     return VV_OK;
 }
 
-vv_status vvi_node_insert(vvi_node *node, unsigned slot, vv_bytes key, vv_bytes link,
-                          vv_error *err)
+vv_status vvi_node_put_at(vvi_node *node, unsigned slot, const vvi_spot *spot,
+                          vv_bytes key, vv_bytes link, vv_error *err)
 {
-    uint64_t count = vvi_node_bucket_count(node, slot);
-    size_t from = 0;
-    vvi_bucket_cursor cursor;
-    vvi_entry entry;
-
-    if (count) {
-        cursor = vvi_bucket_begin(vvi_node_element(node, slot).data);
-        while (vvi_bucket_next(&cursor, &entry) && vv_cbor_key_cmp(entry.key, key) < 0)
-            from += entry.whole.len;
-    }
-    if (!key.data)
-        key.data = (const uint8_t *)"";
-    return rewrite_bucket(node, slot, count + 1, from, from, key, link, err);
-}
-
-/* Where the entry of a key that is there lies, counted from behind the head of the map. */
-static void locate(const vvi_node *node, unsigned slot, vv_bytes key, size_t *from,
-                   size_t *to)
-{
-    vvi_bucket_cursor cursor = vvi_bucket_begin(vvi_node_element(node, slot).data);
-    vvi_entry entry;
-
-    *from = 0;
-    *to = 0;
-    while (vvi_bucket_next(&cursor, &entry)) {
-        *to = *from + entry.whole.len;
-        if (vvi_bytes_equal(entry.key, key))
-            return;
-        *from = *to;
-    }
-}
-
-vv_status vvi_node_replace(vvi_node *node, unsigned slot, vv_bytes key, vv_bytes link,
-                           vv_error *err)
-{
-    uint64_t count = vvi_node_bucket_count(node, slot);
-    vvi_entry entry;
-    size_t from;
-    size_t to;
-
-    if (vvi_node_find(node, slot, key, &entry) && entry.link.len == link.len) {
-        memcpy(node->own + (entry.link.data - node->data), link.data, link.len);
+    if (spot->found && spot->entry.link.len == link.len) {
+        memcpy(node->own + (spot->entry.link.data - node->data), link.data, link.len);
         return VV_OK;
     }
-    if (!key.data)
-        key.data = (const uint8_t *)"";
-    locate(node, slot, key, &from, &to);
-    return rewrite_bucket(node, slot, count, from, to, key, link, err);
+    return rewrite_bucket(node, slot, spot, spot->count + !spot->found, key, link, err);
+}
+
+vv_status vvi_node_remove_at(vvi_node *node, unsigned slot, const vvi_spot *spot,
+                             vv_error *err)
+{
+    vv_bytes none = { NULL, 0 };
+
+    if (spot->count == 1) {
+        clear_slot(node, slot);
+        return VV_OK;
+    }
+    return rewrite_bucket(node, slot, spot, spot->count - 1, none, none, err);
+}
+
+vv_status vvi_node_put(vvi_node *node, unsigned slot, vv_bytes key, vv_bytes link,
+                       vv_error *err)
+{
+    vvi_spot spot;
+
+    vvi_node_locate(node, slot, key, &spot);
+    return vvi_node_put_at(node, slot, &spot, key, link, err);
 }
 
 vv_status vvi_node_remove(vvi_node *node, unsigned slot, vv_bytes key, vv_error *err)
 {
-    uint64_t count = vvi_node_bucket_count(node, slot);
-    vv_bytes none = { NULL, 0 };
-    size_t from;
-    size_t to;
+    vvi_spot spot;
 
-    if (count == 1) {
-        clear_slot(node, slot);
-        return VV_OK;
-    }
-    locate(node, slot, key, &from, &to);
-    return rewrite_bucket(node, slot, count - 1, from, to, none, none, err);
+    vvi_node_locate(node, slot, key, &spot);
+    return spot.found ? vvi_node_remove_at(node, slot, &spot, err) : VV_OK;
 }
 
 vv_status vvi_node_set_bucket(vvi_node *node, unsigned slot, const vv_bytes *entries,
                               size_t n, vv_error *err)
 {
     size_t len = vvi_cbor_head_len(n);
+    unsigned rank = vvi_slot_rank(&node->used, slot);
     uint8_t *at;
 
     if (n == 0) {
@@ -441,16 +430,18 @@ vv_status vvi_node_set_bucket(vvi_node *node, unsigned slot, const vv_bytes *ent
         memcpy(at, entries[i].data, entries[i].len);
         at += entries[i].len;
     }
-    vvi_node_release(vacate_slot(node, slot));
-    fill_slot(node, slot, len);
+    vvi_node_release(vacate_slot(node, slot, rank));
+    fill_slot(node, rank, len);
     return VV_OK;
 }
 
 vv_status vvi_node_set_kid(vvi_node *node, unsigned slot, vvi_node *kid, vv_error *err)
 {
+    unsigned rank = vvi_slot_rank(&node->used, slot);
+
     VVI_TRY(reserve_slot(node, slot, err));
-    vvi_node_release(vacate_slot(node, slot));
-    vvi_node_slot(node, slot)->kid = kid;
+    vvi_node_release(vacate_slot(node, slot, rank));
+    node->slots[rank].kid = kid;
     vvi_slot_add(&node->links, slot);
     vvi_slot_add(&node->kids, slot);
     node->size += VVI_KID_LINK_SIZE;
@@ -465,11 +456,12 @@ vv_status vvi_node_reserve_links(vvi_node *node, size_t count, size_t link_len,
 
 void vvi_node_set_link(vvi_node *node, unsigned slot, vv_bytes link)
 {
+    unsigned rank = vvi_slot_rank(&node->used, slot);
     uint8_t *at = node->own + node->len;
 
     at[0] = 0x81;
     memcpy(at + 1, link.data, link.len);
-    vvi_node_release(vacate_slot(node, slot));
-    fill_slot(node, slot, 1 + link.len);
+    vvi_node_release(vacate_slot(node, slot, rank));
+    fill_slot(node, rank, 1 + link.len);
     vvi_slot_add(&node->links, slot);
 }

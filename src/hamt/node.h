@@ -34,30 +34,33 @@ typedef union vvi_slot {
     vvi_node *kid;
 } vvi_slot;
 
-/* Members that a lookup reads come first, in as few cache lines as can be. */
+/* In the order in which they are needed: the first 128 bytes find a key, the next 48 change it. */
 struct vvi_node {
     atomic_uint refs;
-    uint16_t slot_cap;    /* places in slots */
-    bool inside;          /* slots lie in the node's own allocation */
-    bool recent, loading; /* the cache's (see cache.h) */
-    uint64_t link_hash;   /* the cache's */
-    vvi_slot_set used;    /* slots whose element is not an empty bucket */
-    vvi_slot *slots;      /* one for each used slot, in order */
-    const uint8_t *data;  /* block.data, or own */
-    vvi_slot_set links;   /* used slots that link to a child */
-    vvi_slot_set kids;    /* of those: the child is changed and in memory */
-    vvi_node *chain;      /* the cache's */
-    uint16_t link_len;    /* of a loaded node: its name, behind the struct */
+    uint16_t slot_cap;   /* places in slots */
+    uint16_t slot_count; /* of these in use */
+    uint64_t link_hash;  /* the cache's (see cache.h), as recent, chain, loading, … */
+    vvi_slot_set used;   /* slots whose element is not an empty bucket */
+    vvi_slot *slots;     /* one for each used slot, in order */
+    const uint8_t *data; /* block.data, or own */
+    vvi_slot_set links;  /* used slots that link to a child */
+    vvi_slot_set kids;   /* of those: the child is changed and in memory */
 
-    size_t size;    /* bytes of its DAG-CBOR form */
-    uint64_t stamp; /* when it was last changed, counted in changes of the tree */
-    uint32_t mark;  /* scratch of the one who saves nodes */
-    vv_buf block;   /* of a loaded node */
     uint8_t *own;   /* of a changed node; NULL when it has no elements yet */
     size_t len;     /* bytes of own in use, with gaps */
-    size_t cap;
-    size_t gaps;             /* bytes of own that no element needs */
-    vvi_node *newer, *older; /* the cache's */
+    size_t cap;     /* bytes of own */
+    size_t gaps;    /* bytes of own that no element needs */
+    size_t size;    /* bytes of its DAG-CBOR form */
+    uint64_t stamp; /* when it was last changed, counted in changes of the tree */
+
+    vvi_node *chain;
+    vvi_node *newer, *older;
+    uint32_t mark;    /* scratch of the one who saves nodes */
+    uint8_t link_len; /* of a loaded node: its name, behind the struct */
+    bool recent;
+    bool loading;
+    bool inside;  /* slots lie in the node's own allocation */
+    vv_buf block; /* of a loaded node */
 };
 
 /* The name of a loaded node. */
@@ -86,7 +89,11 @@ vv_status vvi_node_decode(vv_buf *block, vv_bytes link, vvi_node **out, vv_error
 vv_status vvi_node_copy(const vvi_node *node, vvi_node **out, vv_error *err);
 
 /* Bytes of memory that the node takes, without its children. */
-size_t vvi_node_memory(const vvi_node *node);
+static inline size_t vvi_node_memory(const vvi_node *node)
+{
+    return sizeof(*node) + node->link_len + node->slot_cap * sizeof(*node->slots) +
+           node->cap + node->block.len;
+}
 
 /* Bytes of the block that vvi_node_encode() gives when links to changed children take
  * link_len bytes. */
@@ -135,13 +142,28 @@ uint64_t vvi_node_bucket_count(const vvi_node *node, unsigned slot);
 
 /* ---- changing; each leaves the node as it was when it fails ------------------------------ */
 
-/* Put a key that is not there into a slot that is a bucket. @return VV_OK, VV_ELIMIT, VV_ENOMEM */
-vv_status vvi_node_insert(vvi_node *node, unsigned slot, vv_bytes key, vv_bytes link,
-                          vv_error *err);
-/* Point a key that is there to another value. */
-vv_status vvi_node_replace(vvi_node *node, unsigned slot, vv_bytes key, vv_bytes link,
-                           vv_error *err);
-/* Take out a key that is there. */
+/* Where a key lies in the bucket of a slot, or where it would. Holds until the node changes. */
+typedef struct vvi_spot {
+    unsigned rank;    /* of the slot among those in use */
+    bool used;        /* the slot is in use */
+    bool found;       /* the key is there, and then */
+    vvi_entry entry;  /* this is its entry */
+    uint64_t count;   /* entries of the bucket */
+    vv_bytes element; /* the bucket; `a0` when the slot is not in use */
+    size_t body;      /* bytes of the map's head in front of the entries */
+    size_t from, to;  /* the entry, or the place for one, in bytes behind the head */
+} vvi_spot;
+/* The slot must not be a link. */
+void vvi_node_locate(const vvi_node *node, unsigned slot, vv_bytes key, vvi_spot *out);
+/* Put a key where it was located, over the value that it had. @return VV_OK, VV_ELIMIT, VV_ENOMEM */
+vv_status vvi_node_put_at(vvi_node *node, unsigned slot, const vvi_spot *spot,
+                          vv_bytes key, vv_bytes link, vv_error *err);
+/* Take out the key that was found. */
+vv_status vvi_node_remove_at(vvi_node *node, unsigned slot, const vvi_spot *spot,
+                             vv_error *err);
+/* The same two for a key that was not looked for before. Removing one that is not there is fine. */
+vv_status vvi_node_put(vvi_node *node, unsigned slot, vv_bytes key, vv_bytes link,
+                       vv_error *err);
 vv_status vvi_node_remove(vvi_node *node, unsigned slot, vv_bytes key, vv_error *err);
 /* Make these entries, in order, the bucket of a slot; none: an empty bucket. */
 vv_status vvi_node_set_bucket(vvi_node *node, unsigned slot, const vv_bytes *entries,

@@ -151,6 +151,7 @@ vv_status vvi_node_decode(vv_buf *block, vv_bytes link, vvi_node **out, vv_error
     VVI_TRY(read_node(&self, err));
     VVI_TRY(vvi_node_new_named(link, self.slot_count, &node, err));
     memcpy(node->slots, self.slots, self.slot_count * sizeof(*node->slots));
+    node->slot_count = (uint16_t)self.slot_count;
     node->used = self.used;
     node->links = self.links;
     node->block = *block;

@@ -200,7 +200,7 @@ static void every_cut_of_a_node_is_refused(void **state)
     assert_int_equal(vvi_node_new(&node, NULL), VV_OK);
     for (unsigned slot = 3; slot < 256; slot += 50)
         assert_int_equal(
-            vvi_node_insert(node, slot, vv_bytes_of("a key"), link_bytes(&link), NULL),
+            vvi_node_put(node, slot, vv_bytes_of("a key"), link_bytes(&link), NULL),
             VV_OK);
     encode(node, &block);
     vvi_node_release(node);
@@ -263,11 +263,9 @@ static void change(node_model *self, uint64_t *random)
 
     link_of_value(value, &link);
     if (self->values[key] < 0)
-        status = vvi_node_insert(self->node, slot_of(key), bytes, link_bytes(&link),
-                                 NULL);
+        status = vvi_node_put(self->node, slot_of(key), bytes, link_bytes(&link), NULL);
     else if (next_random(random) % 2)
-        status = vvi_node_replace(self->node, slot_of(key), bytes, link_bytes(&link),
-                                  NULL);
+        status = vvi_node_put(self->node, slot_of(key), bytes, link_bytes(&link), NULL);
     else {
         status = vvi_node_remove(self->node, slot_of(key), bytes, NULL);
         value = -1;

@@ -208,7 +208,7 @@ static vv_cid put_node(vv_blockstore *store, unsigned slot, const char *key,
     vvi_link_of_cid(link, &id);
     assert_vv_ok(vvi_node_new(&node, &err));
     assert_vv_ok(
-        vvi_node_insert(node, slot, vv_bytes_of(key), vvi_bytes(id.bytes, id.len), &err));
+        vvi_node_put(node, slot, vv_bytes_of(key), vvi_bytes(id.bytes, id.len), &err));
     assert_vv_ok(vvi_buf_reserve(&block, node->size, &err));
     vvi_node_encode(node, NULL, NULL, block.data);
     block.len = node->size;
