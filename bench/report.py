@@ -30,6 +30,8 @@ def bar(work, ours, peers, factor, note, clock=WALL):
 BARS = [
     bar("HAMT set, 64-byte values, memory store, one thread", "hamt/set", "py-hamt/set", 100,
         "py-hamt 3.6.0", CPU),
+    bar("the same, key by key instead of a thousand at a time", "hamt/set_single", "py-hamt/set", 100,
+        "py-hamt 3.6.0", CPU),
     bar("HAMT get, cold from the local store", "hamt/get_cold", "py-hamt/get_cold", 100,
         "py-hamt 3.6.0"),
     bar("HAMT get, warm", "hamt/get_warm", "py-hamt/get_warm", 200, "py-hamt 3.6.0", CPU),
