@@ -1,6 +1,7 @@
 #include "bench.h"
 
 #include <ftw.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -136,4 +137,17 @@ void bench_fill(void *out, size_t len, uint64_t seed)
 
         memcpy(bytes + i, &word, len - i < 8 ? len - i : 8);
     }
+}
+
+size_t bench_key(char out[BENCH_KEY_MAX], uint64_t i)
+{
+    return (size_t)snprintf(out, BENCH_KEY_MAX, "temperature/c/%" PRIu64 "/%" PRIu64,
+                            i / 1000, i % 1000);
+}
+
+vv_bytes bench_value(uint8_t out[BENCH_VALUE_BYTES], uint64_t i)
+{
+    for (size_t k = 0; k < BENCH_VALUE_BYTES; k += sizeof(i))
+        memcpy(out + k, &i, sizeof(i));
+    return (vv_bytes){ out, BENCH_VALUE_BYTES };
 }

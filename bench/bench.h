@@ -54,4 +54,10 @@ uint64_t bench_random(uint64_t *state);
 /* Fill with pseudo-random bytes. */
 void bench_fill(void *out, size_t len, uint64_t seed);
 
+/* Key number i of a map, as a chunk of an array is named; and its value. */
+#define BENCH_KEY_MAX     64
+#define BENCH_VALUE_BYTES 64
+size_t bench_key(char out[BENCH_KEY_MAX], uint64_t i);
+vv_bytes bench_value(uint8_t out[BENCH_VALUE_BYTES], uint64_t i);
+
 #endif

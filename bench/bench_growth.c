@@ -3,21 +3,7 @@
 
 #include <inttypes.h>
 
-#define VALUE_BYTES 64
-#define GETS        100000u
-
-static size_t key_text(char out[64], uint64_t i)
-{
-    return (size_t)snprintf(out, 64, "temperature/c/%" PRIu64 "/%" PRIu64, i / 1000,
-                            i % 1000);
-}
-
-static vv_bytes value_of(uint8_t out[VALUE_BYTES], uint64_t i)
-{
-    for (size_t k = 0; k < VALUE_BYTES; k += sizeof(i))
-        memcpy(out + k, &i, sizeof(i));
-    return (vv_bytes){ out, VALUE_BYTES };
-}
+#define GETS 100000u
 
 static vv_hamt *open_map(vv_blockstore *blocks, const vv_cid *root)
 {
@@ -34,16 +20,16 @@ static vv_hamt *open_map(vv_blockstore *blocks, const vv_cid *root)
 #define BATCH 1000u
 static vv_cid set_keys(vv_blockstore *blocks, uint64_t count)
 {
-    static char texts[BATCH][64];
-    static uint8_t bytes[BATCH][VALUE_BYTES];
+    static char texts[BATCH][BENCH_KEY_MAX];
+    static uint8_t bytes[BATCH][BENCH_VALUE_BYTES];
     static vv_bytes keys[BATCH], values[BATCH];
     vv_hamt *map = open_map(blocks, NULL);
     vv_cid root;
 
     for (uint64_t i = 0; i < count; i += BATCH) {
         for (uint64_t k = 0; k < BATCH; k++) {
-            keys[k] = (vv_bytes){ (uint8_t *)texts[k], key_text(texts[k], i + k) };
-            values[k] = value_of(bytes[k], i + k);
+            keys[k] = (vv_bytes){ (uint8_t *)texts[k], bench_key(texts[k], i + k) };
+            values[k] = bench_value(bytes[k], i + k);
         }
         BENCH_OK(vv_hamt_set_many(map, keys, values, BATCH, NULL, &bench_error));
     }
@@ -58,10 +44,10 @@ static void get_keys(vv_blockstore *blocks, const vv_cid *root, uint64_t count)
     vv_hamt *map = open_map(blocks, root);
     vv_buf out = VV_BUF_INIT;
     uint64_t state = 1;
-    char key[64];
+    char key[BENCH_KEY_MAX];
 
     for (uint64_t i = 0; i < GETS; i++) {
-        vv_bytes text = { (uint8_t *)key, key_text(key, bench_random(&state) % count) };
+        vv_bytes text = { (uint8_t *)key, bench_key(key, bench_random(&state) % count) };
 
         BENCH_OK(vv_hamt_get(map, text, VV_RANGE_ALL, &out, &bench_error));
     }

@@ -5,21 +5,7 @@
 
 #include <inttypes.h>
 
-#define VALUE_BYTES 64
-#define BATCH       1000u
-
-static size_t key_text(char out[64], uint64_t i)
-{
-    return (size_t)snprintf(out, 64, "temperature/c/%" PRIu64 "/%" PRIu64, i / 1000,
-                            i % 1000);
-}
-
-static vv_bytes value_of(uint8_t out[VALUE_BYTES], uint64_t i)
-{
-    for (size_t k = 0; k < VALUE_BYTES; k += sizeof(i))
-        memcpy(out + k, &i, sizeof(i));
-    return (vv_bytes){ out, VALUE_BYTES };
-}
+#define BATCH 1000u
 
 static vv_hamt *open_map(vv_blockstore *blocks, const vv_cid *root)
 {
@@ -37,26 +23,26 @@ static vv_hamt *open_map(vv_blockstore *blocks, const vv_cid *root)
 
 static void set_one_by_one(vv_hamt *map, uint64_t from, uint64_t to)
 {
-    uint8_t bytes[VALUE_BYTES];
-    char key[64];
+    uint8_t bytes[BENCH_VALUE_BYTES];
+    char key[BENCH_KEY_MAX];
 
     for (uint64_t i = from; i < to; i++) {
-        vv_bytes text = { (uint8_t *)key, key_text(key, i) };
+        vv_bytes text = { (uint8_t *)key, bench_key(key, i) };
 
-        BENCH_OK(vv_hamt_set(map, text, value_of(bytes, i), &bench_error));
+        BENCH_OK(vv_hamt_set(map, text, bench_value(bytes, i), &bench_error));
     }
 }
 
 static void set_in_batches(vv_hamt *map, uint64_t count)
 {
-    static char texts[BATCH][64];
-    static uint8_t bytes[BATCH][VALUE_BYTES];
+    static char texts[BATCH][BENCH_KEY_MAX];
+    static uint8_t bytes[BATCH][BENCH_VALUE_BYTES];
     static vv_bytes keys[BATCH], values[BATCH];
 
     for (uint64_t i = 0; i < count; i += BATCH) {
         for (uint64_t k = 0; k < BATCH; k++) {
-            keys[k] = (vv_bytes){ (uint8_t *)texts[k], key_text(texts[k], i + k) };
-            values[k] = value_of(bytes[k], i + k);
+            keys[k] = (vv_bytes){ (uint8_t *)texts[k], bench_key(texts[k], i + k) };
+            values[k] = bench_value(bytes[k], i + k);
         }
         BENCH_OK(vv_hamt_set_many(map, keys, values, BATCH, NULL, &bench_error));
     }
@@ -104,10 +90,10 @@ static bench_timer get_random(vv_hamt *map, uint64_t count, uint64_t gets)
     uint64_t state = 1;
     bench_timer begin = bench_begin();
     bench_timer passed;
-    char key[64];
+    char key[BENCH_KEY_MAX];
 
     for (uint64_t i = 0; i < gets; i++) {
-        vv_bytes text = { (uint8_t *)key, key_text(key, bench_random(&state) % count) };
+        vv_bytes text = { (uint8_t *)key, bench_key(key, bench_random(&state) % count) };
 
         BENCH_OK(vv_hamt_get(map, text, VV_RANGE_ALL, &out, &bench_error));
     }
@@ -141,12 +127,12 @@ static void bench_delete(vv_blockstore *blocks, const vv_cid *root, uint64_t cou
     vv_hamt *map = open_map(blocks, root);
     uint64_t deletes = count / 2;
     bench_timer begin, passed;
-    char key[64];
+    char key[BENCH_KEY_MAX];
 
     BENCH_OK(vv_hamt_enable_write(map, &bench_error));
     begin = bench_begin();
     for (uint64_t i = 0; i < deletes; i++) {
-        vv_bytes text = { (uint8_t *)key, key_text(key, i * 7 % count) };
+        vv_bytes text = { (uint8_t *)key, bench_key(key, i * 7 % count) };
 
         BENCH_OK(vv_hamt_delete(map, text, &bench_error));
     }
@@ -201,8 +187,8 @@ static void bench_node(void)
     vvi_link_of_cid(&cid, &link);
     BENCH_OK(vvi_node_new(&node, &bench_error));
     for (uint64_t i = 0; i < 390; i++) {
-        char key[64];
-        vv_bytes text = { (uint8_t *)key, key_text(key, i * 1237) };
+        char key[BENCH_KEY_MAX];
+        vv_bytes text = { (uint8_t *)key, bench_key(key, i * 1237) };
 
         BENCH_OK(vvi_node_put(node, (unsigned)(i * 97 % 256), text,
                               (vv_bytes){ link.bytes, link.len }, &bench_error));
