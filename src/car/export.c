@@ -206,6 +206,7 @@ static vv_status export_file(export *self, vv_blockstore *store, const vv_cid *r
                                         : export_v1(self, store, roots, n, err);
     if (!status)
         status = finish(&out, part, path, directory, err);
+    self->sink = (vv_sink){ NULL, NULL };
     vvi_file_close(&out.file);
     if (status)
         vvi_file_unlink(part, NULL);

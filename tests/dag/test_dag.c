@@ -264,7 +264,7 @@ static vv_cid put_hamt_node(vv_blockstore *store, const vv_cid *value,
     return cid;
 }
 
-static void bare_multihashes_of_hamt_nodes_are_followed_below_one_or_when_asked(void **state)
+static void bare_multihashes_of_hamt_nodes_are_followed(void **state)
 {
     vv_blockstore *store = new_store();
     vv_dag_options options = VV_DAG_OPTIONS_INIT;
@@ -356,7 +356,7 @@ int main(void)
         cmocka_unit_test(leaves_can_be_left_unread),
         cmocka_unit_test(a_block_linked_as_leaf_and_as_node_is_told_once_and_followed),
         cmocka_unit_test(a_chain_of_any_depth_is_walked),
-        cmocka_unit_test(bare_multihashes_of_hamt_nodes_are_followed_below_one_or_when_asked),
+        cmocka_unit_test(bare_multihashes_of_hamt_nodes_are_followed),
         cmocka_unit_test(the_visitor_can_stop_the_walk),
         cmocka_unit_test(a_walk_survives_any_failing_call_or_allocation),
     };
