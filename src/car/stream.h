@@ -14,14 +14,14 @@ typedef struct vvi_car_stream {
 } vvi_car_stream;
 
 /* Read the headers. Ended with clear whatever comes of it. */
-vv_status vvi_car_stream_init(vvi_car_stream *stream, vv_source source, vv_error *err);
-void vvi_car_stream_clear(vvi_car_stream *stream);
+vv_status vvi_car_stream_init(vvi_car_stream *self, vv_source source, vv_error *err);
+void vvi_car_stream_clear(vvi_car_stream *self);
 
 /*
  * Append the next section's CID and block to out and say its name, its length of CID bytes and
  * where it lies. VV_ENOTFOUND at the end.
  */
-vv_status vvi_car_stream_next(vvi_car_stream *stream, vv_buf *out, vv_cid *cid,
+vv_status vvi_car_stream_next(vvi_car_stream *self, vv_buf *out, vv_cid *cid,
                               size_t *cid_bytes, uint64_t *offset, vv_error *err);
 
 #endif
