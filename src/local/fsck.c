@@ -19,6 +19,8 @@ vv_status vvi_fsck_found(vvi_fsck *f, vv_fsck_finding *finding, bool repaired,
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     finding->message = message;
+    if (finding->kind != VV_FSCK_FILE || vvi_segment_number(finding->file))
+        f->blocks_are_bad = true;
     f->result->findings++;
     f->result->repaired += repaired;
     f->harmless += !repaired && finding->kind == VV_FSCK_TORN_TAIL;

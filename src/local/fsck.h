@@ -15,6 +15,7 @@ typedef struct vvi_fsck {
     vvi_place trusted;     /* acknowledged up to here */
     bool alone;            /* nobody else has the store open */
     bool clean;            /* closed in order: the index can be held against the log */
+    bool blocks_are_bad;   /* slots of the index lead to what was reported already */
     bool index_is_bad;     /* it must be made again */
     uint64_t harmless;     /* findings that are no damage */
     uint64_t next_report_ns;

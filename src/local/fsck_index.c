@@ -126,11 +126,9 @@ static vv_status compare_counts(vvi_fsck *f, vv_error *err)
 
 vv_status vvi_fsck_index(vvi_fsck *f, vv_error *err)
 {
-    bool blocks_are_bad = f->result->findings > 0;
-
     VVI_TRY(compare(f, f->self->index, f->index, true, err));
     /* Where blocks are damaged, their slots are known to lead nowhere good. */
-    if (blocks_are_bad)
+    if (f->blocks_are_bad)
         return VV_OK;
     VVI_TRY(compare(f, f->index, f->self->index, false, err));
     return f->alone ? compare_counts(f, err) : VV_OK;

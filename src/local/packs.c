@@ -340,6 +340,17 @@ static vv_status skip_bad(vvi_scan *scan, uint64_t *next, vv_error *err)
     return VV_OK;
 }
 
+/* Zeros too short for a void do for one. */
+static bool is_filler(const uint8_t *bytes, uint64_t len)
+{
+    if (len >= VVI_RECORD_FIXED)
+        return false;
+    for (uint64_t i = 0; i < len; i++)
+        if (bytes[i])
+            return false;
+    return true;
+}
+
 vv_status vvi_scan_next(vvi_scan *scan, vvi_scanned *out, vv_error *err)
 {
     vv_bytes bytes;
@@ -356,8 +367,11 @@ vv_status vvi_scan_next(vvi_scan *scan, vvi_scanned *out, vv_error *err)
         return VV_OK;
     }
     VVI_TRY(skip_bad(scan, &next, err));
-    out->bad = true;
     out->len = next - scan->offset;
+    VVI_TRY(look(scan, scan->offset, out->len < VVI_RECORD_FIXED ? (size_t)out->len : 1,
+                 &bytes, err));
+    out->bad = !is_filler(bytes.data, out->len);
+    out->record.kind = VVI_RECORD_VOID;
     scan->offset = next;
     return VV_OK;
 }

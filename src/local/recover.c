@@ -109,6 +109,11 @@ vv_status vvi_local_write_void(vvi_local *self, uint64_t number, uint64_t from,
         status = vvi_file_write_at(&file, from, vvi_bytes(header, n), err);
         from += len;
     }
+    if (!status && from < to) {
+        memset(header, 0, VVI_RECORD_FIXED);
+        status = vvi_file_write_at(&file, from, vvi_bytes(header, (size_t)(to - from)),
+                                   err);
+    }
     if (!status)
         status = vvi_file_sync(&file, err);
     vvi_file_close(&file);
