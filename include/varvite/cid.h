@@ -76,7 +76,8 @@ VV_API vv_status vv_cid_from_bytes(vv_bytes bytes, vv_cid *out, vv_error *err);
 /** Parse the CID or bare multihash at the front of bytes and say how long it is. Statuses as
  *  vv_cid_from_bytes(). */
 VV_API vv_status vv_cid_read(vv_bytes bytes, vv_cid *out, size_t *used, vv_error *err);
-/** The binary form; *len ≤ VV_CID_BYTES_MAX. A bare multihash gives its bytes. */
+/** The binary form; *len ≤ VV_CID_BYTES_MAX. A bare multihash gives its bytes. A digest_len above
+ *  VV_DIGEST_MAX, which no valid vv_cid has, is taken as that. */
 VV_API void vv_cid_to_bytes(const vv_cid *cid, uint8_t out[VV_CID_BYTES_MAX],
                             size_t *len);
 

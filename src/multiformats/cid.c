@@ -322,6 +322,7 @@ vv_status vv_cid_read(vv_bytes bytes, vv_cid *out, size_t *used, vv_error *err)
 
 void vv_cid_to_bytes(const vv_cid *cid, uint8_t out[VV_CID_BYTES_MAX], size_t *len)
 {
+    size_t digest_len = cid->digest_len < VV_DIGEST_MAX ? cid->digest_len : VV_DIGEST_MAX;
     size_t n = 0;
 
     if (cid->version == 1) {
@@ -329,7 +330,7 @@ void vv_cid_to_bytes(const vv_cid *cid, uint8_t out[VV_CID_BYTES_MAX], size_t *l
         n += vv_varint_encode(cid->codec, out + n);
     }
     n += vv_varint_encode(cid->hash, out + n);
-    n += vv_varint_encode(cid->digest_len, out + n);
-    memcpy(out + n, cid->digest, cid->digest_len);
-    *len = n + cid->digest_len;
+    n += vv_varint_encode(digest_len, out + n);
+    memcpy(out + n, cid->digest, digest_len);
+    *len = n + digest_len;
 }
