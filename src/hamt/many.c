@@ -300,12 +300,18 @@ static vv_status read_many(vv_hamt *hamt, const vv_bytes *keys, size_t n,
     vv_status status = VV_OK;
     resolver self;
 
-    VVI_TRY(resolver_init(&self, hamt, batch, err));
+    status = resolver_init(&self, hamt, batch, err);
+    for (size_t i = 0; i < n; i++)
+        to->statuses[i] = status;
+    VVI_TRY(status);
     self.err = first;
     vvi_hamt_snapshot(hamt, &snapshot);
-    for (size_t from = 0; from < n && !status; from += batch)
+    for (size_t from = 0; from < n && !status; from += batch) {
         status = read_batch(&self, &snapshot, to, keys, from,
                             n - from < batch ? n - from : batch, err);
+        for (size_t i = from; i < n && status; i++)
+            to->statuses[i] = status;
+    }
     resolver_clear(&self);
     vvi_node_release(snapshot.root);
     return status;
