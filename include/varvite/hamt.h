@@ -76,7 +76,7 @@ VV_API vv_status vv_hamt_set(vv_hamt *hamt, vv_bytes key, vv_bytes value, vv_err
  *  failure a prefix of them is set, of *done keys (done may be NULL). */
 VV_API vv_status vv_hamt_set_many(vv_hamt *hamt, const vv_bytes *keys, const vv_bytes *values,
                                   size_t n, size_t *done, vv_error *err);
-/** Set a key to a block that is stored already; it is not read. */
+/** Set a key to a block that is stored already; it is not read. VV_EINVAL: pointer is no CID. */
 VV_API vv_status vv_hamt_set_pointer(vv_hamt *hamt, vv_bytes key, const vv_cid *pointer,
                                      vv_error *err);
 

@@ -110,10 +110,27 @@ vv_status vv_hamt_set(vv_hamt *hamt, vv_bytes key, vv_bytes value, vv_error *err
     return put_link(hamt, key, &cid, err);
 }
 
+/* A name that cannot be read back would make the whole node unreadable. */
+static vv_status check_pointer(vv_bytes key, const vv_cid *pointer, vv_error *err)
+{
+    vvi_link link;
+    vv_cid again;
+
+    if (pointer->digest_len <= VV_DIGEST_MAX) {
+        vvi_link_of_cid(pointer, &link);
+        if (vvi_link_to_cid(vvi_bytes(link.bytes, link.len), &again, NULL) == VV_OK &&
+            vv_cid_equal(&again, pointer))
+            return VV_OK;
+    }
+    return vvi_fail(err, VV_EINVAL, "set key \"%.*s\": the pointer is no valid CID",
+                    VVI_KEY_ARG(key));
+}
+
 vv_status vv_hamt_set_pointer(vv_hamt *hamt, vv_bytes key, const vv_cid *pointer,
                               vv_error *err)
 {
     VVI_TRY(vvi_hamt_check_writable(hamt, err));
     VVI_TRY(vvi_hamt_check_key(key, err));
+    VVI_TRY(check_pointer(key, pointer, err));
     return put_link(hamt, key, pointer, err);
 }

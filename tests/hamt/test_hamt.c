@@ -446,6 +446,81 @@ static void an_iteration_lists_a_prefix_and_stops_when_told(void **state)
     vv_blockstore_free(store);
 }
 
+static void a_pointer_that_is_no_cid_is_refused(void **state)
+{
+    static const vv_cid wrong[] = {
+        { .codec = VV_CODEC_DAG_PB, .hash = VV_HASH_BLAKE3, .digest_len = 32 },
+        { .version = 7, .codec = VV_CODEC_RAW, .hash = VV_HASH_BLAKE3, .digest_len = 32 },
+        { .version = 1, .codec = 0x99999, .hash = VV_HASH_BLAKE3, .digest_len = 32 },
+        { .version = 1, .codec = VV_CODEC_RAW, .hash = 0x7fffff, .digest_len = 32 },
+        { .version = 1,
+          .codec = VV_CODEC_RAW,
+          .hash = VV_HASH_BLAKE3,
+          .digest_len = 255 },
+    };
+    vv_hamt_options options = byte_options();
+    vv_blockstore *store = new_memory();
+    vv_hamt *hamt = open_hamt(store, NULL, &options);
+    vv_error err = VV_ERROR_INIT;
+    vv_cid root;
+
+    (void)state;
+    set_key(hamt, 1, 1);
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+        assert_int_equal(vv_hamt_set_pointer(hamt, key_number(2), &wrong[i], &err),
+                         VV_EINVAL);
+    /* All of the node would have been lost with it. */
+    root = flush_hamt(hamt);
+    vv_hamt_free(hamt);
+    hamt = open_hamt(store, &root, &options);
+    assert_key(hamt, 1, 1);
+    assert_key(hamt, 2, -1);
+    vv_hamt_free(hamt);
+    vv_blockstore_free(store);
+}
+
+typedef struct many_reader {
+    vv_hamt *hamt;
+} many_reader;
+
+static vv_status read_two(void *ctx)
+{
+    vv_hamt *hamt = ((many_reader *)ctx)->hamt;
+    vv_status statuses[2] = { VV_ERANGE, VV_ERANGE };
+    vv_buf outs[2] = { VV_BUF_INIT, VV_BUF_INIT };
+    vv_bytes keys[2];
+    vv_status status;
+
+    keys[0] = key_number(1);
+    keys[1] = key_number(2);
+    status = vv_hamt_get_many(hamt, keys, 2, outs, statuses, NULL);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_not_equal(statuses[i], VV_ERANGE);
+        if (status)
+            assert_int_not_equal(statuses[i], VV_OK);
+        if (statuses[i])
+            assert_int_equal(outs[i].len, 0);
+        if (!status && statuses[i] == VV_ENOMEM)
+            status = VV_ENOMEM;
+        vv_buf_clear(&outs[i]);
+    }
+    return status;
+}
+
+static void get_many_fills_every_status_when_memory_is_short(void **state)
+{
+    vv_hamt_options options = byte_options();
+    vv_blockstore *store = new_memory();
+    many_reader reader = { open_hamt(store, NULL, &options) };
+
+    (void)state;
+    set_key(reader.hamt, 1, 1);
+    set_key(reader.hamt, 2, 2);
+    survives_failing_allocations(read_two, &reader);
+    vv_hamt_free(reader.hamt);
+    vv_blockstore_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +537,8 @@ int main(void)
         cmocka_unit_test(many_keys_take_as_many_round_trips_as_the_tree_is_deep),
         cmocka_unit_test(an_iteration_shows_the_map_as_it_was_at_the_start),
         cmocka_unit_test(an_iteration_lists_a_prefix_and_stops_when_told),
+        cmocka_unit_test(a_pointer_that_is_no_cid_is_refused),
+        cmocka_unit_test(get_many_fills_every_status_when_memory_is_short),
     };
 
     return cmocka_run_group_tests_name("hamt", tests, NULL, NULL);
