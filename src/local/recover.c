@@ -348,7 +348,7 @@ static vv_status replay_log(replay *r, vvi_place from, vv_error *err)
     VVI_TRY(vvi_packs_list(r->self->directory, &all, &count, err));
     while (skip < count && all[skip] < first)
         skip++;
-    r->numbers = all + skip;
+    r->numbers = skip ? all + skip : all;
     r->count = count - skip;
     status = drop_unborn(r, err);
     if (!status)

@@ -267,21 +267,31 @@ void vvi_local_turn_end(vvi_local *self)
 
 /* A run of records that lie one behind the other in the log, gathered to be written at once. */
 #define RUN_PIECES 192
+/* Long data goes in writes of this length. */
+#define RUN_BYTES ((uint64_t)1 << 20)
+/* As much written is worth telling the disk of before it is synced. */
+#define WRITEBACK_BYTES ((uint64_t)4 << 20)
 typedef struct run {
     uint64_t offset; /* in the log file */
     uint64_t len;
+    uint64_t told; /* the disk was told of the log file up to here; 0: of nothing */
     vv_bytes pieces[RUN_PIECES];
     size_t count;
 } run;
 
 static vv_status run_write(vvi_local *self, run *r, vv_error *err)
 {
+    uint64_t end = r->offset + r->len;
     vv_status status = VV_OK;
 
     if (r->count)
         status = vvi_file_writev_at(&self->log, r->offset, r->pieces, r->count, err);
-    if (!status && r->len >= (1u << 20))
-        vvi_file_start_writeback(&self->log, r->offset, r->len);
+    if (!r->told || r->told > r->offset)
+        r->told = r->offset;
+    if (!status && end - r->told >= WRITEBACK_BYTES) {
+        vvi_file_start_writeback(&self->log, r->told, end - r->told);
+        r->told = end;
+    }
     r->count = 0;
     r->len = 0;
     return status;
@@ -355,6 +365,9 @@ static vv_status write_direct(vvi_local *self, vvi_index_state *state,
         direct *d = &directs[i];
         uint64_t pad = vvi_pad8(data.len) - data.len;
 
+        /* Long data is written while it is still in the cache from its CRC. */
+        if (r->len >= RUN_BYTES)
+            VVI_TRY(run_write(self, r, err));
         d->header_len = vvi_record_encode(VVI_RECORD_BLOCK, &blocks[i].cid, data.len,
                                           vv_crc32c(0, data), d->header);
         VVI_TRY(run_place(self, r, state, d->header_len + data.len + pad, err));
