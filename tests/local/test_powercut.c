@@ -27,7 +27,7 @@ static unsigned variants = 2;
 /* ---- the record --------------------------------------------------------------------------- */
 
 typedef struct event {
-    int kind; /* of vvi_file_event, or ACK */
+    enum vvi_event_kind kind; /* of vvi_file_event, or ACK */
     uint64_t file;
     uint64_t offset;
     uint8_t *data;
