@@ -40,6 +40,7 @@ typedef struct cache_store {
     vvi_cid_map entries;    /* guarded by lock */
     entry *newest, *oldest; /* guarded by lock */
     vv_cache_stats stats;   /* guarded by lock */
+    uint64_t deletions;     /* guarded by lock: begun and ended */
 } cache_store;
 
 static void drop(void *owner)
@@ -348,8 +349,11 @@ static vv_status cache_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
-/* A copy of a block that was stored. Without memory for it, it is just not cached. */
-static void remember(cache_store *self, const vv_block *block)
+/*
+ * A copy of a block that was stored. Without memory for it, it is just not cached; nor when
+ * something was deleted since, which may have been this block.
+ */
+static void remember(cache_store *self, const vv_block *block, uint64_t deletions)
 {
     entry *one;
 
@@ -362,7 +366,8 @@ static void remember(cache_store *self, const vv_block *block)
     }
     one->done = true;
     vvi_mutex_lock(&self->lock);
-    if (!find(self, &block->cid) && add(self, &block->cid, one, NULL) == VV_OK) {
+    if (self->deletions == deletions && !find(self, &block->cid) &&
+        add(self, &block->cid, one, NULL) == VV_OK) {
         keep(self, one);
         one = NULL;
     }
@@ -370,14 +375,32 @@ static void remember(cache_store *self, const vv_block *block)
     drop(one);
 }
 
+/* A read that began before a block was stored may say that it is not there: nobody joins it now. */
+static void forget_reading(cache_store *self, const vv_cid *cid)
+{
+    entry *one;
+
+    vvi_mutex_lock(&self->lock);
+    one = find(self, cid);
+    if (one && !one->done)
+        forget(self, one);
+    vvi_mutex_unlock(&self->lock);
+}
+
 static vv_status cache_put_many(vv_blockstore *store, const vv_block *blocks, size_t n,
                                 vv_error *err)
 {
     cache_store *self = (cache_store *)store;
+    uint64_t deletions;
 
+    vvi_mutex_lock(&self->lock);
+    deletions = self->deletions;
+    vvi_mutex_unlock(&self->lock);
     VVI_TRY(vvi_blockstore_add_checked(self->inner, blocks, n, err));
-    for (size_t i = 0; i < n; i++)
-        remember(self, &blocks[i]);
+    for (size_t i = 0; i < n; i++) {
+        forget_reading(self, &blocks[i].cid);
+        remember(self, &blocks[i], deletions);
+    }
     return VV_OK;
 }
 
@@ -432,6 +455,7 @@ static vv_status cache_remove(vv_blockstore *store, const vv_cid *cid, vv_error 
         entry *found;
 
         vvi_mutex_lock(&self->lock);
+        self->deletions++;
         found = find(self, cid);
         if (found)
             forget(self, found);

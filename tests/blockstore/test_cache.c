@@ -314,12 +314,132 @@ static void stats_of_another_store_are_refused(void **state)
     vv_blockstore_free(memory);
 }
 
+/* A store in which another thread deletes a block just after it was put. */
+typedef struct meddler {
+    vv_blockstore base;
+    vv_blockstore *memory;
+    vv_blockstore *cache; /* borrowed; that other thread goes through it */
+    bool deletes;         /* just after a put; else it puts just after a read */
+    pthread_t thread;
+    atomic_bool done;
+    atomic_int seen; /* what the other thread got back of the block that it put */
+} meddler;
+
+/* Store a block through the cache and read it back. */
+static void *put_and_get(void *ctx)
+{
+    meddler *self = ctx;
+    vv_buf out = VV_BUF_INIT;
+    vv_cid cid;
+
+    if (vv_blockstore_put(self->cache, &VV_PREFIX_RAW_BLAKE3, vv_bytes_of("late"), &cid,
+                          NULL) == VV_OK)
+        atomic_store(&self->seen, (int)vv_blockstore_get(self->cache, &cid, &out, NULL));
+    vv_buf_clear(&out);
+    atomic_store(&self->done, true);
+    return NULL;
+}
+
+/* The block comes after inner was asked and before the answer arrives. */
+static vv_status meddler_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
+                             vv_error *why)
+{
+    meddler *self = (meddler *)store;
+    vv_status status = vv_blockstore_get(self->memory, cid, out, why);
+
+    if (status == VV_ENOTFOUND && !self->deletes) {
+        assert_int_equal(pthread_create(&self->thread, NULL, put_and_get, self), 0);
+        for (int i = 0; i < 100 && !atomic_load(&self->done); i++)
+            usleep(2000);
+    }
+    return status;
+}
+
+static vv_status meddler_put_many(vv_blockstore *store, const vv_block *blocks, size_t n,
+                                  vv_error *why)
+{
+    meddler *self = (meddler *)store;
+    vv_status status = vv_blockstore_add_many(self->memory, blocks, n, why);
+
+    if (!status && self->deletes)
+        status = vv_blockstore_delete(self->cache, &blocks[0].cid, why);
+    return status;
+}
+
+static vv_status meddler_has_many(vv_blockstore *store, const vv_cid *cids, size_t n,
+                                  bool *out, vv_error *why)
+{
+    return vv_blockstore_has_many(((meddler *)store)->memory, cids, n, out, why);
+}
+
+static vv_status meddler_remove(vv_blockstore *store, const vv_cid *cid, vv_error *why)
+{
+    return vv_blockstore_delete(((meddler *)store)->memory, cid, why);
+}
+
+static void meddler_free(vv_blockstore *store)
+{
+    vv_blockstore_free(((meddler *)store)->memory);
+}
+
+static void meddler_init(meddler *self)
+{
+    static const vv_blockstore_ops ops = { .name = "meddler",
+                                           .get = meddler_get,
+                                           .put_many = meddler_put_many,
+                                           .has_many = meddler_has_many,
+                                           .remove = meddler_remove,
+                                           .free = meddler_free };
+
+    vv_blockstore_base_init(&self->base, &ops, true);
+    assert_vv_ok(vv_memory_blockstore_new(&self->memory, &err));
+}
+
+static void a_block_that_is_put_while_it_is_read_is_there_for_who_put_it(void **state)
+{
+    meddler inner = { .seen = -1 };
+    vv_blockstore *cache = NULL;
+    vv_buf out = VV_BUF_INIT;
+    vv_cid cid = cid_of_text("late");
+
+    (void)state;
+    meddler_init(&inner);
+    assert_vv_ok(vv_cache_blockstore_new(&inner.base, 1 << 20, &cache, &err));
+    inner.cache = cache;
+    assert_int_equal(vv_blockstore_get(cache, &cid, &out, &err), VV_ENOTFOUND);
+    assert_int_equal(pthread_join(inner.thread, NULL), 0);
+    assert_int_equal(atomic_load(&inner.seen), VV_OK);
+    vv_blockstore_free(cache);
+    vv_blockstore_free(&inner.base);
+}
+
+static void a_block_that_is_deleted_while_it_is_put_is_not_kept(void **state)
+{
+    meddler inner = { .deletes = true };
+    vv_blockstore *cache = NULL;
+    bool there = true;
+    vv_cid cid;
+
+    (void)state;
+    meddler_init(&inner);
+    assert_vv_ok(vv_cache_blockstore_new(&inner.base, 1 << 20, &cache, &err));
+    inner.cache = cache;
+    assert_vv_ok(
+        vv_blockstore_put(cache, &VV_PREFIX_RAW_BLAKE3, vv_bytes_of("gone"), &cid, &err));
+    assert_vv_ok(vv_blockstore_has(cache, &cid, &there, &err));
+    assert_false(there);
+    vv_blockstore_free(cache);
+    vv_blockstore_free(&inner.base);
+}
+
 int main(void)
 {
     static const contract_backend roomy = { .name = "cache", .make = make_roomy };
     static const contract_backend narrow = { .name = "cache of 5 kB",
                                              .make = make_narrow };
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_block_that_is_put_while_it_is_read_is_there_for_who_put_it),
+        cmocka_unit_test(a_block_that_is_deleted_while_it_is_put_is_not_kept),
         cmocka_unit_test(a_block_is_read_from_inner_once),
         cmocka_unit_test(the_least_recently_used_block_makes_room_and_the_cap_holds),
         cmocka_unit_test(a_long_block_is_passed_by),
