@@ -25,9 +25,12 @@
 typedef struct directory_store {
     vv_store base;
     char *root;
-    uint64_t next_partial; /* atomic: part of the next half-written file's name */
-    int unsynced;          /* atomic: something was written since the last flush */
+    int unsynced; /* atomic: something was written since the last flush */
 } directory_store;
+
+/* Atomic: part of the next half-written file's name. Of the process, not of a store: several may
+ * be open on one directory. */
+static uint64_t next_partial;
 
 static bool is_partial(const char *name, size_t len)
 {
@@ -206,31 +209,44 @@ static vv_status make_parents(const directory_store *self, char *path, vv_error 
     return status;
 }
 
-/* Open a new file beside path; its name is *partial. */
-static vv_status open_partial(directory_store *self, char *path, char **partial,
-                              vvi_file *file, vv_error *err)
+/* A new name for a half-written file beside path; free with vvi_free(). */
+static vv_status name_partial(const char *path, char **out, vv_error *err)
 {
-    uint64_t number = __atomic_fetch_add(&self->next_partial, 1, __ATOMIC_RELAXED);
+    uint64_t number = __atomic_fetch_add(&next_partial, 1, __ATOMIC_RELAXED);
     vv_buf name = VV_BUF_INIT;
     size_t directory = (size_t)(strrchr(path, '/') - path);
+    vv_status status = vvi_buf_append(&name, vvi_bytes(path, directory), err);
+
+    if (!status)
+        status = vvi_buf_printf(&name, err, "/" PARTIAL_START "%ld-%" PRIu64 PARTIAL_END,
+                                (long)getpid(), number);
+    if (status)
+        vv_buf_clear(&name);
+    else
+        *out = (char *)name.data; /* from the same allocator */
+    return status;
+}
+
+/* Open a new file beside path; its name is *partial, set also where that fails. One that is there
+ * already was left by a killed process of this number: it is passed by. */
+static vv_status open_partial(const directory_store *self, char *path, char **partial,
+                              vvi_file *file, vv_error *err)
+{
     vv_status status = VV_ENOTFOUND;
 
-    VVI_TRY(vvi_buf_append(&name, vvi_bytes(path, directory), err));
-    status = vvi_buf_printf(&name, err, "/" PARTIAL_START "%ld-%" PRIu64 PARTIAL_END,
-                            (long)getpid(), number);
-    if (status) {
-        vv_buf_clear(&name);
-        return status;
-    }
-    *partial = (char *)name.data; /* from the same allocator */
-    status = VV_ENOTFOUND;
-    for (int i = 0; i < MAKE_ATTEMPTS && status == VV_ENOTFOUND; i++) {
-        status = vvi_file_open(file, *partial,
-                               VVI_FILE_WRITE | VVI_FILE_CREATE | VVI_FILE_TRUNCATE, err);
-        if (status == VV_ENOTFOUND) {
-            status = make_parents(self, path, err);
-            if (!status)
-                status = VV_ENOTFOUND;
+    for (int made = 0; made < MAKE_ATTEMPTS;) {
+        if (!*partial)
+            VVI_TRY(name_partial(path, partial, err));
+        status = vvi_file_open(
+            file, *partial, VVI_FILE_WRITE | VVI_FILE_CREATE | VVI_FILE_EXCLUSIVE, err);
+        if (status == VV_EEXISTS) {
+            vvi_free(*partial);
+            *partial = NULL;
+        } else if (status == VV_ENOTFOUND) {
+            VVI_TRY(make_parents(self, path, err));
+            made++;
+        } else {
+            break;
         }
     }
     return status;

@@ -4,6 +4,7 @@
 #include "util/fault.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -188,8 +189,8 @@ static vv_status replace_and_delete(vv_store *store)
 
 static void a_failing_file_call_leaves_whole_values_only(void **state)
 {
-    static const enum vvi_fault_kind kinds[] = { VVI_FAULT_ERROR, VVI_FAULT_TORN, VVI_FAULT_SHORT,
-                                 VVI_FAULT_INTERRUPT };
+    static const enum vvi_fault_kind kinds[] = { VVI_FAULT_ERROR, VVI_FAULT_TORN,
+                                                 VVI_FAULT_SHORT, VVI_FAULT_INTERRUPT };
     store_fixture *fixture = *state;
     vv_error err = VV_ERROR_INIT;
 
@@ -227,6 +228,74 @@ static void a_failing_file_call_leaves_whole_values_only(void **state)
     }
 }
 
+typedef struct writer {
+    vv_store *store;
+    char letter;
+} writer;
+
+/* Values of one letter each, in two lengths, all in one directory. */
+static void *write_letters(void *ctx)
+{
+    const writer *self = ctx;
+    char value[5000];
+
+    memset(value, self->letter, sizeof(value));
+    for (unsigned i = 0; i < 300; i++) {
+        char key[16];
+
+        snprintf(key, sizeof(key), "%c%u", self->letter, i);
+        if (vv_store_set(self->store, key,
+                         (vv_bytes){ (const uint8_t *)value, i % 2 ? 5000 : 100 }, NULL))
+            return self->store;
+    }
+    return NULL;
+}
+
+static void two_handles_on_one_directory_keep_their_values_apart(void **state)
+{
+    store_fixture *fixture = *state;
+    writer writers[] = { { fixture->store, 'a' }, { NULL, 'b' } };
+    void *failed[2] = { NULL, NULL };
+    pthread_t threads[2];
+    vv_error err = VV_ERROR_INIT;
+
+    assert_vv_ok(vv_directory_store_open(fixture->held, false, &writers[1].store, &err));
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_letters, &writers[i]),
+                         0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], &failed[i]);
+    assert_null(failed[0]);
+    assert_null(failed[1]);
+    for (unsigned i = 0; i < 600; i++) {
+        char letter = i % 2 ? 'b' : 'a';
+        vv_buf out = VV_BUF_INIT;
+        char key[16];
+
+        snprintf(key, sizeof(key), "%c%u", letter, i / 2);
+        assert_vv_ok(vv_store_get(fixture->store, key, VV_RANGE_ALL, &out, &err));
+        assert_int_equal(out.len, i / 2 % 2 ? 5000 : 100);
+        for (size_t k = 0; k < out.len; k++)
+            assert_int_equal(out.data[k], letter);
+        vv_buf_clear(&out);
+    }
+    vv_store_free(writers[1].store);
+}
+
+static void what_a_killed_writer_left_is_in_nobodys_way(void **state)
+{
+    store_fixture *fixture = *state;
+    char name[64];
+
+    /* Names that this process would come to, as after a restart under the same number. */
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(name, sizeof(name), ".varvite-%ld-%u.partial", (long)getpid(), i);
+        write_file(path_in(fixture, name), "torn", 4);
+    }
+    set_text(fixture->store, "key", "value");
+    assert_text(fixture->store, "key", "value");
+}
+
 int main(void)
 {
 #define OWN(function_) cmocka_unit_test_setup_teardown(function_, setup, teardown)
@@ -239,6 +308,8 @@ int main(void)
         OWN(a_read_only_store_reads_and_refuses_changes),
         OWN(opening_says_what_is_wrong),
         OWN(a_failing_file_call_leaves_whole_values_only),
+        OWN(two_handles_on_one_directory_keep_their_values_apart),
+        OWN(what_a_killed_writer_left_is_in_nobodys_way),
     };
 #undef OWN
 
