@@ -154,7 +154,7 @@ static vv_status hamt_size(vv_store *base, const char *key, uint64_t *out, vv_er
     vv_cid pointer;
 
     VVI_TRY(find_pointer(self, key, &pointer, err));
-    return vv_blockstore_size(self->blocks, &pointer, out, err);
+    return check_block(vv_blockstore_size(self->blocks, &pointer, out, err), key, err);
 }
 
 static vv_status hamt_set(vv_store *base, const char *key, vv_bytes value,

@@ -90,6 +90,7 @@ static void a_missing_value_block_is_damage_not_absence(void **state)
     vv_buf out = VV_BUF_INIT;
     vv_cid pointer;
     bool there = false;
+    uint64_t size;
 
     set_text(fixture->store, "there", "value");
     set_text(fixture->store, "t/c/0", "chunk");
@@ -100,6 +101,9 @@ static void a_missing_value_block_is_damage_not_absence(void **state)
     assert_non_null(strstr(err.message, "t/c/0"));
     assert_vv_ok(vv_store_exists(fixture->store, "t/c/0", &there, &err));
     assert_true(there);
+    assert_int_equal(vv_store_size(fixture->store, "t/c/0", &size, &err), VV_ECORRUPT);
+    assert_non_null(strstr(err.message, "t/c/0"));
+    assert_int_equal(vv_store_size(fixture->store, "absent", &size, &err), VV_ENOTFOUND);
     assert_vv_ok(vv_store_get_many(fixture->store, keys, NULL, 3, outs, statuses, &err));
     assert_int_equal(statuses[0], VV_OK);
     assert_int_equal(statuses[1], VV_ECORRUPT);
