@@ -81,15 +81,16 @@ static vv_status store_batch(import *self, vv_error *err)
 static vv_status import_blocks(import *self, vv_error *err)
 {
     vv_status status = VV_OK;
+    bool ended = false;
 
-    while (!status) {
+    while (!status && !ended) {
         size_t before = self->bytes.len;
         size_t cid_bytes = 0;
         size_t i = self->count;
 
         status = vvi_car_stream_next(&self->stream, &self->bytes, &self->cids[i],
-                                     &cid_bytes, &self->at[i].offset, err);
-        if (!status) {
+                                     &cid_bytes, &self->at[i].offset, &ended, err);
+        if (!status && !ended) {
             self->at[i].data = before + cid_bytes;
             self->at[i].len = self->bytes.len - self->at[i].data;
             self->count++;
@@ -104,7 +105,7 @@ static vv_status import_blocks(import *self, vv_error *err)
                 return vvi_fail(err, stored, "%s", why.message);
         }
     }
-    return status == VV_ENOTFOUND ? VV_OK : status;
+    return status;
 }
 
 static vv_status import_stream(import *self, vv_source source, vv_error *err)

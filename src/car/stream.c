@@ -188,16 +188,16 @@ void vvi_car_stream_clear(vvi_car_stream *self)
 }
 
 vv_status vvi_car_stream_next(vvi_car_stream *self, vv_buf *out, vv_cid *cid,
-                              size_t *cid_bytes, uint64_t *offset, vv_error *err)
+                              size_t *cid_bytes, uint64_t *offset, bool *ended,
+                              vv_error *err)
 {
     size_t before = out->len;
     uint64_t len;
-    bool ended;
 
     *offset = self->offset;
-    VVI_TRY(read_varint(self, "the length of a section", &len, &ended, err));
-    if (ended)
-        return VV_ENOTFOUND;
+    VVI_TRY(read_varint(self, "the length of a section", &len, ended, err));
+    if (*ended)
+        return VV_OK;
     VVI_TRY(vvi_car_check_length(len, *offset, err));
     VVI_TRY(read_bytes(self, len, "a section", out, err));
     return vvi_car_parse_cid(vvi_bytes(out->data + before, out->len - before), *offset,

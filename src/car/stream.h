@@ -19,9 +19,11 @@ void vvi_car_stream_clear(vvi_car_stream *self);
 
 /*
  * Append the next section's CID and block to out and say its name, its length of CID bytes and
- * where it lies. VV_ENOTFOUND at the end.
+ * where it lies; or *ended and none of that. No status says the end, since a source may fail with
+ * any of them.
  */
 vv_status vvi_car_stream_next(vvi_car_stream *self, vv_buf *out, vv_cid *cid,
-                              size_t *cid_bytes, uint64_t *offset, vv_error *err);
+                              size_t *cid_bytes, uint64_t *offset, bool *ended,
+                              vv_error *err);
 
 #endif

@@ -2,6 +2,7 @@
 #include "support/faulty_blockstore.h"
 
 #include "util/buf.h"
+#include "util/error.h"
 #include "util/fault.h"
 
 #include <errno.h>
@@ -467,6 +468,61 @@ static void an_import_passes_on_any_failure_of_the_store(void **state)
     vv_blockstore_free(memory);
 }
 
+/* VV_ENOTFOUND must not pass for the end of the stream. */
+static void no_failure_of_the_store_looks_like_the_end(void **state)
+{
+    bool struck = true;
+
+    (void)state;
+    for (size_t n = 0; struck; n++) {
+        vv_blockstore *memory = NULL;
+        vv_blockstore *faulty;
+        vv_status status;
+
+        assert_vv_ok(vv_memory_blockstore_new(&memory, &err));
+        faulty = faulty_blockstore_new(memory);
+        faulty_fail_after(faulty, n, VV_ENOTFOUND, true);
+        status = import_into(faulty);
+        struck = faulty_stop(faulty);
+        assert_int_equal(status, struck ? VV_ENOTFOUND : VV_OK);
+        vv_blockstore_free(faulty);
+        vv_blockstore_free(memory);
+    }
+}
+
+static vv_status read_and_lose(void *ctx, uint8_t *out, size_t cap, size_t *len,
+                               vv_error *error)
+{
+    dribble *self = ctx;
+
+    if (self->rest.len == 0)
+        return vvi_fail(error, VV_ENOTFOUND, "the place it came from is gone");
+    return read_dribble(ctx, out, cap, len, error);
+}
+
+static void no_failure_of_the_source_looks_like_the_end(void **state)
+{
+    char path[4096];
+    uint8_t *bytes;
+    size_t len;
+
+    (void)state;
+    vector_path(path, "small-v1.car");
+    bytes = read_file(path, &len);
+    for (size_t cut = 0; cut <= len; cut += 97) {
+        dribble from = { { bytes, cut }, 4096 };
+        vv_source source = { read_and_lose, &from };
+        vv_blockstore *store = NULL;
+
+        assert_vv_ok(vv_memory_blockstore_new(&store, &err));
+        assert_int_equal(
+            vv_car_import_stream(source, store, NULL, NULL, NULL, NULL, &err),
+            VV_ENOTFOUND);
+        vv_blockstore_free(store);
+    }
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +538,8 @@ int main(void)
         cmocka_unit_test(export_and_import_survive_any_failing_allocation),
         cmocka_unit_test(an_export_under_any_failing_file_call_is_whole_or_not_there),
         cmocka_unit_test(an_import_passes_on_any_failure_of_the_store),
+        cmocka_unit_test(no_failure_of_the_store_looks_like_the_end),
+        cmocka_unit_test(no_failure_of_the_source_looks_like_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
