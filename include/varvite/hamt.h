@@ -48,7 +48,8 @@ typedef struct vv_hamt_options {
     uint32_t hash_len;            /* bytes a hash has; 0: 32 (at most 64) */
     size_t clean_cache_bytes;     /* cap of unchanged nodes kept; 0: 64 MiB */
     size_t dirty_bytes;           /* changed nodes past this are saved ahead of a flush, which may
-                                     leave blocks that the final root does not reach; 0: 256 MiB */
+                                     leave blocks that the final root does not reach; 0: 512 MiB,
+                                     enough for some 5 million keys */
 } vv_hamt_options;
 #define VV_HAMT_OPTIONS_INIT ((vv_hamt_options){ .struct_size = sizeof(vv_hamt_options) })
 

@@ -9,7 +9,7 @@
 #define BUCKET_DEFAULT 4
 #define HASH_DEFAULT   VV_BLAKE3_SIZE
 #define CLEAN_DEFAULT  ((size_t)64 << 20)
-#define DIRTY_DEFAULT  ((size_t)256 << 20)
+#define DIRTY_DEFAULT  ((size_t)512 << 20)
 
 void vvi_hamt_hash(const vv_hamt *hamt, const vv_bytes *keys, size_t n, uint8_t *out)
 {
@@ -130,7 +130,7 @@ vv_status vv_hamt_open(vv_blockstore *store, const vv_cid *root,
     status = vvi_mutex_init(&hamt->writer, err);
     if (status)
         goto no_writer;
-    status = vvi_rwlock_init(&hamt->tree, err);
+    status = vvi_rwlock_init_writers_first(&hamt->tree, err);
     if (status)
         goto no_tree;
     hamt->store = vv_blockstore_retain(store);

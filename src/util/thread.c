@@ -45,6 +45,21 @@ vv_status vvi_rwlock_init(vvi_rwlock *lock, vv_error *err)
     return error ? vvi_fail_errno(err, error, "make a lock") : VV_OK;
 }
 
+vv_status vvi_rwlock_init_writers_first(vvi_rwlock *lock, vv_error *err)
+{
+    pthread_rwlockattr_t attr;
+    int error = pthread_rwlockattr_init(&attr);
+
+    if (error)
+        return vvi_fail_errno(err, error, "make a lock");
+#ifdef PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP
+    pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+#endif
+    error = pthread_rwlock_init(&lock->l, &attr);
+    pthread_rwlockattr_destroy(&attr);
+    return error ? vvi_fail_errno(err, error, "make a lock") : VV_OK;
+}
+
 void vvi_rwlock_clear(vvi_rwlock *lock)
 {
     pthread_rwlock_destroy(&lock->l);

@@ -22,6 +22,9 @@ void vvi_mutex_lock(vvi_mutex *mutex);
 void vvi_mutex_unlock(vvi_mutex *mutex);
 
 vv_status vvi_rwlock_init(vvi_rwlock *lock, vv_error *err);
+/* The same, but a writer that waits goes before new readers, so that they cannot keep it out. A
+ * thread must not hold such a lock for reading twice. */
+vv_status vvi_rwlock_init_writers_first(vvi_rwlock *lock, vv_error *err);
 void vvi_rwlock_clear(vvi_rwlock *lock);
 void vvi_rwlock_read(vvi_rwlock *lock);
 void vvi_rwlock_write(vvi_rwlock *lock);

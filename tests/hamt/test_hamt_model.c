@@ -60,13 +60,13 @@ static void compare_many(model *self)
 
 static void set_some(model *self)
 {
-    vv_bytes keys[5];
-    vv_bytes values[5];
+    vv_bytes keys[4];
+    vv_bytes values[4];
     vv_error err = VV_ERROR_INIT;
     size_t done = 0;
 
-    /* Keys may repeat: the last one counts. key_number() has eight buffers for ten texts, so
-     * values are numbers that lie in the keys' own texts. */
+    /* Keys may repeat: the last one counts. Four keys and four values: there are eight static
+     * buffers for texts. */
     for (size_t i = 0; i < 4; i++) {
         uint64_t k = below(self, KEYS);
 
@@ -153,12 +153,14 @@ static void narrow_hash(void *ctx, vv_bytes key, uint8_t *out, size_t out_len)
         out[i] = hash[i] & 3u;
 }
 
+static uint64_t seeds = 6; /* `long` on the command line: many more */
+
 static void run_histories(vv_hamt_options options)
 {
     static const uint32_t buckets[] = { 1, 2, 4, 13, 1000 };
 
     for (size_t b = 0; b < sizeof(buckets) / sizeof(buckets[0]); b++)
-        for (uint64_t seed = 0; seed < 6; seed++) {
+        for (uint64_t seed = 0; seed < seeds; seed++) {
             options.max_bucket_size = buckets[b];
             options.hash_fn = seed % 2 ? narrow_hash : NULL;
             run_history(seed * 1000 + b, &options, 700);
@@ -205,7 +207,7 @@ static void bare_multihash_names_work_as_well(void **state)
     run_history(4, &options, 700);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_history_gives_the_map_and_the_root_of_a_fresh_tree),
@@ -214,5 +216,7 @@ int main(void)
         cmocka_unit_test(bare_multihash_names_work_as_well),
     };
 
+    if (argc > 1 && strcmp(argv[1], "long") == 0)
+        seeds = 300;
     return cmocka_run_group_tests_name("hamt_model", tests, NULL, NULL);
 }

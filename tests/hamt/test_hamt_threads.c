@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #define KEYS    400
 #define READERS 3
@@ -178,12 +179,62 @@ static void two_writers_take_turns(void **state)
     vv_blockstore_free(store);
 }
 
+static void *read_without_pause(void *arg)
+{
+    shared *self = arg;
+    uint64_t i = 0;
+
+    while (!atomic_load(&self->stop)) {
+        vv_cid cid;
+
+        vv_hamt_get_pointer(self->hamt, key_number(i++ % KEYS), &cid, NULL);
+    }
+    return NULL;
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Where readers may go before a writer that waits, one set takes milliseconds here and the test
+ * many seconds. */
+static void readers_do_not_keep_the_writer_out(void **state)
+{
+    vv_blockstore *store = new_memory();
+    pthread_t threads[8];
+    double begin;
+    shared self;
+
+    (void)state;
+    memset(&self, 0, sizeof(self));
+    atomic_init(&self.stop, false);
+    self.hamt = open_hamt(store, NULL, NULL);
+    for (uint64_t i = 0; i < KEYS; i++)
+        set_key(self.hamt, i, i);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_without_pause, &self), 0);
+    begin = seconds();
+    for (uint64_t i = 0; i < 2000 && seconds() - begin < 30; i++)
+        set_key(self.hamt, i % KEYS, i);
+    atomic_store(&self.stop, true);
+    for (size_t i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+    assert_true(seconds() - begin < 30);
+    vv_hamt_free(self.hamt);
+    vv_blockstore_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_and_a_writer_see_whole_maps),
         cmocka_unit_test(readers_and_a_writer_that_spills),
         cmocka_unit_test(two_writers_take_turns),
+        cmocka_unit_test(readers_do_not_keep_the_writer_out),
     };
 
     return cmocka_run_group_tests_name("hamt_threads", tests, NULL, NULL);
