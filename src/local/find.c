@@ -178,6 +178,24 @@ static vv_status probe_index(vvi_local *self, const vv_cid *cid, uint64_t tag,
     return cut ? fail_short(damaged, err) : fail_header(damaged, err);
 }
 
+/* An index that was replaced hears of nothing any more, of deletions neither. */
+void vvi_local_follow(vvi_local *self, bool wait)
+{
+    bool is_moving;
+
+    vvi_rwlock_read(&self->view);
+    is_moving = vvi_index_is_moving(self->index);
+    vvi_rwlock_unlock(&self->view);
+    if (!is_moving)
+        return;
+    if (wait)
+        vvi_mutex_lock(&self->write_lock);
+    else if (pthread_mutex_trylock(&self->write_lock.m))
+        return; /* who writes looks too */
+    (void)vvi_local_renew_index(self, NULL);
+    vvi_mutex_unlock(&self->write_lock);
+}
+
 /* Must a miss be doubted? Asked with view held, so that finding nothing stays cheap. */
 typedef enum doubt {
     DOUBT_NONE,
@@ -233,6 +251,7 @@ vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_f
                          vv_error *err)
 {
     vvi_place last = VVI_PLACE_EMPTY;
+    bool followed = false;
 
     for (;;) {
         vvi_place closed;
@@ -243,6 +262,12 @@ vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_f
         vv_status status;
 
         vvi_rwlock_read(&self->view);
+        if (!followed && vvi_index_is_moving(self->index)) {
+            vvi_rwlock_unlock(&self->view);
+            vvi_local_follow(self, false);
+            followed = true;
+            continue;
+        }
         status = probe_index(self, cid, tag, out, &closed, err);
         if (!status) {
             len = out->record.total_len;
@@ -367,19 +392,11 @@ vv_status vvi_local_copy(vvi_local *self, vvi_place place, const vv_cid *cid,
 vvi_place vvi_local_settled(vvi_local *self)
 {
     vvi_index_state state;
-    bool is_moving;
     bool whole;
 
     if (!atomic_load_explicit(&self->has_spilled, memory_order_acquire))
         return VVI_PLACE_EMPTY;
-    vvi_rwlock_read(&self->view);
-    is_moving = vvi_index_is_moving(self->index);
-    vvi_rwlock_unlock(&self->view);
-    if (is_moving) {
-        vvi_mutex_lock(&self->write_lock);
-        (void)vvi_local_renew_index(self, NULL);
-        vvi_mutex_unlock(&self->write_lock);
-    }
+    vvi_local_follow(self, false);
     vvi_rwlock_read(&self->view);
     whole = vvi_index_get_state(self->index, &state);
     vvi_rwlock_unlock(&self->view);

@@ -339,6 +339,7 @@ static vv_status local_put_many(vv_blockstore *store, const vv_block *blocks, si
     size_t end;
 
     VVI_TRY(vvi_local_failure(self, err));
+    vvi_local_follow(self, true);
     for (size_t i = 0; i < n; i = end) {
         bool is_long_run = is_long(&blocks[i]);
 

@@ -522,6 +522,8 @@ vv_status vvi_local_read_privately(vvi_local *self, vv_error *err)
     if (!self->is_private) {
         VVI_TRY(vvi_local_start_private(self, &state, err));
         self->is_private = true;
+        /* A private reader is unknown to writers, who may cut what it reads: nothing is lent. */
+        self->packs.map_bytes = 0;
     } else {
         (void)vvi_index_get_state(self->index, &state);
     }

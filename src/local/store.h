@@ -104,6 +104,9 @@ vv_status vvi_local_place_of(vvi_local *self, const uint8_t *header, uint64_t ta
                              vvi_place *out, vv_error *err);
 /* Use the index file that is there now, if it is another. */
 vv_status vvi_local_renew_index(vvi_local *self, vv_error *err);
+/* Do so if the index says that it is about to be replaced, or was. wait: for our own writer too,
+ * which is what a put does before it believes that a block is there. */
+void vvi_local_follow(vvi_local *self, bool wait);
 
 /* ---- apply.c --------------------------------------------------------------------------- */
 

@@ -127,6 +127,27 @@ static void what_another_handle_deleted_and_flushed_is_gone_before_our_flush(voi
     vv_blockstore_free(b);
 }
 
+static void a_deletion_is_seen_through_an_index_that_was_replaced(void **state)
+{
+    vv_blockstore *a = open_numbers(*state, NULL);
+    vv_blockstore *b = open_numbers(*state, NULL);
+    vv_cid cid;
+
+    assert_vv_ok(put_long(b, 1, 40000, &cid));
+    assert_vv_ok(vv_blockstore_flush(b, &err));
+    for (unsigned i = 0; i < 5000; i++)
+        assert_vv_ok(put_number(a, i, &err));
+    assert_vv_ok(vv_blockstore_flush(a, &err)); /* the index grows */
+    assert_vv_ok(vv_blockstore_delete(a, &cid, &err));
+    assert_vv_ok(vv_blockstore_flush(a, &err));
+    assert_false(has(b, &cid));
+    assert_vv_ok(put_long(b, 1, 40000, NULL));
+    assert_vv_ok(vv_blockstore_flush(b, &err));
+    assert_true(has(a, &cid));
+    vv_blockstore_free(a);
+    vv_blockstore_free(b);
+}
+
 static void blocks_that_another_handle_flushed_are_counted_once(void **state)
 {
     vv_blockstore *a = open_numbers(*state, NULL);
@@ -423,6 +444,7 @@ int main(void)
         TEST(a_block_flushed_after_a_failed_new_segment_survives_a_kill),
         TEST(a_block_put_again_after_another_handle_deleted_it_is_there),
         TEST(what_another_handle_deleted_and_flushed_is_gone_before_our_flush),
+        TEST(a_deletion_is_seen_through_an_index_that_was_replaced),
         TEST(blocks_that_another_handle_flushed_are_counted_once),
         TEST(a_durable_flush_covers_a_block_that_a_lax_handle_stored),
         TEST(what_a_failed_sync_gave_up_does_not_come_back),
