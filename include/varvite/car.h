@@ -15,10 +15,10 @@ extern "C" {
 
 typedef struct vv_car_options {
     size_t struct_size;
-    uint32_t version;  /* 1 or 2; 0: 1. Version 2 needs an output that can seek. */
-    bool no_index;     /* version 2 without its index (MultihashIndexSorted) */
+    uint32_t version;   /* 1 or 2; 0: 1. Version 2 needs an output that can seek. */
+    bool no_index;      /* version 2 without its index (MultihashIndexSorted) */
     bool allow_missing; /* export: leave out blocks that are missing instead of failing */
-    bool bare_links;   /* as in dag.h */
+    bool bare_links;    /* as in dag.h */
     vv_progress_fn progress; /* items are blocks */
     void *ctx;
 } vv_car_options;

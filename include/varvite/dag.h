@@ -20,21 +20,22 @@ extern "C" {
  */
 typedef struct vv_dag_visit {
     const vv_cid *cid;
-    uint32_t codec;       /* how the block was read; says it for a bare multihash too */
-    vv_bytes data;        /* borrowed until the callback returns */
-    uint32_t depth;       /* 0 for a root */
-    vv_status status;     /* VV_OK, VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO */
-    const char *message;  /* why, when status is not VV_OK */
+    uint32_t codec;      /* how the block was read; says it for a bare multihash too */
+    vv_bytes data;       /* borrowed until the callback returns */
+    uint32_t depth;      /* 0 for a root */
+    vv_status status;    /* VV_OK, VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO */
+    const char *message; /* why, when status is not VV_OK */
 } vv_dag_visit;
 typedef vv_status (*vv_dag_fn)(void *ctx, const vv_dag_visit *visit, vv_error *err);
 
 typedef struct vv_dag_options {
     size_t struct_size;
-    bool bare_links;       /* follow 34-byte blake3 multihashes in byte strings, also below CIDs;
-                            * below a bare multihash they are followed in any case */
-    bool leaves_unread;    /* raw blocks are reported by name only, data empty */
-    size_t batch_blocks;   /* blocks fetched at once; 0: 64 */
-    size_t batch_bytes;    /* and at most about so many bytes held; 0: 64 MiB */
+    bool
+        bare_links; /* follow 34-byte blake3 multihashes in byte strings, also below CIDs;
+                       * below a bare multihash they are followed in any case */
+    bool leaves_unread;  /* raw blocks are reported by name only, data empty */
+    size_t batch_blocks; /* blocks fetched at once; 0: 64 */
+    size_t batch_bytes;  /* and at most about so many bytes held; 0: 64 MiB */
 } vv_dag_options;
 #define VV_DAG_OPTIONS_INIT ((vv_dag_options){ .struct_size = sizeof(vv_dag_options) })
 

@@ -36,20 +36,20 @@ typedef enum vv_hamt_delete_form {
 
 typedef struct vv_hamt_options {
     size_t struct_size;
-    uint32_t max_bucket_size;     /* 0: 4 */
+    uint32_t max_bucket_size; /* 0: 4 */
     vv_hamt_values values;
     vv_hamt_delete_form deletes;
     bool read_only;
-    vv_cid_prefix ids;            /* version, hash and digest_len of all ids; codec is set per
-                                     block. All zero: CIDv1 blake3. VV_CID_BARE: as py-hamt's
-                                     in-memory store. */
-    vv_hamt_hash_fn hash_fn;      /* NULL: BLAKE3 of the UTF-8 key */
+    vv_cid_prefix ids;       /* version, hash and digest_len of all ids; codec is set per
+                                block. All zero: CIDv1 blake3. VV_CID_BARE: as py-hamt's
+                                in-memory store. */
+    vv_hamt_hash_fn hash_fn; /* NULL: BLAKE3 of the UTF-8 key */
     void *hash_ctx;
-    uint32_t hash_len;            /* bytes a hash has; 0: 32 (at most 64) */
-    size_t clean_cache_bytes;     /* cap of unchanged nodes kept; 0: 64 MiB */
-    size_t dirty_bytes;           /* changed nodes past this are saved ahead of a flush, which may
-                                     leave blocks that the final root does not reach; 0: 512 MiB,
-                                     enough for some 5 million keys */
+    uint32_t hash_len;        /* bytes a hash has; 0: 32 (at most 64) */
+    size_t clean_cache_bytes; /* cap of unchanged nodes kept; 0: 64 MiB */
+    size_t dirty_bytes; /* changed nodes past this are saved ahead of a flush, which may
+                           leave blocks that the final root does not reach; 0: 512 MiB,
+                           enough for some 5 million keys */
 } vv_hamt_options;
 #define VV_HAMT_OPTIONS_INIT ((vv_hamt_options){ .struct_size = sizeof(vv_hamt_options) })
 
@@ -61,7 +61,8 @@ typedef struct vv_hamt_options {
  *         VV_ENOMEM
  */
 VV_API vv_status vv_hamt_open(vv_blockstore *store, const vv_cid *root,
-                              const vv_hamt_options *options, vv_hamt **out, vv_error *err);
+                              const vv_hamt_options *options, vv_hamt **out,
+                              vv_error *err);
 /** Changes since the last flush are lost. NULL is fine. */
 VV_API void vv_hamt_free(vv_hamt *hamt);
 
@@ -75,8 +76,9 @@ VV_API void vv_hamt_free(vv_hamt *hamt);
 VV_API vv_status vv_hamt_set(vv_hamt *hamt, vv_bytes key, vv_bytes value, vv_error *err);
 /** Set n keys, in order; values are hashed together and stored some thousands in one call. On
  *  failure a prefix of them is set, of *done keys (done may be NULL). */
-VV_API vv_status vv_hamt_set_many(vv_hamt *hamt, const vv_bytes *keys, const vv_bytes *values,
-                                  size_t n, size_t *done, vv_error *err);
+VV_API vv_status vv_hamt_set_many(vv_hamt *hamt, const vv_bytes *keys,
+                                  const vv_bytes *values, size_t n, size_t *done,
+                                  vv_error *err);
 /** Set a key to a block that is stored already; it is not read. VV_EINVAL: pointer is no CID. */
 VV_API vv_status vv_hamt_set_pointer(vv_hamt *hamt, vv_bytes key, const vv_cid *pointer,
                                      vv_error *err);
@@ -94,10 +96,11 @@ VV_API vv_status vv_hamt_get(vv_hamt *hamt, vv_bytes key, vv_range range, vv_buf
                              vv_error *err);
 /** Read n values: the tree is resolved level by level, values in one call. statuses as in
  *  vv_blockstore_get_many(). */
-VV_API vv_status vv_hamt_get_many(vv_hamt *hamt, const vv_bytes *keys, size_t n, vv_buf *outs,
-                                  vv_status *statuses, vv_error *err);
+VV_API vv_status vv_hamt_get_many(vv_hamt *hamt, const vv_bytes *keys, size_t n,
+                                  vv_buf *outs, vv_status *statuses, vv_error *err);
 /** The name of a key's value, without reading it. */
-VV_API vv_status vv_hamt_get_pointer(vv_hamt *hamt, vv_bytes key, vv_cid *out, vv_error *err);
+VV_API vv_status vv_hamt_get_pointer(vv_hamt *hamt, vv_bytes key, vv_cid *out,
+                                     vv_error *err);
 VV_API vv_status vv_hamt_get_pointers(vv_hamt *hamt, const vv_bytes *keys, size_t n,
                                       vv_cid *outs, vv_status *statuses, vv_error *err);
 
@@ -144,34 +147,35 @@ VV_API void vv_hamt_stat(vv_hamt *hamt, vv_hamt_stats *out);
 
 /** A key whose value, or a node above it, is missing or damaged. */
 typedef struct vv_verify_finding {
-    vv_status status;    /* VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO */
-    bool is_node;        /* a HAMT node: every key below it is out of reach */
-    const char *key;     /* of the value; for a node, the hash prefix as hexadecimal */
-    const vv_cid *cid;   /* of the value or the node */
+    vv_status status;  /* VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO */
+    bool is_node;      /* a HAMT node: every key below it is out of reach */
+    const char *key;   /* of the value; for a node, the hash prefix as hexadecimal */
+    const vv_cid *cid; /* of the value or the node */
     const char *message;
 } vv_verify_finding;
 typedef vv_status (*vv_verify_fn)(void *ctx, const vv_verify_finding *finding);
 
 typedef struct vv_verify_options {
     size_t struct_size;
-    uint32_t threads;     /* 0: one a processor */
-    double max_seconds;   /* stop after so long; 0: no limit */
-    double sample;        /* share of values to hash, 0 < sample ≤ 1; 0: all. Nodes always. */
-    uint64_t seed;        /* of the sample */
-    vv_hamt_options hamt; /* ids, hash_fn; zero: defaults */
-    vv_verify_fn report;  /* each finding, from one thread at a time */
+    uint32_t threads;   /* 0: one a processor */
+    double max_seconds; /* stop after so long; 0: no limit */
+    double sample; /* share of values to hash, 0 < sample ≤ 1; 0: all. Nodes always. */
+    uint64_t seed; /* of the sample */
+    vv_hamt_options hamt;    /* ids, hash_fn; zero: defaults */
+    vv_verify_fn report;     /* each finding, from one thread at a time */
     vv_progress_fn progress; /* items are blocks */
-    void *ctx;            /* for both */
+    void *ctx;               /* for both */
 } vv_verify_options;
-#define VV_VERIFY_OPTIONS_INIT ((vv_verify_options){ .struct_size = sizeof(vv_verify_options) })
+#define VV_VERIFY_OPTIONS_INIT \
+    ((vv_verify_options){ .struct_size = sizeof(vv_verify_options) })
 
 typedef struct vv_verify_result {
-    uint64_t nodes, values;   /* checked */
-    uint64_t bytes;           /* hashed */
-    uint64_t keys;            /* seen */
-    uint64_t bad, missing;    /* findings: VV_ENOTFOUND is missing, VV_EIO neither */
-    uint64_t unread;          /* findings with VV_EIO */
-    bool complete;            /* false: stopped, a sample, or blocks that could not be read */
+    uint64_t nodes, values; /* checked */
+    uint64_t bytes;         /* hashed */
+    uint64_t keys;          /* seen */
+    uint64_t bad, missing;  /* findings: VV_ENOTFOUND is missing, VV_EIO neither */
+    uint64_t unread;        /* findings with VV_EIO */
+    bool complete; /* false: stopped, a sample, or blocks that could not be read */
 } vv_verify_result;
 
 /**
@@ -186,8 +190,8 @@ typedef struct vv_verify_result {
  *         VV_ENOMEM, or what a callback returned
  */
 VV_API vv_status vv_hamt_verify(vv_blockstore *blocks, const vv_cid *root,
-                                const vv_verify_options *options, vv_verify_result *result,
-                                vv_error *err);
+                                const vv_verify_options *options,
+                                vv_verify_result *result, vv_error *err);
 
 #ifdef __cplusplus
 }

@@ -17,21 +17,23 @@ extern "C" {
 #endif
 
 typedef enum vv_durability {
-    VV_DURABLE = 0, /* flush: fdatasync; survives a power cut on a disk that honours it (P1) */
-    VV_PROCESS      /* flush: handed to the kernel; survives SIGKILL of the process */
+    VV_DURABLE =
+        0,     /* flush: fdatasync; survives a power cut on a disk that honours it (P1) */
+    VV_PROCESS /* flush: handed to the kernel; survives SIGKILL of the process */
 } vv_durability;
 
 typedef struct vv_local_options {
-    size_t struct_size;       /* set by VV_LOCAL_OPTIONS_INIT */
-    bool create;              /* make the store if the directory has none */
+    size_t struct_size; /* set by VV_LOCAL_OPTIONS_INIT */
+    bool create;        /* make the store if the directory has none */
     bool read_only;
-    bool trusted;             /* do not hash blocks again when they are read */
+    bool trusted; /* do not hash blocks again when they are read */
     vv_durability durability;
     uint64_t segment_bytes;   /* size at which a new pack file is begun; 0: 1 GiB */
     uint64_t buffer_bytes;    /* puts held back until written together; 0: 8 MiB */
     uint32_t lock_timeout_ms; /* how long to wait for another writer; 0: 10 000 */
 } vv_local_options;
-#define VV_LOCAL_OPTIONS_INIT ((vv_local_options){ .struct_size = sizeof(vv_local_options) })
+#define VV_LOCAL_OPTIONS_INIT \
+    ((vv_local_options){ .struct_size = sizeof(vv_local_options) })
 
 /**
  * Open the store in a directory.
@@ -49,12 +51,12 @@ VV_API vv_status vv_local_open(const char *directory, const vv_local_options *op
 /** One thing that vv_local_fsck() found. */
 typedef struct vv_fsck_finding {
     enum {
-        VV_FSCK_TORN_TAIL,      /* bytes of an unfinished write; harmless, repair cuts them */
-        VV_FSCK_DAMAGED_BLOCK,  /* a block does not match its name; repair drops it */
+        VV_FSCK_TORN_TAIL, /* bytes of an unfinished write; harmless, repair cuts them */
+        VV_FSCK_DAMAGED_BLOCK, /* a block does not match its name; repair drops it */
         VV_FSCK_DAMAGED_HEADER, /* a stretch of a pack file cannot be read; repair skips it */
-        VV_FSCK_INDEX_MISSING,  /* a block is not in the index; repair rebuilds it */
-        VV_FSCK_INDEX_WRONG,    /* an index entry leads nowhere; repair rebuilds it */
-        VV_FSCK_FILE            /* a file of the store is missing, short or foreign */
+        VV_FSCK_INDEX_MISSING, /* a block is not in the index; repair rebuilds it */
+        VV_FSCK_INDEX_WRONG,   /* an index entry leads nowhere; repair rebuilds it */
+        VV_FSCK_FILE           /* a file of the store is missing, short or foreign */
     } kind;
     const char *file; /* name within the store's directory */
     uint64_t offset;  /* where in that file */
@@ -67,12 +69,12 @@ typedef vv_status (*vv_fsck_fn)(void *ctx, const vv_fsck_finding *finding);
 
 typedef struct vv_fsck_options {
     size_t struct_size;
-    bool repair;           /* mend what can be mended; damaged blocks are moved to
-                              quarantine files, never silently dropped */
-    bool quick;            /* structure only, blocks are not hashed */
-    vv_fsck_fn report;     /* each finding, in file order; NULL: only counted */
+    bool repair;       /* mend what can be mended; damaged blocks are moved to
+                          quarantine files, never silently dropped */
+    bool quick;        /* structure only, blocks are not hashed */
+    vv_fsck_fn report; /* each finding, in file order; NULL: only counted */
     vv_progress_fn progress;
-    void *ctx;             /* for both */
+    void *ctx; /* for both */
 } vv_fsck_options;
 #define VV_FSCK_OPTIONS_INIT ((vv_fsck_options){ .struct_size = sizeof(vv_fsck_options) })
 

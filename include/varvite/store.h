@@ -25,8 +25,8 @@ VV_API const char *vv_store_name(const vv_store *store);
 VV_API bool vv_store_is_read_only(const vv_store *store);
 
 /** Read a value or a part of it. @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT, VV_EIO, VV_ENOMEM */
-VV_API vv_status vv_store_get(vv_store *store, const char *key, vv_range range, vv_buf *out,
-                              vv_error *err);
+VV_API vv_status vv_store_get(vv_store *store, const char *key, vv_range range,
+                              vv_buf *out, vv_error *err);
 /** Read n values at once. ranges: n, or NULL for whole values. statuses as in
  *  vv_blockstore_get_many(). */
 VV_API vv_status vv_store_get_many(vv_store *store, const char *const *keys,
@@ -45,7 +45,8 @@ VV_API vv_status vv_store_delete(vv_store *store, const char *key, vv_error *err
 /** Delete every key that begins with prefix ("temp/"). deleted: how many, NULL if not wanted */
 VV_API vv_status vv_store_delete_prefix(vv_store *store, const char *prefix,
                                         uint64_t *deleted, vv_error *err);
-VV_API vv_status vv_store_exists(vv_store *store, const char *key, bool *out, vv_error *err);
+VV_API vv_status vv_store_exists(vv_store *store, const char *key, bool *out,
+                                 vv_error *err);
 /** Bytes of a value, without reading it where that can be. @return VV_OK, VV_ENOTFOUND */
 VV_API vv_status vv_store_size(vv_store *store, const char *key, uint64_t *out,
                                vv_error *err);
@@ -60,8 +61,8 @@ VV_API vv_status vv_store_list(vv_store *store, const char *prefix, vv_key_fn vi
  * The entries directly below a directory ("", "group" or "group/"), each once: a key's own name,
  * or a name with a slash at its end for what has more below it.
  */
-VV_API vv_status vv_store_list_dir(vv_store *store, const char *directory, vv_key_fn visit,
-                                   void *ctx, vv_error *err);
+VV_API vv_status vv_store_list_dir(vv_store *store, const char *directory,
+                                   vv_key_fn visit, void *ctx, vv_error *err);
 
 /** Make what was written as safe as the store promises; a HAMT store also saves its nodes and
  *  flushes its block store. */

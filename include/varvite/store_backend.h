@@ -20,13 +20,15 @@ typedef struct vv_store_ops {
                      vv_error *err);
     vv_status (*set_many)(vv_store *self, const char *const *keys, const vv_bytes *values,
                           size_t n, vv_error *err); /* optional */
-    vv_status (*remove)(vv_store *self, const char *key, vv_error *err); /* ENOTFOUND is fine */
+    vv_status (*remove)(vv_store *self, const char *key,
+                        vv_error *err); /* ENOTFOUND is fine */
     vv_status (*exists)(vv_store *self, const char *key, bool *out, vv_error *err);
     vv_status (*size)(vv_store *self, const char *key, uint64_t *out, vv_error *err);
     vv_status (*list)(vv_store *self, const char *prefix, vv_key_fn visit, void *ctx,
                       vv_error *err);
-    vv_status (*list_dir)(vv_store *self, const char *prefix, vv_key_fn visit, void *ctx,
-                          vv_error *err); /* optional: made from list; prefix ends in / or is "" */
+    vv_status (*list_dir)(
+        vv_store *self, const char *prefix, vv_key_fn visit, void *ctx,
+        vv_error *err); /* optional: made from list; prefix ends in / or is "" */
     vv_status (*flush)(vv_store *self, vv_error *err); /* optional */
     void (*free)(vv_store *self);
 } vv_store_ops;

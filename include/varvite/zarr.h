@@ -55,17 +55,21 @@ typedef struct vv_array_meta {
     /* Codec chain: a Zarr JSON array, or a short form: "zstd:3", "gzip:5", "blosc:lz4:5",
      * "none", several joined by "+" ("zstd:3+crc32c"). NULL: "zstd:3". Read: always JSON. */
     const char *codecs;
-    char separator;              /* of chunk keys, '/' or '.'; 0: '/' */
-    bool v2_keys;                /* chunk key encoding "v2" instead of "default" */
+    char separator;                     /* of chunk keys, '/' or '.'; 0: '/' */
+    bool v2_keys;                       /* chunk key encoding "v2" instead of "default" */
     const char *const *dimension_names; /* ndim, each may be NULL; NULL: none */
-    const char *attributes;      /* a JSON object; NULL: {} */
+    const char *attributes;             /* a JSON object; NULL: {} */
 } vv_array_meta;
 #define VV_ARRAY_META_INIT ((vv_array_meta){ .struct_size = sizeof(vv_array_meta) })
 
 typedef struct vv_array vv_array;
 
 /** What lies at a path. */
-typedef enum vv_node_kind { VV_NODE_NONE = 0, VV_NODE_ARRAY, VV_NODE_GROUP } vv_node_kind;
+typedef enum vv_node_kind {
+    VV_NODE_NONE = 0,
+    VV_NODE_ARRAY,
+    VV_NODE_GROUP
+} vv_node_kind;
 
 /** @param path  "" for the root, "group/temp"; slashes at the ends are dropped
  *  @return VV_OK (NONE is an answer), VV_ECORRUPT (metadata), VV_EIO */
@@ -75,8 +79,8 @@ VV_API vv_status vv_node_kind_of(vv_store *store, const char *path, vv_node_kind
 /** Make a group, and the groups above it that have no metadata yet.
  *  @param attributes  JSON object; NULL: {}
  *  @return VV_OK, VV_EEXISTS (a node is there; replace with overwrite), VV_EINVAL, VV_EIO */
-VV_API vv_status vv_group_create(vv_store *store, const char *path, const char *attributes,
-                                 bool overwrite, vv_error *err);
+VV_API vv_status vv_group_create(vv_store *store, const char *path,
+                                 const char *attributes, bool overwrite, vv_error *err);
 /** Attributes of a group or an array as JSON text, terminated. */
 VV_API vv_status vv_node_attributes(vv_store *store, const char *path, vv_buf *out,
                                     vv_error *err);
@@ -92,8 +96,9 @@ VV_API vv_status vv_node_walk(vv_store *store, const char *path, bool recursive,
 
 /** Make an array; groups above it as in vv_group_create().
  *  @return VV_OK, VV_EEXISTS, VV_EINVAL (names the member), VV_EUNSUPPORTED (codec), VV_EIO */
-VV_API vv_status vv_array_create(vv_store *store, const char *path, const vv_array_meta *meta,
-                                 bool overwrite, vv_array **out, vv_error *err);
+VV_API vv_status vv_array_create(vv_store *store, const char *path,
+                                 const vv_array_meta *meta, bool overwrite,
+                                 vv_array **out, vv_error *err);
 /** @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT (metadata; names the member), VV_EUNSUPPORTED
  *  (a codec, dtype or grid that this build cannot read, by name), VV_EIO */
 VV_API vv_status vv_array_open(vv_store *store, const char *path, vv_array **out,
@@ -102,14 +107,15 @@ VV_API void vv_array_free(vv_array *array);
 VV_API const vv_array_meta *vv_array_get_meta(const vv_array *array);
 VV_API const char *vv_array_path(const vv_array *array);
 /** The array's metadata document as JSON text, terminated. */
-VV_API vv_status vv_array_metadata_json(const vv_array *array, vv_buf *out, vv_error *err);
+VV_API vv_status vv_array_metadata_json(const vv_array *array, vv_buf *out,
+                                        vv_error *err);
 
 /** Elements in all, and chunks in each dimension; VV_ERANGE past 2^64. */
 VV_API vv_status vv_array_count(const vv_array *array, uint64_t *elements, vv_error *err);
 VV_API void vv_array_grid(const vv_array *array, uint64_t *chunks_per_dim);
 /** The key of a chunk, terminated. */
-VV_API vv_status vv_array_chunk_key(const vv_array *array, const uint64_t *index, vv_buf *out,
-                                    vv_error *err);
+VV_API vv_status vv_array_chunk_key(const vv_array *array, const uint64_t *index,
+                                    vv_buf *out, vv_error *err);
 
 /**
  * Read one chunk; a chunk that was never written reads as the fill value.
@@ -136,17 +142,19 @@ VV_API vv_status vv_array_write_chunk(vv_array *array, const uint64_t *index,
  * @param out_bytes  size of out, checked
  * @return VV_OK, VV_ERANGE, VV_EINVAL (out_bytes), VV_ECORRUPT, VV_EIO, VV_ENOMEM
  */
-VV_API vv_status vv_array_read(vv_array *array, const uint64_t *start, const uint64_t *count,
-                               const uint64_t *step, void *out, size_t out_bytes,
-                               vv_error *err);
+VV_API vv_status vv_array_read(vv_array *array, const uint64_t *start,
+                               const uint64_t *count, const uint64_t *step, void *out,
+                               size_t out_bytes, vv_error *err);
 /** Write a region; chunks that it covers in part are read, changed and written back. */
-VV_API vv_status vv_array_write(vv_array *array, const uint64_t *start, const uint64_t *count,
-                                const void *data, size_t data_bytes, vv_error *err);
+VV_API vv_status vv_array_write(vv_array *array, const uint64_t *start,
+                                const uint64_t *count, const void *data,
+                                size_t data_bytes, vv_error *err);
 
 /** One element as text ("1.5", "2.0", "NaN", "true", "1.0-2.5j"), with as few digits as read back
  *  equal; a floating-point number always shows that it is one. @return bytes
  *  needed without the end, as snprintf */
-VV_API size_t vv_element_format(vv_dtype dtype, const void *element, char *out, size_t cap);
+VV_API size_t vv_element_format(vv_dtype dtype, const void *element, char *out,
+                                size_t cap);
 
 #ifdef __cplusplus
 }

@@ -312,7 +312,8 @@ static void run_accept(vector_run *run, const char *hex, vv_bytes bytes,
            "another value");
     if (json_is_true(json_object_get(entry, "reencodes_same")))
         expect(run, hex,
-               !vector_encode(value, &again) && vvi_bytes_equal(vvi_buf_bytes(&again), bytes),
+               !vector_encode(value, &again) &&
+                   vvi_bytes_equal(vvi_buf_bytes(&again), bytes),
                "is not encoded to the same bytes");
     vv_buf_clear(&again);
     json_decref(value);
