@@ -131,6 +131,24 @@ static void choose(vvi_var *var, named *list, size_t count)
     grow(var, fixed);
 }
 
+/* One chunk of the source is decoded whole, whatever part of it is read. */
+static vv_status check_source_chunk(const vvi_var *var, uint64_t memory_bytes,
+                                    vv_error *err)
+{
+    uint64_t bytes = vv_dtype_size(var->dtype);
+
+    for (uint32_t i = 0; i < var->ndim; i++)
+        if (__builtin_mul_overflow(bytes, var->chunks[i], &bytes))
+            bytes = UINT64_MAX;
+    if (var->ndim && var->chunks[0] && bytes > memory_bytes)
+        return vvi_fail(err, VV_ELIMIT,
+                        "variable '%s': the source's chunks of %" PRIu64
+                        " bytes are more than the %" PRIu64
+                        " bytes of memory that the import may use",
+                        var->name, bytes, memory_bytes);
+    return VV_OK;
+}
+
 vv_status vvi_plan_chunks(vvi_source *source, const char *chunks, uint64_t memory_bytes,
                           vv_error *err)
 {
@@ -145,6 +163,7 @@ vv_status vvi_plan_chunks(vvi_source *source, const char *chunks, uint64_t memor
             if (!var->wanted)
                 continue;
             choose(var, list, count);
+            VVI_TRY(check_source_chunk(var, memory_bytes, err));
             if (bytes_of(var) > memory_bytes)
                 return vvi_fail(err, VV_ELIMIT,
                                 "variable '%s': a chunk of %" PRIu64

@@ -183,6 +183,22 @@ static void check_cover(uint64_t *seed, const uint64_t *shape, const uint64_t *c
     assert_int_equal(seen, all);
 }
 
+static void chunks_of_the_source_fit_into_memory(void **state)
+{
+    const uint64_t shape[2] = { 100000, 100000 };
+    const uint64_t chunks[2] = { 6000, 6000 };
+    vvi_source source;
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    one_var(&source, VV_FLOAT32, 2, shape, chunks);
+    assert_int_equal(vvi_plan_chunks(&source, NULL, MEMORY, &err), VV_ELIMIT);
+    assert_non_null(strstr(err.message, "'v'"));
+    assert_non_null(strstr(err.message, "144000000"));
+    assert_vv_ok(vvi_plan_chunks(&source, NULL, 2 * MEMORY, &err));
+    vvi_source_free(&source);
+}
+
 static void slabs_cover_every_element_once(void **state)
 {
     uint64_t seed = 3;
@@ -223,6 +239,7 @@ int main(void)
         cmocka_unit_test(named_lengths_are_kept_and_the_rest_is_fitted),
         cmocka_unit_test(a_coordinate_stays_in_one_chunk),
         cmocka_unit_test(wrong_chunks_are_refused_with_a_reason),
+        cmocka_unit_test(chunks_of_the_source_fit_into_memory),
         cmocka_unit_test(slabs_cover_every_element_once),
         cmocka_unit_test(slabs_end_where_chunks_of_the_source_end),
     };
