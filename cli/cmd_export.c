@@ -116,7 +116,9 @@ vv_status cmd_compare(cli_call *call)
     uint64_t differences = 0, values = 0;
     vv_store *store = NULL;
 
-    vv_status status = cli_open_root(call, call->args[1], &store);
+    vv_status status = vv_dataset_probe(call->args[0], &call->err);
+    if (!status)
+        status = cli_open_root(call, call->args[1], &store);
     if (status)
         goto done;
     if (call->json) {

@@ -157,6 +157,8 @@ import self = {.call = call };
 
     vv_status status = read_options(call, &self);
     if (!status)
+        status = vv_dataset_probe(call->args[0], &call->err);
+    if (!status)
         status = cli_tree_open(call, resume ? resume : cli_text(call, "root"), &tree);
     if (status)
         goto done;

@@ -57,6 +57,17 @@ VV_API vv_status vv_dataset_import(const char *source, vv_store *store, const ch
                                    const vv_import_options *options, vv_import_result *result,
                                    vv_error *err);
 
+/**
+ * Open a source in a child process, look at all its metadata, and close it again.
+ *
+ * libhdf5 can crash on damaged files. A program that must not go down with it probes a file of
+ * unknown origin before it imports or compares it; values are not read. Files that are not HDF5
+ * are only checked, without a child. For processes whose other threads can bear a fork().
+ *
+ * @return VV_OK, VV_ECORRUPT (also: the child crashed, or took more than 20 s of processor time), and what vv_dataset_import() returns for a source that it cannot open
+ */
+VV_API vv_status vv_dataset_probe(const char *source, vv_error *err);
+
 typedef enum vv_export_format { VV_EXPORT_AUTO = 0, VV_EXPORT_ZARR, VV_EXPORT_NETCDF } vv_export_format;
 
 typedef struct vv_export_options {

@@ -463,7 +463,7 @@ static vv_status identify(const uint8_t *head, size_t len, bool *classic, bool *
     return vvi_fail(err, VV_EINVAL, "no netCDF or HDF5 file");
 }
 
-static vv_status check_file(const char *path, bool *hdf5, vv_error *err)
+vv_status vvi_netcdf_check_file(const char *path, bool *hdf5, vv_error *err)
 {
     uint8_t *head = vvi_alloc(65536);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -500,7 +500,7 @@ vv_status vvi_netcdf_source_open(const char *path, vvi_source **out, vv_error *e
         return vvi_fail_nomem(err, sizeof(*self));
     self->base.ops = &netcdf_ops;
     self->base.name = vvi_strdup(path);
-    status = self->base.name ? check_file(path, &hdf5, err) : vvi_fail_nomem(err, 1);
+    status = self->base.name ? vvi_netcdf_check_file(path, &hdf5, err) : vvi_fail_nomem(err, 1);
     if (!status)
         status = open_file(self, path, hdf5, err);
     if (status) {

@@ -74,6 +74,8 @@ struct vvi_source {
 
 /* A netCDF or HDF5 file, or a Zarr v3 directory: whatever path turns out to be. */
 vv_status vvi_source_open(const char *path, vvi_source **out, vv_error *err);
+/* What a file is by its first bytes and, for classic files, by its header. */
+vv_status vvi_netcdf_check_file(const char *path, bool *hdf5, vv_error *err);
 vv_status vvi_netcdf_source_open(const char *path, vvi_source **out, vv_error *err);
 /* The group (or array) at path of a store, which it holds on to. */
 vv_status vvi_zarr_source_open(vv_store *store, const char *path, const char *name,

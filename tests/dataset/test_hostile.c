@@ -149,6 +149,41 @@ static void foreign_files_are_named_for_what_they_are(void **state)
     assert_int_equal(import("http://127.0.0.1:9/x.nc", &err), VV_ENOTFOUND);
 }
 
+/* libhdf5 does not survive every damaged file; a probe does, and says so. */
+static void a_probe_survives_what_libhdf5_does_not(void **state)
+{
+    const char *path = in(*state, "in.nc");
+    size_t refused = 0;
+    uint64_t seed = 5;
+    vv_error err = VV_ERROR_INIT;
+    size_t len;
+    uint8_t *data;
+
+    make_groups(path);
+    assert_vv_ok(vv_dataset_probe(path, &err));
+    data = read_file(path, &len);
+    for (size_t round = 0; round < 300; round++) {
+        uint8_t copy[4];
+        size_t at = next_random(&seed) % (len - 4);
+        vv_status status;
+
+        memcpy(copy, data + at, 4);
+        for (size_t i = 0; i < 4; i++)
+            data[at + i] = (uint8_t)next_random(&seed);
+        write_file(path, data, len);
+        status = vv_dataset_probe(path, &err);
+        refused += status != VV_OK;
+        if (status)
+            assert_non_null(strstr(err.message, "in.nc"));
+        memcpy(data + at, copy, 4);
+    }
+    free(data);
+    assert_true(refused > 30);
+    assert_int_equal(vv_dataset_probe(in(*state, "missing.nc"), &err), VV_ENOTFOUND);
+    write_file(path, "CDF\1", 4);
+    assert_int_equal(vv_dataset_probe(path, &err), VV_ECORRUPT);
+}
+
 static hid_t new_hdf5(const char *path)
 {
     hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
@@ -282,6 +317,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cut_netcdf4_file_is_corrupt, setup, teardown),
         cmocka_unit_test_setup_teardown(a_flipped_header_never_crashes, setup, teardown),
         cmocka_unit_test_setup_teardown(foreign_files_are_named_for_what_they_are, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_probe_survives_what_libhdf5_does_not, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(hdf5_cycles_and_foreign_files_are_refused, setup,
                                         teardown),
