@@ -228,7 +228,10 @@ static vv_status open_for_reading(vvi_local *self, vv_error *err)
     bool usable = false;
     vv_status status;
 
-    VVI_TRY(vvi_local_lock_opening(self, err));
+    status = vvi_local_lock_opening(self, err);
+    if (status == VV_EBUSY || status == VV_ENOMEM)
+        return status;
+    /* Where locks are not to be had (a file system of another host), a reader goes without. */
     status = open_lock_file(self, VVI_OPEN_LOCK, &self->open_lock, err);
     if (status && status != VV_ENOTFOUND)
         return status;

@@ -345,6 +345,25 @@ static void a_child_of_a_fork_does_not_write_through_its_parents_handle(void **s
     vv_blockstore_free(store);
 }
 
+static void a_reader_opens_a_store_whose_file_cannot_be_locked(void **state)
+{
+    vv_local_options opts = VV_LOCAL_OPTIONS_INIT;
+    vvi_fault fault = { .calls = VVI_CALL_BIT(VVI_CALL_LOCK),
+                        .kind = VVI_FAULT_ERROR,
+                        .error_number = 9 }; /* as NFS answers who may only read */
+    vv_blockstore *store = open_numbers(*state, NULL);
+
+    assert_vv_ok(put_number(store, 1, &err));
+    assert_vv_ok(vv_blockstore_flush(store, &err));
+    vv_blockstore_free(store);
+    opts.read_only = true;
+    vvi_fault_plan(&fault);
+    store = open_numbers(*state, &opts);
+    assert_int_equal(vvi_fault_plan(NULL), 1);
+    assert_vv_ok(get_number(store, 1, &err));
+    vv_blockstore_free(store);
+}
+
 static void an_empty_block_is_read_where_no_file_can_be_mapped(void **state)
 {
     vvi_fault fault = { .calls = VVI_CALL_BIT(VVI_CALL_MAP),
@@ -452,6 +471,7 @@ int main(void)
         TEST(all_who_open_at_once_after_a_power_cut_find_what_was_flushed),
         TEST(blocks_in_many_pack_files_are_read_with_few_open),
         TEST(a_child_of_a_fork_does_not_write_through_its_parents_handle),
+        TEST(a_reader_opens_a_store_whose_file_cannot_be_locked),
         TEST(an_empty_block_is_read_where_no_file_can_be_mapped),
         TEST(a_lost_last_pack_file_is_found_at_opening),
         TEST(a_block_read_before_a_failed_sync_stays_readable),
