@@ -111,6 +111,7 @@ static int lmdb_get(lmdb *self, const vv_cid *cid, MDB_val *value)
 #define SMALL_BYTES 300
 #define BATCH       1000
 #define SLICE       50000
+#define AT_ONCE     64 /* blocks of one call */
 
 typedef struct small {
     size_t n;
@@ -182,6 +183,23 @@ static void get_slice(small *s, vv_blockstore *store)
     }
 }
 
+/* As a map asks: many names in one call. */
+static void get_many_slice(small *s, vv_blockstore *store)
+{
+    vv_buf outs[AT_ONCE] = { VV_BUF_INIT };
+
+    for (size_t i = 0; i < SLICE; i += AT_ONCE) {
+        size_t n = SLICE - i < AT_ONCE ? SLICE - i : AT_ONCE;
+
+        BENCH_OK(
+            vv_blockstore_get_many(store, s->chosen + i, n, outs, NULL, &bench_error));
+        for (size_t j = 0; j < n; j++) {
+            s->sink += outs[j].data[outs[j].len - 1];
+            vv_buf_clear(&outs[j]);
+        }
+    }
+}
+
 #ifdef HAVE_LMDB
 static void lmdb_slice(small *s, int want)
 {
@@ -200,6 +218,7 @@ static void lmdb_slice(small *s, int want)
 static void get_small(small *s, vv_blockstore *verified, vv_blockstore *trusted)
 {
     bench_timer checked = { 0, 0 };
+    bench_timer many = { 0, 0 };
     bench_timer ours = { 0, 0 };
     bench_timer theirs = { 0, 0 };
     bench_timer begin;
@@ -207,7 +226,7 @@ static void get_small(small *s, vv_blockstore *verified, vv_blockstore *trusted)
 
     for (size_t i = 0; i <= slices; i++) {
         if (i <= 1) /* the first slice warms the maps and does not count */
-            checked = ours = theirs = (bench_timer){ 0, 0 };
+            checked = many = ours = theirs = (bench_timer){ 0, 0 };
         choose(s, 0, s->n, i);
         begin = bench_begin();
         get_slice(s, trusted);
@@ -220,9 +239,14 @@ static void get_small(small *s, vv_blockstore *verified, vv_blockstore *trusted)
         begin = bench_begin();
         get_slice(s, verified);
         add(&checked, &begin);
+        choose(s, 0, s->n, i + 1000000);
+        begin = bench_begin();
+        get_many_slice(s, trusted);
+        add(&many, &begin);
     }
     bench_line("local/get_small", slices * SLICE, &ours, NULL);
     bench_line("local/get_small_verified", slices * SLICE, &checked, NULL);
+    bench_line("local/get_many_small", slices * SLICE, &many, NULL);
 #ifdef HAVE_LMDB
     bench_line("lmdb/get_small", slices * SLICE, &theirs, NULL);
 #else
@@ -302,7 +326,6 @@ static void bench_small(void)
 /* ---- large blocks -------------------------------------------------------------------------- */
 
 #define LARGE_BYTES ((size_t)1 << 20)
-#define AT_ONCE     64
 
 typedef struct large {
     uint8_t *bytes; /* AT_ONCE blocks */

@@ -572,7 +572,7 @@ static vv_status run(vvi_fsck *f, vv_error *err)
     VVI_TRY(check_segments(f, err));
     if (f->index && !f->index_is_bad && f->clean)
         VVI_TRY(vvi_fsck_index(f, err));
-    if (f->opts.repair && (f->index_is_bad || !f->clean))
+    if (f->opts.repair && (f->index_is_bad || !f->clean || f->result->findings))
         VVI_TRY(vvi_local_rebuild(f->self, err));
     return VV_OK;
 }

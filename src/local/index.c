@@ -177,6 +177,13 @@ static void state_to_words(const vvi_index_state *state, uint64_t words[STATE_WO
         64, (uint64_t)vv_crc32c(0, vvi_bytes(words, 8 * (STATE_WORDS - 1))));
 }
 
+/* Can records end here? */
+static bool is_end(vvi_place place)
+{
+    return vvi_place_segment(place) > 0 && vvi_place_segment(place) <= VVI_SEGMENT_MAX &&
+           vvi_place_offset(place) >= VVI_SEGMENT_HEADER;
+}
+
 /* Words are read one by one while a writer may be at work; the CRC tells a mixture. */
 static bool read_copy(const uint64_t *from, vvi_index_state *out)
 {
@@ -197,7 +204,9 @@ static bool read_copy(const uint64_t *from, vvi_index_state *out)
                               .lost = VVI_LE(64, words[9]),
                               .flags = VVI_LE(64, words[10]) };
     state_to_words(out, again);
-    return again[STATE_WORDS - 1] == words[STATE_WORDS - 1] && out->seq != 0;
+    return again[STATE_WORDS - 1] == words[STATE_WORDS - 1] && out->seq != 0 &&
+           out->durable <= out->indexed && out->indexed <= out->written &&
+           is_end(out->durable) && is_end(out->indexed) && is_end(out->written);
 }
 
 bool vvi_index_get_state(const vvi_index *index, vvi_index_state *out)
@@ -317,7 +326,7 @@ vv_status vvi_index_grown(const vvi_index *index, const vvi_local_key *key, uint
     for (uint64_t i = 0; i <= index->mask; i++)
         live += vvi_slot_place(&index->slots[i]) > VVI_PLACE_DELETED;
     /* Small tables grow faster: the work of all growths stays a fraction of the last. */
-    while (slots / 16 * (slots < (uint64_t)1 << 20 ? 3 : 6) < live + more)
+    while (slots / 16 * (slots < (uint64_t)1 << 20 ? 3 : 9) < live + more)
         slots *= 2;
     if (slots > VVI_INDEX_SLOTS_MAX)
         return vvi_fail(err, VV_ELIMIT, "more than %" PRIu64 " blocks in one store",

@@ -152,6 +152,47 @@ static vv_status local_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
     return local_get_range(store, cid, VV_RANGE_ALL, out, err);
 }
 
+/* Begin to fetch what a get of these blocks will look at: first slots, then records. */
+static void fetch_ahead(vvi_local *self, const vv_cid *cids, size_t n)
+{
+    uint64_t tags[AHEAD];
+
+    vvi_rwlock_read(&self->view);
+    for (size_t i = 0; i < n; i++) {
+        tags[i] = vvi_tag_of_cid(&self->key, &cids[i]);
+        vvi_index_prefetch(self->index, tags[i]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        vvi_probe probe;
+        vvi_place place = vvi_index_first(self->index, tags[i], &probe);
+        uint64_t offset = vvi_place_offset(place);
+        const vvi_segment *segment = vvi_packs_get(&self->packs,
+                                                   vvi_place_segment(place));
+
+        if (segment && segment->map && offset + VVI_RECORD_FIXED <= segment->map->len)
+            __builtin_prefetch(segment->map->data + offset);
+    }
+    vvi_rwlock_unlock(&self->view);
+}
+
+static vv_status local_get_many(vv_blockstore *store, const vv_cid *cids, size_t n,
+                                vv_buf *outs, vv_status *statuses, vv_error *err)
+{
+    vv_error why = VV_ERROR_INIT;
+    vv_status first = VV_OK;
+
+    for (size_t i = 0; i < n; i++) {
+        if (i % AHEAD == 0 && n > 1)
+            fetch_ahead(of(store), &cids[i], n - i < AHEAD ? n - i : AHEAD);
+        statuses[i] = local_get(store, &cids[i], &outs[i], first ? NULL : &why);
+        if (statuses[i] && !first)
+            first = statuses[i];
+    }
+    if (first && err)
+        *err = why;
+    return first;
+}
+
 static vv_status size_of(vvi_local *self, const vv_cid *cid, uint64_t *out, vv_error *err)
 {
     vvi_found found;
@@ -537,6 +578,7 @@ static void local_close(vv_blockstore *store)
 const vv_blockstore_ops vvi_local_ops = {
     .name = "local",
     .get = local_get,
+    .get_many = local_get_many,
     .get_range = local_get_range,
     .put_many = local_put_many,
     .has_many = local_has_many,
@@ -551,6 +593,7 @@ const vv_blockstore_ops vvi_local_ops = {
 const vv_blockstore_ops vvi_local_read_only_ops = {
     .name = "local",
     .get = local_get,
+    .get_many = local_get_many,
     .get_range = local_get_range,
     .has_many = local_has_many,
     .size = local_size,

@@ -547,7 +547,11 @@ static vv_status index_tail(vvi_local *self, vvi_index_state *state, vv_error *e
         vvi_scan scan;
         vvi_scanned item;
 
-        VVI_TRY(vvi_scan_open(&scan, self->directory, &self->key, n, from, end, err));
+        status = vvi_scan_open(&scan, self->directory, &self->key, n, from, end, err);
+        if (status == VV_ENOTFOUND)
+            return vvi_wrap(err, VV_ECORRUPT, "a pack file is missing; see fsck");
+        if (status)
+            return status;
         while (!(status = vvi_scan_next(&scan, &item, err))) {
             if (!item.bad)
                 status = vvi_local_apply(self, state, item.place, &item.record,
