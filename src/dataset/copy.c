@@ -56,7 +56,7 @@ static vv_status copy_one(void *ctx, size_t i, vv_error *err)
                               err);
     if (!status) {
         atomic_fetch_add(&self->bytes, value.len);
-        if (!self->metadata)
+        if (!self->metadata && !there)
             atomic_fetch_add(&self->chunks, 1);
     } else {
         vvi_wrap(err, status, "copy '%s'", self->keys[i]);
@@ -128,7 +128,7 @@ vv_status vvi_copy_run(vvi_copy *copy, vv_error *err)
     atomic_init(&self->chunks, 0);
     atomic_init(&self->bytes, 0);
     status = pass(self, false, err);
-    if (!status)
+    if (!status && !copy->chunks_only)
         status = pass(self, true, err);
     vvi_free(self);
     return status;

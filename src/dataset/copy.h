@@ -12,6 +12,7 @@ typedef struct vvi_copy {
     const char *what; /* for progress */
     uint32_t threads;
     bool skip_existing;
+    bool chunks_only; /* documents are there already */
     uint64_t memory_bytes;
     vv_progress_fn progress;
     void *ctx;

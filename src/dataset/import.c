@@ -1,6 +1,5 @@
 #include <varvite/dataset.h>
 
-#include "dataset/copy.h"
 #include "dataset/counting.h"
 #include "dataset/import.h"
 #include "dataset/layout.h"
@@ -286,35 +285,16 @@ static void count_up(vvi_import *self)
     }
 }
 
-/* Chunks of a Zarr source stay as they are when nothing asks for others. */
-static vv_status copy_keys(vvi_import *self, vv_error *err)
-{
-    vvi_copy copy = { .to = self->store,
-                      .to_path = self->path,
-                      .what = "import",
-                      .threads = self->options.threads,
-                      .skip_existing = self->options.skip_existing,
-                      .memory_bytes = self->options.memory_bytes,
-                      .progress = self->options.progress,
-                      .ctx = self->options.ctx };
-    vv_status status;
-
-    vvi_zarr_source_place(self->source, &copy.from, &copy.from_path);
-    status = vvi_copy_run(&copy, err);
-    self->result.chunks = copy.chunks;
-    self->result.bytes = self->bytes_total;
-    return status;
-}
-
 static vv_status import_tree(vvi_import *self, vv_error *err)
 {
     vv_store *place;
     const char *path;
 
     count_up(self);
+    /* Chunks of a Zarr source stay as they are when nothing asks for others. */
     if (vvi_zarr_source_place(self->source, &place, &path) && !self->options.chunks &&
         !self->options.codecs && !self->options.variable_count)
-        return copy_keys(self, err);
+        return vvi_import_zarr(self, err);
     self->arrays = vvi_alloc_array_zero(self->result.arrays + 1, sizeof(*self->arrays));
     if (!self->arrays)
         return vvi_fail_nomem(err, self->result.arrays * sizeof(*self->arrays));

@@ -22,6 +22,8 @@ typedef struct vvi_import {
 /* Read the variable slab by slab and write its chunks, while the next slab is read. */
 vv_status vvi_import_values(vvi_import *self, const vvi_var *var, vv_array *array,
                             vv_error *err);
+/* Copy a Zarr source into the store, documents as they are and then chunks as they are. */
+vv_status vvi_import_zarr(vvi_import *self, vv_error *err);
 /* Tell progress, unless that was done a moment ago. */
 vv_status vvi_import_tell(vvi_import *self, bool now, vv_error *err);
 

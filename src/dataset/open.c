@@ -5,30 +5,45 @@
 #include "util/file.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
-static bool exists_in(const char *directory, const char *name)
+static vv_status look_in(const char *directory, const char *name, bool *found,
+                         vv_error *err)
 {
     char *path = vvi_path_join(directory, name);
     struct stat st;
-    bool found = path && stat(path, &st) == 0;
 
+    if (!path)
+        return vvi_fail_nomem(err, strlen(directory));
+    *found = stat(path, &st) == 0;
     vvi_free(path);
-    return found;
+    return VV_OK;
+}
+
+static vv_status fail_without_document(const char *path, vv_error *err)
+{
+    bool group;
+    bool array;
+
+    VVI_TRY(look_in(path, ".zgroup", &group, err));
+    VVI_TRY(look_in(path, ".zarray", &array, err));
+    if (group || array)
+        return vvi_fail(err, VV_EUNSUPPORTED,
+                        "%s: Zarr version 2; this build reads version 3", path);
+    return vvi_fail(err, VV_EINVAL,
+                    "%s: a directory without zarr.json: no Zarr v3 data set", path);
 }
 
 static vv_status open_directory(const char *path, vvi_source **out, vv_error *err)
 {
     vv_store *store = NULL;
+    bool found;
     vv_status status;
 
-    if (!exists_in(path, "zarr.json")) {
-        if (exists_in(path, ".zgroup") || exists_in(path, ".zarray"))
-            return vvi_fail(err, VV_EUNSUPPORTED,
-                            "%s: Zarr version 2; this build reads version 3", path);
-        return vvi_fail(err, VV_EINVAL,
-                        "%s: a directory without zarr.json: no Zarr v3 data set", path);
-    }
+    VVI_TRY(look_in(path, "zarr.json", &found, err));
+    if (!found)
+        return fail_without_document(path, err);
     status = vv_directory_store_open(path, true, &store, err);
     if (!status)
         status = vvi_zarr_source_open(store, "", path, out, err);
