@@ -332,6 +332,18 @@ void vvi_node_locate(const vvi_node *node, unsigned slot, vv_bytes key, vvi_spot
     out->to = out->from + (out->found ? out->entry.whole.len : 0);
 }
 
+/* Links that are filled in when a node is saved may be longer than what they count until then. */
+#define SIZE_MAX_BYTES (VV_BLOCK_BYTES_MAX - ((size_t)64 << 10))
+
+/* May the node grow by so many bytes? It has to fit into a block. */
+static vv_status check_size(const vvi_node *node, size_t more, vv_error *err)
+{
+    if (more > SIZE_MAX_BYTES || node->size > SIZE_MAX_BYTES - more)
+        return vvi_fail(err, VV_ELIMIT, "a node longer than %zu bytes",
+                        (size_t)SIZE_MAX_BYTES);
+    return VV_OK;
+}
+
 /* Write the located bucket anew with so many entries: without the one that was found, and with
  * one of key and link unless link is empty. */
 static vv_status rewrite_bucket(vvi_node *node, unsigned slot, const vvi_spot *spot,
@@ -344,10 +356,7 @@ static vv_status rewrite_bucket(vvi_node *node, unsigned slot, const vvi_spot *s
     const uint8_t *old = spot->element.data;
     uint8_t *at;
 
-    if (key.len > VV_BLOCK_BYTES_MAX ||
-        node->size + len - spot->element.len > VV_BLOCK_BYTES_MAX)
-        return vvi_fail(err, VV_ELIMIT, "a node longer than %" PRIu64 " bytes",
-                        VV_BLOCK_BYTES_MAX);
+    VVI_TRY(check_size(node, entry, err));
     VVI_TRY(reserve_slot(node, slot, err));
     VVI_TRY(reserve(node, len, err));
     if (spot->used) /* it may have moved */
@@ -422,6 +431,7 @@ vv_status vvi_node_set_bucket(vvi_node *node, unsigned slot, const vv_bytes *ent
     }
     for (size_t i = 0; i < n; i++)
         len += entries[i].len;
+    VVI_TRY(check_size(node, len, err));
     VVI_TRY(reserve_slot(node, slot, err));
     VVI_TRY(reserve(node, len, err));
     at = node->own + node->len;
