@@ -15,7 +15,7 @@ build: bootstrap ## the library and the command, build/release
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release
 
-demo: bootstrap ## import a real climate file, look at it, verify it, export it, compare
+demo: ## import a real climate file, look at it, verify it, export it, compare
 	@scripts/demo
 
 test: bootstrap ## all tests: release, clang, sanitizers, interop; one closing line
