@@ -50,30 +50,51 @@ static void remove_tree(const char *path)
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* "dir/name.partial-PID": beside the target, so that a rename completes it. */
+static bool is_there(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 || errno != ENOENT;
+}
+
+/* "name.partial-PID-N", one that is not there: what a killed process of the same number left must
+ * not become a part of this export. */
+static vv_status name_partial(export *self, size_t len, vv_error *err)
+{
+    static unsigned next; /* atomic */
+    vv_buf text = VV_BUF_INIT;
+    vv_status status;
+
+    do {
+        vv_buf_clear(&text);
+        status = vvi_buf_printf(&text, err, "%.*s.partial-%ld-%u", (int)len, self->target,
+                                (long)getpid(),
+                                __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED));
+    } while (!status && is_there((const char *)text.data));
+    if (!status) {
+        self->partial = vvi_strdup((const char *)text.data);
+        status = self->partial ? VV_OK : vvi_fail_nomem(err, text.len + 1);
+    }
+    vv_buf_clear(&text);
+    return status;
+}
+
+/* Beside the target, so that a rename completes it. */
 static vv_status name_files(export *self, vv_error *err)
 {
-    vv_buf text = VV_BUF_INIT;
     size_t len = strlen(self->target);
     const char *slash;
-    vv_status status;
 
     while (len > 1 && self->target[len - 1] == '/')
         len--;
     if (len == 0)
         return vvi_fail(err, VV_EINVAL, "export to an empty path");
-    status = vvi_buf_printf(&text, err, "%.*s.partial-%ld", (int)len, self->target,
-                            (long)getpid());
-    if (status)
-        return status;
-    self->partial = vvi_strdup((const char *)text.data);
     slash = memrchr(self->target, '/', len);
     self->parent = !slash ? vvi_strdup(".")
                    : slash == self->target
                        ? vvi_strdup("/")
                        : vvi_strndup(self->target, (size_t)(slash - self->target));
-    vv_buf_clear(&text);
-    return self->partial && self->parent ? VV_OK : vvi_fail_nomem(err, len);
+    return self->parent ? name_partial(self, len, err) : vvi_fail_nomem(err, len);
 }
 
 /* May the target be written, and be replaced if it is there? Only what is a Zarr hierarchy, an
@@ -167,7 +188,8 @@ static vv_status replace_directory(const export *self, vv_error *err)
     struct stat st;
     vv_status status = VV_OK;
 
-    if (lstat(self->target, &st) < 0)
+    /* This replaces no directory that holds anything. */
+    if (!self->options.overwrite || lstat(self->target, &st) < 0)
         return vvi_file_rename(self->partial, self->target, err);
     status = vvi_buf_printf(&old, err, "%s.old", self->partial);
     if (!status)
@@ -183,10 +205,16 @@ static vv_status replace_directory(const export *self, vv_error *err)
     return status;
 }
 
+/* What came to be at target in the meantime is replaced only if that was asked, as at the start. */
 static vv_status put_in_place(const export *self, vv_error *err)
 {
-    if (self->options.format == VV_EXPORT_NETCDF)
+    bool netcdf = self->options.format == VV_EXPORT_NETCDF;
+
+    VVI_TRY(check_target(self, err));
+    if (netcdf && self->options.overwrite)
         VVI_TRY(vvi_file_rename(self->partial, self->target, err));
+    else if (netcdf)
+        VVI_TRY(vvi_file_rename_new(self->partial, self->target, err));
     else
         VVI_TRY(replace_directory(self, err));
     return vvi_dir_sync(self->parent, err);

@@ -205,6 +205,83 @@ static void a_stopped_export_leaves_nothing_behind(void **state)
     assert_int_equal(system(command), 0);
 }
 
+static void what_a_killed_export_left_becomes_no_part_of_the_next(void **state)
+{
+    const char *source = in(*state, "in.nc");
+    const char *zarr = in(*state, "a.zarr");
+    const char *netcdf = in(*state, "a.nc");
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store;
+
+    make_climate(source, 0);
+    store = imported(source, NULL);
+    /* Names that a process of this number comes to. */
+    for (int i = -1; i < 60; i++) {
+        char command[1400];
+        char tail[32] = "";
+
+        if (i >= 0)
+            snprintf(tail, sizeof(tail), "-%d", i);
+        snprintf(
+            command, sizeof(command),
+            "mkdir -p '%s.partial-%ld%s/tas' && echo old > '%s.partial-%ld%s/tas/old' && "
+            "echo old > '%s.partial-%ld%s'",
+            zarr, (long)getpid(), tail, zarr, (long)getpid(), tail, netcdf,
+            (long)getpid(), tail);
+        assert_int_equal(system(command), 0);
+    }
+    assert_vv_ok(vv_dataset_export(store, "", zarr, NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_export(store, "", netcdf, NULL, NULL, &err));
+    assert_int_equal(access(in(zarr, "tas/zarr.json"), F_OK), 0);
+    assert_int_not_equal(access(in(zarr, "tas/old"), F_OK), 0);
+    assert_same(zarr, store);
+    assert_same(netcdf, store);
+    vv_store_free(store);
+}
+
+static vv_status make_target(void *ctx, const vv_progress *progress)
+{
+    char command[700];
+
+    (void)progress;
+    snprintf(command, sizeof(command),
+             "case '%s' in *.nc) echo mine > '%s';; *) mkdir -p '%s'; echo mine > "
+             "'%s/letter';; esac",
+             (char *)ctx, (char *)ctx, (char *)ctx, (char *)ctx);
+    assert_int_equal(system(command), 0);
+    return VV_OK;
+}
+
+static void a_target_that_comes_to_be_meanwhile_is_not_replaced(void **state)
+{
+    const char *source = in(*state, "in.nc");
+    char *zarr = strdup(in(*state, "a.zarr"));
+    char *netcdf = strdup(in(*state, "a.nc"));
+    vv_export_options options = VV_EXPORT_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store;
+
+    make_climate(source, 0);
+    store = imported(source, NULL);
+    options.progress = make_target;
+    for (int overwrite = 0; overwrite < 2; overwrite++) {
+        options.overwrite = overwrite;
+        options.ctx = zarr;
+        assert_int_equal(vv_dataset_export(store, "", zarr, &options, NULL, &err),
+                         VV_EEXISTS);
+        assert_non_null(strstr(err.message, "a.zarr"));
+        free(read_file(in(zarr, "letter"), NULL));
+    }
+    options.overwrite = false;
+    options.ctx = netcdf;
+    assert_int_equal(vv_dataset_export(store, "", netcdf, &options, NULL, &err),
+                     VV_EEXISTS);
+    free(read_file(netcdf, NULL));
+    vv_store_free(store);
+    free(netcdf);
+    free(zarr);
+}
+
 /* An array that no netCDF file made. */
 static vv_store *native(vv_dtype dtype, const char *const *names, const char *attributes)
 {
@@ -309,6 +386,10 @@ int main(void)
             a_target_is_replaced_only_when_asked_and_only_if_it_is_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stopped_export_leaves_nothing_behind, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            what_a_killed_export_left_becomes_no_part_of_the_next, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            a_target_that_comes_to_be_meanwhile_is_not_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(arrays_without_a_layout_go_to_netcdf_and_back,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_netcdf_cannot_hold_is_refused_by_name, setup,
