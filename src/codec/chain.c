@@ -212,17 +212,17 @@ vv_status vvi_codec_chain_encode(const vvi_codec_chain *chain, const void *eleme
 /* ---- decoding ------------------------------------------------------------------------------- */
 
 /*
- * The most bytes that codec number i may unfold into: the chunk, or what an encoder may have made
- * of it. Twice the input and a little is more than any encoder of these formats makes.
+ * The most bytes that codec number i may unfold into: the chunk, or what the encoders before it may
+ * have made of it. Twice the chunk and a little each is more than encoders of these formats make,
+ * however many there are.
  */
 static size_t decoded_max(const vvi_codec_chain *chain, size_t i)
 {
-    size_t most = (size_t)chain->chunk_bytes;
+    size_t before = 0;
 
     for (size_t k = 0; k < i; k++)
-        if (chain->codecs[k].ops->kind == VVI_CODEC_BYTES_TO_BYTES)
-            most = 2 * most + 65536;
-    return most;
+        before += chain->codecs[k].ops->kind == VVI_CODEC_BYTES_TO_BYTES;
+    return (size_t)chain->chunk_bytes * (before ? 2 : 1) + 65536 * before;
 }
 
 /* Is there nothing below codec number i but turns in place? */

@@ -302,6 +302,21 @@ static void a_bomb_is_refused_without_unfolding_it(void **state)
     free(zeros);
 }
 
+static void a_long_chain_asks_for_no_more_memory_than_a_short_one(void **state)
+{
+    const uint64_t many = (uint64_t)1 << 28;
+    vvi_codec_chain *chain = chain_of(
+        "zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd",
+        (vvi_codec_array){ 1, 1, 1, &many, many });
+    vv_error err = VV_ERROR_INIT;
+    uint8_t none = 0;
+
+    (void)state;
+    assert_int_equal(vvi_codec_chain_decode(chain, vv_bytes_of("junk"), &none, &err),
+                     VV_ECORRUPT);
+    vvi_codec_chain_free(chain);
+}
+
 static void a_chunk_past_the_limit_is_refused_before_it_is_allocated(void **state)
 {
     const uint64_t many = UINT64_MAX / 4;
@@ -383,6 +398,7 @@ int main(void)
         cmocka_unit_test(
             damaged_data_is_refused_where_a_checksum_sees_it_and_never_overflows),
         cmocka_unit_test(a_bomb_is_refused_without_unfolding_it),
+        cmocka_unit_test(a_long_chain_asks_for_no_more_memory_than_a_short_one),
         cmocka_unit_test(a_chunk_past_the_limit_is_refused_before_it_is_allocated),
         cmocka_unit_test(gzip_reads_several_members_as_one),
         cmocka_unit_test(chains_survive_any_failing_allocation),
