@@ -601,8 +601,8 @@ vv_status vv_local_fsck(const char *directory, const vv_fsck_options *options,
     if (status)
         return status;
     if (result.findings - f.harmless > result.repaired)
-        return vvi_fail(err, VV_ECORRUPT,
-                        "%s: %" PRIu64 " findings, %" PRIu64 " repaired", directory,
-                        result.findings, result.repaired);
+        return vvi_fail(
+            err, VV_ECORRUPT, "%s: %" PRIu64 " finding%s, %" PRIu64 " repaired",
+            directory, result.findings, result.findings == 1 ? "" : "s", result.repaired);
     return VV_OK;
 }
