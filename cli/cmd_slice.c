@@ -246,7 +246,8 @@ vv_status cmd_slice(cli_call *call)
     if (!status)
         status = cli_open_root(call, call->args[0], &store);
     if (!status)
-        status = vv_array_open(store, path, &array, &call->err);
+        status = select_missing(call, vv_array_open(store, path, &array, &call->err),
+                                call->args[1]);
     if (!status) {
         status = select_resolve(call, inside, vv_array_get_meta(array), &selection);
         if (status)

@@ -19,6 +19,18 @@ char *select_path(const char *text, const char **inside)
     return path;
 }
 
+vv_status select_missing(cli_call *call, vv_status status, const char *text)
+{
+    const char *open = strchr(text, '[');
+    const char *close = strrchr(text, ']');
+
+    if (status != VV_ENOTFOUND || !open || (close && close[1] == '\0'))
+        return status;
+    return close
+               ? cli_usage(call, "%.100s: '%.100s' behind the brackets", text, close + 1)
+               : cli_usage(call, "%.100s: the bracket is not closed", text);
+}
+
 /* One part between commas, as it stands. */
 typedef struct part {
     enum {

@@ -246,7 +246,9 @@ test_bad_selections_are_named() {
     run slice "$set" 'x[99999999999999999999]'
     expect_failure 2 "no index"
     run slice "$set" 'x[0'
-    expect_failure 1 "x\[0"
+    expect_failure 2 "x\[0: the bracket is not closed"
+    run slice "$set" 'x[0,:2]y'
+    expect_failure 2 "'y' behind the brackets"
     run slice "$set" 'nothing[0]'
     expect_failure 1 "nothing"
     run slice "$set" group
