@@ -305,6 +305,17 @@ static vv_status import_tree(vvi_import *self, vv_error *err)
     return vvi_import_tell(self, true, err);
 }
 
+/* An array has its name from the group that it lies in. */
+static vv_status check_source(const vvi_source *source, vv_error *err)
+{
+    const vvi_group *root = &source->tree.groups[0];
+
+    if (root->var_count && root->vars[0].name[0] == '\0')
+        return vvi_fail(err, VV_EUNSUPPORTED,
+                        "%s is one Zarr array; import the group around it", source->name);
+    return VV_OK;
+}
+
 static vv_status start(vvi_import *self, const char *source,
                        const vv_import_options *options, vv_error *err)
 {
@@ -315,6 +326,7 @@ static vv_status start(vvi_import *self, const char *source,
         return vvi_fail(err, VV_EREADONLY,
                         "import into a store that was opened for reading");
     VVI_TRY(vvi_source_open(source, &self->source, err));
+    VVI_TRY(check_source(self->source, err));
     VVI_TRY(vvi_plan_select(self->source, self->options.variables,
                             self->options.variable_count, self->options.text_as_bytes,
                             err));

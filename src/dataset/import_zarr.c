@@ -124,18 +124,6 @@ static vv_status check_kind(vvi_import *self, const char *inside, bool is_array,
     return status;
 }
 
-/* Is the source one array and no group? */
-static bool is_array_alone(const vvi_source *source)
-{
-    const vvi_group *group = &source->tree.groups[0];
-    vv_store *store;
-    const char *root;
-
-    return source->tree.count == 1 && group->var_count == 1 &&
-           vvi_zarr_source_place(source, &store, &root) &&
-           strcmp(vv_array_path(group->vars[0].array), root) == 0;
-}
-
 /* Do this to each group and each array of the source, parents first. */
 static vv_status each_node(vvi_import *self,
                            vv_status (*visit)(vvi_import *self, const char *inside,
@@ -146,8 +134,6 @@ static vv_status each_node(vvi_import *self,
     vv_buf path = VV_BUF_INIT;
     vv_status status = VV_OK;
 
-    if (is_array_alone(self->source))
-        return visit(self, "", true, err);
     for (size_t g = 0; g < tree->count && !status; g++) {
         const vvi_group *group = &tree->groups[g];
 

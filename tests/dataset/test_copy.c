@@ -201,6 +201,18 @@ static void an_array_and_a_group_do_not_replace_each_other(void **state)
     vv_store_free(store);
 }
 
+static void an_array_without_a_group_is_refused_with_advice(void **state)
+{
+    const char *source = make_zarr(in(*state, "a.zarr"), NULL, 3, 4);
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = new_store();
+
+    assert_int_equal(vv_dataset_import(in(source, "v"), store, "", NULL, NULL, &err),
+                     VV_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "a.zarr/v is one Zarr array"));
+    vv_store_free(store);
+}
+
 static vv_status import_twice(void *ctx)
 {
     vv_import_options options = VV_IMPORT_OPTIONS_INIT;
@@ -237,6 +249,7 @@ int main(void)
         TEST(groups_above_the_path_are_made),
         TEST(consolidated_metadata_stays_only_where_it_is_all),
         TEST(an_array_and_a_group_do_not_replace_each_other),
+        TEST(an_array_without_a_group_is_refused_with_advice),
         TEST(survives_any_failing_allocation),
     };
 #undef TEST
