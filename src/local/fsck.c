@@ -289,7 +289,8 @@ static vv_status known_end(vvi_fsck *f, const segments *all, size_t i, uint64_t 
         return VV_OK;
     }
     status = vvi_local_read_segment(f->self, all->numbers[i + 1], &next, err);
-    if (!status && next.previous == all->numbers[i])
+    if (!status && next.previous == all->numbers[i] &&
+        next.previous_end >= VVI_SEGMENT_HEADER)
         *out = next.previous_end;
     return status == VV_ECORRUPT ? VV_OK : status;
 }
