@@ -5,6 +5,7 @@
  * per flush. Layout and invariants: docs/format/local-store.md. Not for network file systems
  * whose locks do not reach every host; opening says so where it can tell. A child of a fork may
  * read through a handle of its parent, and opens the store itself to write (else VV_EINVAL).
+ * Blocks are lent from mapped files: nobody but the store may cut its files while it is open.
  */
 #ifndef VARVITE_LOCAL_H
 #define VARVITE_LOCAL_H

@@ -285,6 +285,19 @@ static vv_status put_short(vvi_local *self, const vv_block *block, uint64_t tag,
 }
 
 /* Write what is pending, and long blocks from where they lie. */
+/* Who never flushes is flushed for: what waits for the index lies in memory, by name. */
+#define SPILLED_MAX       ((size_t)1 << 17)
+#define SPILLED_BYTES_MAX ((uint64_t)1 << 30)
+
+static bool waits_too_long(const vvi_local *self, const vvi_index_state *state)
+{
+    uint64_t segments = vvi_place_segment(state->written) -
+                        vvi_place_segment(state->indexed);
+
+    return self->spilled.count > SPILLED_MAX || segments > 64 ||
+           (segments == 0 && (state->written - state->indexed) << 3 > SPILLED_BYTES_MAX);
+}
+
 static vv_status spill(vvi_local *self, const vv_block *blocks, size_t n, vv_error *err)
 {
     vvi_index_state state;
@@ -294,6 +307,8 @@ static vv_status spill(vvi_local *self, const vv_block *blocks, size_t n, vv_err
     status = vvi_local_turn_begin(self, &state, err);
     if (!status) {
         status = vvi_local_spill(self, &state, blocks, n, err);
+        if (!status && waits_too_long(self, &state))
+            status = vvi_local_commit(self, &state, err);
         vvi_local_turn_end(self);
     }
     vvi_mutex_unlock(&self->write_lock);

@@ -400,6 +400,23 @@ static void a_writer_waits_only_so_long_for_another(void **state)
     vv_blockstore_free(store);
 }
 
+static void who_never_flushes_is_flushed_for(void **state)
+{
+    vv_local_options opts = VV_LOCAL_OPTIONS_INIT;
+    vv_blockstore *store;
+    vv_blockstore *other;
+
+    opts.buffer_bytes = 1 << 20;
+    store = open_store(*state, &opts);
+    other = open_store(*state, NULL);
+    for (unsigned n = 0; n < 160000; n++)
+        put_number(store, n);
+    assert_true(has_number(other, 0));
+    assert_false(has_number(other, 159999));
+    vv_blockstore_free(store);
+    vv_blockstore_free(other);
+}
+
 #define THREADS 4
 #define EACH    3000
 
@@ -475,6 +492,7 @@ int main(void)
         TEST(a_reader_does_not_write),
         TEST(long_blocks_lie_in_files_of_their_own_length),
         TEST(a_writer_waits_only_so_long_for_another),
+        TEST(who_never_flushes_is_flushed_for),
         TEST(many_threads_share_one_handle),
     };
     int failed;
