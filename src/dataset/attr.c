@@ -100,9 +100,11 @@ vv_status vvi_attr_set_strings(vvi_attr *attr, const char *const *strings, size_
         return vvi_fail_nomem(err, count * sizeof(*attr->strings));
     attr->count = count;
     for (size_t i = 0; i < count; i++) {
-        attr->strings[i] = vvi_strdup(strings[i] ? strings[i] : "");
+        const char *text = strings[i] ? strings[i] : "";
+
+        attr->strings[i] = vvi_strdup(text);
         if (!attr->strings[i])
-            return vvi_fail_nomem(err, strlen(strings[i]));
+            return vvi_fail_nomem(err, strlen(text) + 1);
     }
     return VV_OK;
 }
