@@ -24,7 +24,8 @@ VV_API void vv_store_free(vv_store *store);
 VV_API const char *vv_store_name(const vv_store *store);
 VV_API bool vv_store_is_read_only(const vv_store *store);
 
-/** Read a value or a part of it. @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT, VV_EIO, VV_ENOMEM */
+/** Read a value or a part of it. @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT, VV_ELIMIT (more than
+ *  VV_BLOCK_BYTES_MAX at once), VV_EIO, VV_ENOMEM */
 VV_API vv_status vv_store_get(vv_store *store, const char *key, vv_range range,
                               vv_buf *out, vv_error *err);
 /** Read n values at once. ranges: n, or NULL for whole values. statuses as in

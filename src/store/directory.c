@@ -89,6 +89,11 @@ static vv_status read_part(const vvi_file *file, vv_range range, vv_buf *out,
 
     VVI_TRY(vvi_file_size(file, &size, err));
     vvi_range_resolve(range, size, &offset, &count);
+    /* No block and no chunk is longer; a file that takes no room on the disk may claim to be. */
+    if (count > VV_BLOCK_BYTES_MAX)
+        return vvi_fail(err, VV_ELIMIT,
+                        "%s: %" PRIu64 " bytes; at most %" PRIu64 " are read at once",
+                        file->path, count, VV_BLOCK_BYTES_MAX);
     VVI_TRY(vvi_buf_reserve(&data, (size_t)count, err));
     status = vvi_file_read_at(file, offset, data.data, (size_t)count, &data.len, err);
     if (!status)

@@ -228,6 +228,22 @@ static void a_failing_file_call_leaves_whole_values_only(void **state)
     }
 }
 
+static void a_file_of_boundless_length_is_not_read_at_once(void **state)
+{
+    store_fixture *fixture = *state;
+    vv_error err = VV_ERROR_INIT;
+    vv_buf out = VV_BUF_INIT;
+
+    write_file(path_in(fixture, "sparse"), "begin", 5);
+    assert_int_equal(truncate(path_in(fixture, "sparse"), (off_t)1 << 40), 0);
+    assert_int_equal(vv_store_get(fixture->store, "sparse", VV_RANGE_ALL, &out, &err),
+                     VV_ELIMIT);
+    assert_non_null(strstr(err.message, "sparse"));
+    assert_vv_ok(vv_store_get(fixture->store, "sparse", VV_RANGE_OF(0, 5), &out, &err));
+    assert_memory_equal(out.data, "begin", 5);
+    vv_buf_clear(&out);
+}
+
 typedef struct writer {
     vv_store *store;
     char letter;
@@ -308,6 +324,7 @@ int main(void)
         OWN(a_read_only_store_reads_and_refuses_changes),
         OWN(opening_says_what_is_wrong),
         OWN(a_failing_file_call_leaves_whole_values_only),
+        OWN(a_file_of_boundless_length_is_not_read_at_once),
         OWN(two_handles_on_one_directory_keep_their_values_apart),
         OWN(what_a_killed_writer_left_is_in_nobodys_way),
     };
