@@ -76,7 +76,8 @@ VV_API vv_status vv_blockstore_get_range(vv_blockstore *store, const vv_cid *cid
  * Readers of this store see it at once; it is safe from a crash after vv_blockstore_flush().
  * @param cid  its name; NULL if not wanted
  * @return VV_OK, VV_EREADONLY, VV_ELIMIT (longer than VV_BLOCK_BYTES_MAX), VV_EIO (disk full,
- *         …), VV_EUNSUPPORTED (hash), VV_ENOMEM
+ *         …), VV_EBUSY (another writer holds the store; try again), VV_EUNSUPPORTED (hash),
+ *         VV_ENOMEM
  */
 VV_API vv_status vv_blockstore_put(vv_blockstore *store, const vv_cid_prefix *prefix,
                                    vv_bytes block, vv_cid *cid, vv_error *err);
@@ -123,7 +124,8 @@ VV_API vv_status vv_blockstore_stat(vv_blockstore *store, vv_blockstore_stats *o
 /**
  * Make everything that was put before this call as safe as the store promises (for the local
  * store: on the disk). Many threads' flushes become one.
- * @return VV_OK, VV_EIO (nothing of what is not yet safe may be relied on)
+ * @return VV_OK, VV_EBUSY (another writer holds the store; try again), VV_EIO (nothing of what
+ *         is not yet safe may be relied on)
  */
 VV_API vv_status vv_blockstore_flush(vv_blockstore *store, vv_error *err);
 

@@ -6,7 +6,7 @@
  *
  * Threads: read-only maps take any calls at once. A writable map takes many readers at once and
  * one writer; further writers wait for it. No lock that a reader could wait for is held while a
- * block store is called, and none at all while a value is stored or a caller's callback runs.
+ * block store is called, and none at all while a value is stored or a visit callback runs.
  * Ownership: free with vv_hamt_free(); holds its block store.
  */
 #ifndef VARVITE_HAMT_H
@@ -21,7 +21,8 @@ extern "C" {
 
 typedef struct vv_hamt vv_hamt;
 
-/** Hash of a key: fill out with out_len bytes; out_len is hash_len of the options. */
+/** Hash of a key: fill out with out_len bytes; out_len is hash_len of the options. May be called
+ *  with the map locked, so it must not call the map. */
 typedef void (*vv_hamt_hash_fn)(void *ctx, vv_bytes key, uint8_t *out, size_t out_len);
 
 typedef enum vv_hamt_values {

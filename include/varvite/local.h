@@ -6,6 +6,9 @@
  * whose locks do not reach every host; opening says so where it can tell. A child of a fork may
  * read through a handle of its parent, and opens the store itself to write (else VV_EINVAL).
  * Blocks are lent from mapped files: nobody but the store may cut its files while it is open.
+ *
+ * Putting a block that is there already stores nothing. So a block that one process deletes while
+ * another puts it may be gone afterwards: delete what no process is about to put.
  */
 #ifndef VARVITE_LOCAL_H
 #define VARVITE_LOCAL_H
@@ -27,7 +30,9 @@ typedef struct vv_local_options {
     size_t struct_size; /* set by VV_LOCAL_OPTIONS_INIT */
     bool create;        /* make the store if the directory has none */
     bool read_only;
-    bool trusted; /* do not hash blocks again when they are read */
+    bool
+        trusted; /* do not hash blocks again when they are read: damage on the disk is then
+                     handed out as it is */
     vv_durability durability;
     uint64_t segment_bytes;   /* size at which a new pack file is begun; 0: 1 GiB */
     uint64_t buffer_bytes;    /* puts held back until written together; 0: 8 MiB */

@@ -392,8 +392,11 @@ static vv_status local_put_many(vv_blockstore *store, const vv_block *blocks, si
                                 vv_error *err)
 {
     vvi_local *self = of(store);
+    vv_error own; /* so that a latched failure keeps its reason */
     size_t end;
 
+    own.message[0] = '\0';
+    err = err ? err : &own;
     VVI_TRY(vvi_local_failure(self, err));
     vvi_local_follow(self, true);
     for (size_t i = 0; i < n; i = end) {
@@ -492,10 +495,12 @@ static bool others_left_unsynced(vvi_local *self)
 static vv_status local_flush(vv_blockstore *store, vv_error *err)
 {
     vvi_local *self = of(store);
+    vv_error own = VV_ERROR_INIT; /* so that a latched failure keeps its reason */
     vv_status status = VV_OK;
     bool unsynced;
     uint64_t mine;
 
+    err = err ? err : &own;
     VVI_TRY(vvi_local_failure(self, err));
     unsynced = others_left_unsynced(self);
     vvi_mutex_lock(&self->pending_lock);
