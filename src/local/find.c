@@ -60,7 +60,7 @@ static vv_status see_header(vvi_local *self, vvi_place place, size_t len, vvi_fo
     *sight = vvi_packs_see(&self->packs, number, offset, len, &out->segment);
     if (*sight != VVI_SIGHT_CLEAR)
         return VV_OK;
-    /* Who asks for a block reads it next: fetch a short one while its header is compared. */
+    /* Who asks for a block reads it next: a short one comes together with its header. */
     if (out->segment->map)
         for (size_t line = 64; line <= 384; line += 64)
             __builtin_prefetch(out->segment->map->data + offset + line);

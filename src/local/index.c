@@ -326,7 +326,7 @@ vv_status vvi_index_grown(const vvi_index *index, const vvi_local_key *key, uint
     for (uint64_t i = 0; i <= index->mask; i++)
         live += vvi_slot_place(&index->slots[i]) > VVI_PLACE_DELETED;
     /* Small tables grow faster: the work of all growths stays a fraction of the last. */
-    while (slots / 16 * (slots < (uint64_t)1 << 20 ? 3 : 9) < live + more)
+    while (slots / 16 * (slots < (uint64_t)1 << 20 ? 3 : 6) < live + more)
         slots *= 2;
     if (slots > VVI_INDEX_SLOTS_MAX)
         return vvi_fail(err, VV_ELIMIT, "more than %" PRIu64 " blocks in one store",
