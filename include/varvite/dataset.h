@@ -17,14 +17,17 @@ extern "C" {
 
 typedef struct vv_import_options {
     size_t struct_size;
-    const char *chunks;   /* "time=12,lat=90": by dimension name; others by default. NULL: default
+    const char
+        *chunks; /* "time=12,lat=90": by dimension name; others by default. NULL: default
                              of 1 to 4 MiB a chunk */
-    const char *codecs;   /* as in vv_array_meta; NULL: "zstd:3" */
-    const char *const *variables; /* names or paths to take, coordinates come along; NULL: all */
+    const char *codecs; /* as in vv_array_meta; NULL: "zstd:3" */
+    const char *const
+        *variables; /* names or paths to take, coordinates come along; NULL: all */
     size_t variable_count;
     uint64_t memory_bytes; /* cap of buffers; 0: 128 MiB */
     uint32_t threads;      /* 0: one a processor */
-    bool skip_existing;    /* a chunk that the store has under its key is not written again */
+    bool
+        skip_existing; /* a chunk that the store has under its key is not written again */
     vv_progress_fn progress; /* bytes of array data */
     /* Told once for each variable which chunks were chosen. NULL: not wanted. */
     void (*planned)(void *ctx, const char *path, const vv_array_meta *meta);
@@ -33,7 +36,8 @@ typedef struct vv_import_options {
      * makes them char again. Without it they are refused by name. */
     bool text_as_bytes;
 } vv_import_options;
-#define VV_IMPORT_OPTIONS_INIT ((vv_import_options){ .struct_size = sizeof(vv_import_options) })
+#define VV_IMPORT_OPTIONS_INIT \
+    ((vv_import_options){ .struct_size = sizeof(vv_import_options) })
 
 /** Counts of an import or export. */
 typedef struct vv_import_result {
@@ -54,8 +58,8 @@ typedef struct vv_import_result {
  *         VV_ECORRUPT (the source), VV_ECANCELED, VV_EIO, VV_ENOMEM
  */
 VV_API vv_status vv_dataset_import(const char *source, vv_store *store, const char *path,
-                                   const vv_import_options *options, vv_import_result *result,
-                                   vv_error *err);
+                                   const vv_import_options *options,
+                                   vv_import_result *result, vv_error *err);
 
 /**
  * Open a source in a child process, look at all its metadata, and close it again.
@@ -68,18 +72,24 @@ VV_API vv_status vv_dataset_import(const char *source, vv_store *store, const ch
  */
 VV_API vv_status vv_dataset_probe(const char *source, vv_error *err);
 
-typedef enum vv_export_format { VV_EXPORT_AUTO = 0, VV_EXPORT_ZARR, VV_EXPORT_NETCDF } vv_export_format;
+typedef enum vv_export_format {
+    VV_EXPORT_AUTO = 0,
+    VV_EXPORT_ZARR,
+    VV_EXPORT_NETCDF
+} vv_export_format;
 
 typedef struct vv_export_options {
     size_t struct_size;
-    vv_export_format format; /* AUTO: netCDF-4 when target ends in .nc, .nc4, .cdf; else Zarr */
-    uint64_t memory_bytes;   /* 0: 128 MiB */
+    vv_export_format
+        format; /* AUTO: netCDF-4 when target ends in .nc, .nc4, .cdf; else Zarr */
+    uint64_t memory_bytes; /* 0: 128 MiB */
     bool overwrite;
     uint32_t deflate_level;  /* netCDF: 0 … 9 */
     vv_progress_fn progress; /* bytes of array data */
     void *ctx;
 } vv_export_options;
-#define VV_EXPORT_OPTIONS_INIT ((vv_export_options){ .struct_size = sizeof(vv_export_options) })
+#define VV_EXPORT_OPTIONS_INIT \
+    ((vv_export_options){ .struct_size = sizeof(vv_export_options) })
 
 /**
  * Export the group at path: a Zarr v3 directory (chunks copied as they are) or one netCDF-4 file.
@@ -87,13 +97,14 @@ typedef struct vv_export_options {
  * @return VV_OK, VV_EEXISTS, VV_ENOTFOUND, VV_EUNSUPPORTED, VV_ECORRUPT, VV_ECANCELED, VV_EIO
  */
 VV_API vv_status vv_dataset_export(vv_store *store, const char *path, const char *target,
-                                   const vv_export_options *options, vv_import_result *result,
-                                   vv_error *err);
+                                   const vv_export_options *options,
+                                   vv_import_result *result, vv_error *err);
 
 /** A difference that vv_dataset_compare() found. */
 typedef struct vv_difference {
-    const char *path;    /* variable or group */
-    const char *message; /* one line: "attribute units: 'K' and 'degC'", "12 of 90 values" */
+    const char *path; /* variable or group */
+    const char
+        *message; /* one line: "attribute units: 'K' and 'degC'", "12 of 90 values" */
 } vv_difference;
 typedef vv_status (*vv_difference_fn)(void *ctx, const vv_difference *difference);
 
@@ -103,8 +114,9 @@ typedef vv_status (*vv_difference_fn)(void *ctx, const vv_difference *difference
  * @param differences  how many were found; each is told to visit
  */
 VV_API vv_status vv_dataset_compare(const char *source, vv_store *store, const char *path,
-                                    vv_difference_fn visit, void *ctx, uint64_t *differences,
-                                    uint64_t *values_compared, vv_error *err);
+                                    vv_difference_fn visit, void *ctx,
+                                    uint64_t *differences, uint64_t *values_compared,
+                                    vv_error *err);
 
 #ifdef __cplusplus
 }

@@ -500,7 +500,8 @@ vv_status vvi_netcdf_source_open(const char *path, vvi_source **out, vv_error *e
         return vvi_fail_nomem(err, sizeof(*self));
     self->base.ops = &netcdf_ops;
     self->base.name = vvi_strdup(path);
-    status = self->base.name ? vvi_netcdf_check_file(path, &hdf5, err) : vvi_fail_nomem(err, 1);
+    status = self->base.name ? vvi_netcdf_check_file(path, &hdf5, err)
+                             : vvi_fail_nomem(err, 1);
     if (!status)
         status = open_file(self, path, hdf5, err);
     if (status) {

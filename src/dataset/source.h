@@ -22,7 +22,7 @@ typedef struct vvi_dim {
 typedef struct vvi_var {
     char *name;
     vv_dtype dtype;
-    bool text; /* netCDF char; dtype is VV_UINT8, its bytes */
+    bool text;         /* netCDF char; dtype is VV_UINT8, its bytes */
     char *unsupported; /* why no Zarr array can hold it; NULL: one can */
     uint32_t ndim;
     uint64_t shape[VV_NDIM_MAX];
