@@ -42,6 +42,8 @@ BARS = [
         "the slower of hashing and reading"),
     bar("put of 300-byte blocks, durable every 1 000", "local/put_small", "lmdb/put_small", 5, "LMDB"),
     bar("random get of 300-byte blocks", "local/get_small", "lmdb/get_small", 3, "LMDB"),
+    bar("the same, 64 names in one call", "local/get_many_small", "lmdb/get_small", 3,
+        "LMDB, which has no such call"),
     bar("miss", "local/miss_small", "lmdb/miss_small", 5, "LMDB"),
     bar("2 GiB of 1 MiB blocks, put", "local/put_large", "lmdb/put_large", 1, "LMDB"),
     bar("2 GiB of 1 MiB blocks, get without a copy", "local/get_view", "raw/pread", 2, "raw pread"),
