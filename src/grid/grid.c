@@ -135,3 +135,23 @@ bool vvi_grid_part_is_all(const vvi_grid *grid, const vvi_grid_part *part)
     }
     return true;
 }
+
+uint64_t vvi_grid_part_offset(const vvi_grid *grid, const vvi_grid_part *part,
+                              const uint64_t *strides)
+{
+    uint64_t offset = 0;
+
+    for (uint32_t d = 0; d < grid->ndim; d++)
+        offset += part->at[d] * strides[d];
+    return offset;
+}
+
+bool vvi_grid_part_lies_alike(const vvi_grid *grid, const vvi_grid_part *part,
+                              const uint64_t *strides, const uint64_t *chunk_strides)
+{
+    for (uint32_t d = 0; d < grid->ndim; d++)
+        if (part->count[d] != grid->chunk[d] ||
+            (grid->chunk[d] > 1 && strides[d] != chunk_strides[d]))
+            return false;
+    return true;
+}

@@ -64,6 +64,12 @@ bool vvi_grid_walk_next(vvi_grid_walk *walk, vvi_grid_part *out);
 
 /* Does the part hold every element of its chunk that lies inside the shape? */
 bool vvi_grid_part_is_all(const vvi_grid *grid, const vvi_grid_part *part);
+/* Bytes from the region's first element to the part's, in a buffer with these strides. */
+uint64_t vvi_grid_part_offset(const vvi_grid *grid, const vvi_grid_part *part,
+                              const uint64_t *strides);
+/* Does a buffer with these strides hold the whole chunk as it lies in one with chunk_strides? */
+bool vvi_grid_part_lies_alike(const vvi_grid *grid, const vvi_grid_part *part,
+                              const uint64_t *strides, const uint64_t *chunk_strides);
 
 /* ---- keys ---------------------------------------------------------------------------------- */
 

@@ -71,7 +71,7 @@ vv_status vvi_local_apply(vvi_local *self, vvi_index_state *state, vvi_place pla
 
 /* ---- growth ---------------------------------------------------------------------------- */
 
-static void use_index(vvi_local *self, vvi_index *index)
+void vvi_local_use_index(vvi_local *self, vvi_index *index)
 {
     vvi_index *old;
 
@@ -96,7 +96,7 @@ vv_status vvi_local_grow(vvi_local *self, vvi_index_state *state, uint64_t more,
         state->seq = kept.seq;
     }
     if (!self->index->map) {
-        use_index(self, grown);
+        vvi_local_use_index(self, grown);
         return VV_OK;
     }
     /* From here readers look at the path before they believe a miss. */
@@ -107,7 +107,7 @@ vv_status vvi_local_grow(vvi_local *self, vvi_index_state *state, uint64_t more,
     vvi_index_free(grown);
     if (status)
         return vvi_wrap(err, status, "%s cannot grow", VVI_INDEX_FILE);
-    use_index(self, mapped);
+    vvi_local_use_index(self, mapped);
     return VV_OK;
 }
 

@@ -370,17 +370,6 @@ static vv_status replay_log(replay *r, vvi_place from, vv_error *err)
     return status;
 }
 
-static void replace_index(vvi_local *self, vvi_index *index)
-{
-    vvi_index *old;
-
-    vvi_rwlock_write(&self->view);
-    old = self->index;
-    self->index = index;
-    vvi_rwlock_unlock(&self->view);
-    vvi_index_free(old);
-}
-
 vv_status vvi_local_start_private(vvi_local *self, vvi_index_state *state, vv_error *err)
 {
     vvi_index *index;
@@ -389,7 +378,7 @@ vv_status vvi_local_start_private(vvi_local *self, vvi_index_state *state, vv_er
     *state = (vvi_index_state){ .indexed = vvi_place_of(1, VVI_SEGMENT_HEADER) };
     state->written = state->durable = state->indexed;
     vvi_index_set_state(index, state);
-    replace_index(self, index);
+    vvi_local_use_index(self, index);
     return VV_OK;
 }
 
@@ -404,7 +393,7 @@ static vv_status save_index(vvi_local *self, vvi_index_state *state, vv_error *e
     vvi_index_set_state(self->index, state);
     VVI_TRY(vvi_index_save(self->index, self->directory, err));
     VVI_TRY(vvi_index_open(self->directory, &self->key, true, &mapped, err));
-    replace_index(self, mapped);
+    vvi_local_use_index(self, mapped);
     return VV_OK;
 }
 
@@ -506,7 +495,7 @@ vv_status vvi_local_recover(vvi_local *self, bool first, vv_error *err)
         return vvi_local_rebuild(self, err);
     if (status)
         return status;
-    replace_index(self, index);
+    vvi_local_use_index(self, index);
     if (!first)
         return VV_OK;
     VVI_TRY(vvi_local_is_clean(self, &clean, err));

@@ -119,6 +119,8 @@ typedef enum vvi_apply_mode {
 vv_status vvi_local_apply(vvi_local *self, vvi_index_state *state, vvi_place place,
                           const vvi_record *record, const uint8_t *header,
                           vvi_apply_mode mode, vv_error *err);
+/* Take this index for the present one, which is freed. */
+void vvi_local_use_index(vvi_local *self, vvi_index *index);
 /* Replace the index by one that has room for more; for a mapped one, the file too. */
 vv_status vvi_local_grow(vvi_local *self, vvi_index_state *state, uint64_t more,
                          vv_error *err);

@@ -17,23 +17,7 @@ typedef struct region_read {
 /* Where the part's first element goes in out. */
 static uint8_t *place_of(const region_read *self, const vvi_grid_part *part)
 {
-    uint64_t offset = 0;
-
-    for (uint32_t d = 0; d < self->array->meta.grid.ndim; d++)
-        offset += part->at[d] * self->strides[d];
-    return self->out + offset;
-}
-
-/* Does out hold this chunk, all of it, as the decoded chunk lies in memory? */
-static bool lies_alike(const region_read *self, const vvi_grid_part *part)
-{
-    const vvi_grid *grid = &self->array->meta.grid;
-
-    for (uint32_t d = 0; d < grid->ndim; d++)
-        if (part->count[d] != grid->chunk[d] ||
-            (grid->chunk[d] > 1 && self->strides[d] != self->array->strides[d]))
-            return false;
-    return true;
+    return self->out + vvi_grid_part_offset(&self->array->meta.grid, part, self->strides);
 }
 
 /* Copy the part's elements from the whole chunk that elements holds. */
@@ -90,7 +74,8 @@ static vv_status decode_part(void *ctx, size_t i, vv_error *err)
         return vvi_wrap(err, status, "chunk %s", key);
     if (found)
         copy_part(self, &chunk->part, view.data);
-    else if (lies_alike(self, &chunk->part))
+    else if (vvi_grid_part_lies_alike(&self->array->meta.grid, &chunk->part,
+                                      self->strides, self->array->strides))
         status = vvi_chunk_decode(array, chunk, key, place_of(self, &chunk->part), err);
     else
         status = decode_aside(self, chunk, key, err);

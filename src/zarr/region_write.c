@@ -66,25 +66,11 @@ static bool is_partial(const vv_array *array, const vvi_chunk *chunk)
     return !vvi_grid_part_is_all(&array->meta.grid, &chunk->part);
 }
 
+/* Where the part's first element stands in data. */
 static const uint8_t *source_of(const region_write *self, const vvi_grid_part *part)
 {
-    uint64_t offset = 0;
-
-    for (uint32_t d = 0; d < self->array->meta.grid.ndim; d++)
-        offset += part->at[d] * self->strides[d];
-    return self->data + offset;
-}
-
-/* Does data hold this chunk, all of it, as a decoded chunk lies in memory? */
-static bool lies_alike(const region_write *self, const vvi_grid_part *part)
-{
-    const vvi_grid *grid = &self->array->meta.grid;
-
-    for (uint32_t d = 0; d < grid->ndim; d++)
-        if (part->count[d] != grid->chunk[d] ||
-            (grid->chunk[d] > 1 && self->strides[d] != self->array->strides[d]))
-            return false;
-    return true;
+    return self->data +
+           vvi_grid_part_offset(&self->array->meta.grid, part, self->strides);
 }
 
 /* Every element of the chunk, also those outside the shape. */
@@ -148,7 +134,8 @@ static vv_status encode_part(void *ctx, size_t i, vv_error *err)
     uint8_t *composed = NULL;
     vv_status status;
 
-    if (lies_alike(self, &chunk->part))
+    if (vvi_grid_part_lies_alike(&self->array->meta.grid, &chunk->part, self->strides,
+                                 self->array->strides))
         return encode_elements(self, chunk, key, source_of(self, &chunk->part), &composed,
                                err);
     VVI_TRY(vvi_scratch_take(&self->scratch, &composed, err));
