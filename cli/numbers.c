@@ -331,10 +331,9 @@ static const char *npy_type(vv_dtype dtype)
         return "c8";
     case VV_COMPLEX128:
         return "c16";
-    case VV_DTYPE_NONE:
-        break;
+    default:
+        return "V1";
     }
-    return "V1";
 }
 
 /*

@@ -8,6 +8,7 @@
 #include <varvite/cbor.h>
 #include <varvite/cid.h>
 #include <varvite/dag.h>
+#include <varvite/dtype.h>
 #include <varvite/dataset.h>
 #include <varvite/hamt.h>
 #include <varvite/hash.h>

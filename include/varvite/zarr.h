@@ -10,6 +10,7 @@
 #define VARVITE_ZARR_H
 
 #include <varvite/base.h>
+#include <varvite/dtype.h>
 #include <varvite/store.h>
 
 #ifdef __cplusplus
@@ -17,29 +18,6 @@ extern "C" {
 #endif
 
 #define VV_NDIM_MAX 32
-
-/** Element types. The names are Zarr's: "bool", "int8", … "complex128". */
-typedef enum vv_dtype {
-    VV_DTYPE_NONE = 0,
-    VV_BOOL,
-    VV_INT8,
-    VV_INT16,
-    VV_INT32,
-    VV_INT64,
-    VV_UINT8,
-    VV_UINT16,
-    VV_UINT32,
-    VV_UINT64,
-    VV_FLOAT16,
-    VV_FLOAT32,
-    VV_FLOAT64,
-    VV_COMPLEX64,
-    VV_COMPLEX128
-} vv_dtype;
-
-VV_API size_t vv_dtype_size(vv_dtype dtype);      /* bytes an element has; 0 for none */
-VV_API const char *vv_dtype_name(vv_dtype dtype); /* NULL for none */
-VV_API vv_dtype vv_dtype_by_name(const char *name);
 
 /**
  * What an array is. All pointers are borrowed: from the array when it was asked for, from the
@@ -59,6 +37,21 @@ typedef struct vv_array_meta {
     bool v2_keys;                       /* chunk key encoding "v2" instead of "default" */
     const char *const *dimension_names; /* ndim, each may be NULL; NULL: none */
     const char *attributes;             /* a JSON object; NULL: {} */
+    /* Parameters of the dtype. item_size: bytes of an element, which types of a fixed length need;
+     * 0 for the others when an array is made. time_unit: "ns", "D", … of VV_DATETIME64 and
+     * VV_TIMEDELTA64; NULL: "generic". time_scale: how many of them a count is; 0: 1. */
+    size_t item_size;
+    const char *time_unit;
+    uint32_t time_scale;
+    /* Sharded: chunk_shape is that of a shard, which is stored under one key; this is that of the
+     * chunks in it, each length a divisor; codecs are those of the inner chunks. NULL: not
+     * sharded. */
+    const uint64_t *inner_chunk_shape;
+    /* A rectilinear grid: for each dimension the lengths of its chunks, and how many. NULL: a regular
+     * one. Where it is not NULL, chunk_shape holds the longest of each dimension. */
+    const uint64_t *const *chunk_edges;
+    const uint64_t *chunk_edge_counts;
+    uint32_t zarr_format; /* 3, or 2 for an array that was opened; arrays are made in 3 */
 } vv_array_meta;
 #define VV_ARRAY_META_INIT ((vv_array_meta){ .struct_size = sizeof(vv_array_meta) })
 
@@ -149,12 +142,6 @@ VV_API vv_status vv_array_read(vv_array *array, const uint64_t *start,
 VV_API vv_status vv_array_write(vv_array *array, const uint64_t *start,
                                 const uint64_t *count, const void *data,
                                 size_t data_bytes, vv_error *err);
-
-/** One element as text ("1.5", "2.0", "NaN", "true", "1.0-2.5j"), with as few digits as read back
- *  equal; a floating-point number always shows that it is one. @return bytes
- *  needed without the end, as snprintf */
-VV_API size_t vv_element_format(vv_dtype dtype, const void *element, char *out,
-                                size_t cap);
 
 #ifdef __cplusplus
 }

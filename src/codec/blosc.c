@@ -26,7 +26,7 @@ static vv_status read_shuffle(vvi_codec *self, const vvi_json *settings,
                         "codec %s: 'shuffle' must be noshuffle, shuffle or bitshuffle",
                         self->name);
     if (number < 0)
-        number = array->item == 1 ? BLOSC_BITSHUFFLE : BLOSC_SHUFFLE;
+        number = array->dtype.item == 1 ? BLOSC_BITSHUFFLE : BLOSC_SHUFFLE;
     self->u.blosc.shuffle = (int)number;
     return VV_OK;
 }
@@ -62,7 +62,7 @@ static vv_status blosc_configure(vvi_codec *self, const vvi_json *settings,
     VVI_TRY(read_shuffle(self, settings, array, err));
     VVI_TRY(vvi_codec_integer(self, settings, "clevel", 0, 9, 5, &level, err));
     VVI_TRY(vvi_codec_integer(self, settings, "typesize", 1, INT32_MAX,
-                              (int64_t)array->item, &typesize, err));
+                              (int64_t)array->dtype.item, &typesize, err));
     VVI_TRY(vvi_codec_integer(self, settings, "blocksize", 0, BLOSC_MAX_BUFFERSIZE, 0,
                               &blocksize, err));
     self->u.blosc.level = (int)level;

@@ -26,13 +26,13 @@ static vv_status bytes_configure(vvi_codec *self, const vvi_json *settings,
     self->u.bytes.word = 1;
     if (!little && !vvi_json_is_text(endian, "big")) {
         /* Single bytes have no order, and need not state one. */
-        if (array->word == 1 && (!endian || vvi_json_is(endian, VVI_JSON_NULL)))
+        if (array->dtype.word == 1 && (!endian || vvi_json_is(endian, VVI_JSON_NULL)))
             return VV_OK;
         return vvi_fail(err, VV_ECORRUPT,
                         "codec %s: 'endian' must be \"little\" or \"big\"", self->name);
     }
     if (!is_native(little))
-        self->u.bytes.word = array->word;
+        self->u.bytes.word = array->dtype.word;
     return VV_OK;
 }
 

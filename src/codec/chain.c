@@ -144,7 +144,7 @@ vv_status vvi_codec_chain_new(const vvi_json *codecs, const vvi_codec_array *arr
 
     if (!chain)
         return vvi_fail_nomem(err, sizeof(*chain));
-    if (__builtin_mul_overflow(array->elements, array->item, &chain->chunk_bytes))
+    if (__builtin_mul_overflow(array->elements, array->dtype.item, &chain->chunk_bytes))
         chain->chunk_bytes = UINT64_MAX;
     status = read_codecs(chain, codecs, array, err);
     if (status)

@@ -10,7 +10,7 @@
 #ifndef VVI_CODEC_CODEC_H
 #define VVI_CODEC_CODEC_H
 
-#include "util/error.h"
+#include "dtype/dtype.h"
 #include "json/json.h"
 
 /* A longer chunk is refused with VV_ELIMIT when it is encoded or decoded. */
@@ -18,11 +18,11 @@
 
 /* What a chunk is before it is encoded. */
 typedef struct vvi_codec_array {
-    size_t item; /* bytes of an element */
-    size_t word; /* bytes that a byte order turns round: half a complex element */
+    vvi_dtype dtype;
     uint32_t ndim;
     const uint64_t *shape; /* of a chunk; borrowed while a chain is made */
     uint64_t elements;     /* of a chunk */
+    const void *fill;      /* one element; borrowed while a chain is made; NULL: zero */
 } vvi_codec_array;
 
 typedef struct vvi_codec_chain vvi_codec_chain;

@@ -86,9 +86,9 @@ static vv_status set_blosc(const part *from, const vvi_codec_array *array,
     int64_t level;
 
     if (!shuffle)
-        shuffle = array->item == 1 ? "bitshuffle" : "shuffle";
+        shuffle = array->dtype.item == 1 ? "bitshuffle" : "shuffle";
     VVI_TRY(read_level(from, 2, 5, &level, err));
-    VVI_TRY(vvi_json_set(settings, "typesize", vvi_json_new_uint64(array->item), err));
+    VVI_TRY(vvi_json_set(settings, "typesize", vvi_json_new_uint64(array->dtype.item), err));
     VVI_TRY(vvi_json_set(settings, "cname", vvi_json_new_text(name), err));
     VVI_TRY(vvi_json_set(settings, "clevel", vvi_json_new_int64(level), err));
     VVI_TRY(vvi_json_set(settings, "shuffle", vvi_json_new_text(shuffle), err));
@@ -102,7 +102,7 @@ static vv_status set_bytes(const part *from, const vvi_codec_array *array,
 
     if (from)
         VVI_TRY(refuse_more(from, 2, err));
-    if (array->word == 1)
+    if (array->dtype.word == 1)
         return VV_OK;
     return vvi_json_set(settings, "endian", vvi_json_new_text(order), err);
 }

@@ -31,20 +31,22 @@ static vv_status describe(vv_array *array, vv_error *err)
                        err));
     VVI_TRY(write_text(vvi_json_get(meta->document, "attributes"), "{}",
                        &array->attributes_text, err));
-    array->item = vv_dtype_size(meta->dtype);
+    array->item = meta->dtype.item;
     vvi_strides(meta->grid.ndim, meta->grid.chunk, array->item, array->strides);
     array->public_meta = (vv_array_meta){
         .struct_size = sizeof(vv_array_meta),
-        .dtype = meta->dtype,
+        .dtype = meta->dtype.code,
         .ndim = meta->grid.ndim,
         .shape = meta->grid.shape,
         .chunk_shape = meta->grid.chunk,
-        .fill_value = meta->fill,
+        .fill_value = meta->fill.data,
         .codecs = (const char *)array->codecs_text.data,
         .separator = meta->keys.separator,
         .v2_keys = meta->keys.v2,
         .dimension_names = meta->dimension_names,
         .attributes = (const char *)array->attributes_text.data,
+        .item_size = meta->dtype.item,
+        .zarr_format = 3,
     };
     return VV_OK;
 }

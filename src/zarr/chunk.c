@@ -200,7 +200,7 @@ vv_status vvi_chunk_decode(const vv_array *array, const vvi_chunk *chunk, const 
 
     if (chunk->status == VV_ENOTFOUND) {
         vvi_fill(elements, (size_t)array->meta.grid.chunk_elements, array->item,
-                 array->meta.fill);
+                 array->meta.fill.data);
         return VV_OK;
     }
     if (chunk->status)

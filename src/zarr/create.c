@@ -99,21 +99,32 @@ static vv_status set_keys(vvi_json *document, const vv_array_meta *wanted, vv_er
     return vvi_json_set(settings, "separator", vvi_json_new_text(separator), err);
 }
 
-static vv_status set_fill(vvi_json *document, const vv_array_meta *wanted, vv_error *err)
+static vv_status set_dtype(vvi_json *document, const vvi_dtype *dtype, vv_error *err)
 {
-    static const uint8_t zero[VVI_ITEM_MAX] = { 0 };
     vvi_json *value = NULL;
 
-    VVI_TRY(vvi_fill_write(wanted->dtype, wanted->fill_value ? wanted->fill_value : zero,
-                           &value, err));
-    return vvi_json_set(document, "fill_value", value, err);
+    VVI_TRY(vvi_dtype_write(dtype, &value, err));
+    return vvi_json_set(document, "data_type", value, err);
+}
+
+static vv_status set_fill(vvi_json *document, const vvi_dtype *dtype,
+                          const void *fill_value, vv_error *err)
+{
+    void *zero = fill_value ? NULL : vvi_alloc_zero(dtype->item);
+    vvi_json *value = NULL;
+    vv_status status;
+
+    if (!fill_value && !zero)
+        return vvi_fail_nomem(err, dtype->item);
+    status = vvi_fill_write(dtype, fill_value ? fill_value : zero, &value, err);
+    vvi_free(zero);
+    return status ? status : vvi_json_set(document, "fill_value", value, err);
 }
 
 static vv_status set_codecs(vvi_json *document, const vv_array_meta *wanted,
-                            vv_error *err)
+                            const vvi_dtype *dtype, vv_error *err)
 {
-    vvi_codec_array array = { .item = vv_dtype_size(wanted->dtype),
-                              .word = vvi_dtype_word(wanted->dtype) };
+    vvi_codec_array array = { .dtype = *dtype };
     vvi_json *codecs = NULL;
 
     VVI_TRY(vvi_codecs_from_text(wanted->codecs ? wanted->codecs : "zstd:3", &array,
@@ -145,15 +156,17 @@ static vv_status fill_document(vvi_json *document, const vv_array_meta *wanted,
                                vv_error *err)
 {
     vvi_json *settings;
+    vvi_dtype dtype;
 
+    VVI_TRY(vvi_dtype_make(wanted->dtype, wanted->item_size, wanted->time_unit,
+                           wanted->time_scale, &dtype, err));
     VVI_TRY(set_lengths(document, "shape", wanted->ndim, wanted->shape, err));
-    VVI_TRY(vvi_json_set(document, "data_type",
-                         vvi_json_new_text(vv_dtype_name(wanted->dtype)), err));
+    VVI_TRY(set_dtype(document, &dtype, err));
     VVI_TRY(set_extension(document, "chunk_grid", "regular", &settings, err));
     VVI_TRY(set_lengths(settings, "chunk_shape", wanted->ndim, wanted->chunk_shape, err));
     VVI_TRY(set_keys(document, wanted, err));
-    VVI_TRY(set_fill(document, wanted, err));
-    VVI_TRY(set_codecs(document, wanted, err));
+    VVI_TRY(set_fill(document, &dtype, wanted->fill_value, err));
+    VVI_TRY(set_codecs(document, wanted, &dtype, err));
     VVI_TRY(set_attributes(document, wanted->attributes, err));
     return set_dimension_names(document, wanted, err);
 }
@@ -163,8 +176,6 @@ vv_status vvi_meta_document(const vv_array_meta *wanted, vvi_json **out, vv_erro
     vvi_json *document = NULL;
     vv_status status;
 
-    if (!vv_dtype_size(wanted->dtype))
-        return vvi_fail(err, VV_EINVAL, "member 'dtype': %d is none", (int)wanted->dtype);
     if (wanted->ndim > VV_NDIM_MAX)
         return vvi_fail(err, VV_EINVAL,
                         "member 'ndim': %" PRIu32 "; at most %d are handled",

@@ -102,22 +102,6 @@ static vv_status read_extension(const vvi_json *document, const char *member,
     return VV_OK;
 }
 
-static vv_status read_dtype(vvi_meta *meta, vv_error *err)
-{
-    const vvi_json *settings;
-    const char *name;
-
-    VVI_TRY(read_extension(meta->document, "data_type", &name, &settings, err));
-    meta->dtype = vv_dtype_by_name(name);
-    if (meta->dtype == VV_DTYPE_NONE)
-        return vvi_fail(err, VV_EUNSUPPORTED, "data_type '%s' is not known to this build",
-                        name);
-    if (vvi_json_count(settings))
-        return vvi_fail(err, VV_EUNSUPPORTED, "data_type '%s' with a configuration",
-                        name);
-    return VV_OK;
-}
-
 static vv_status read_lengths(const vvi_json *list, const char *member, uint64_t *out,
                               uint32_t *count, vv_error *err)
 {
@@ -192,8 +176,8 @@ static vv_status read_keys(vvi_meta *meta, vv_error *err)
 
 static vv_status read_chain(vvi_meta *meta, vv_error *err)
 {
-    vvi_codec_array array = { .item = vv_dtype_size(meta->dtype),
-                              .word = vvi_dtype_word(meta->dtype),
+    vvi_codec_array array = { .dtype = meta->dtype,
+                              .fill = meta->fill.data,
                               .ndim = meta->grid.ndim,
                               .shape = meta->grid.chunk,
                               .elements = meta->grid.chunk_elements };
@@ -264,10 +248,10 @@ vv_status vvi_meta_read(vvi_meta *meta, vvi_json *document, vv_error *err)
     VVI_TRY(check_format(document, err));
     VVI_TRY(check_attributes(document, err));
     VVI_TRY(check_members(document, known, err));
-    VVI_TRY(read_dtype(meta, err));
+    VVI_TRY(vvi_dtype_read(vvi_json_get(document, "data_type"), &meta->dtype, err));
     VVI_TRY(read_grid(meta, err));
     VVI_TRY(read_keys(meta, err));
-    VVI_TRY(vvi_fill_read(meta->dtype, vvi_json_get(document, "fill_value"), meta->fill,
+    VVI_TRY(vvi_fill_read(&meta->dtype, vvi_json_get(document, "fill_value"), &meta->fill,
                           err));
     VVI_TRY(read_chain(meta, err));
     VVI_TRY(check_transformers(document, err));
@@ -278,6 +262,7 @@ void vvi_meta_clear(vvi_meta *meta)
 {
     vvi_json_free(meta->document);
     vvi_codec_chain_free(meta->chain);
+    vv_buf_clear(&meta->fill);
     vvi_free(meta->dimension_names);
     memset(meta, 0, sizeof(*meta));
 }

@@ -6,17 +6,20 @@
 #ifndef VVI_ZARR_META_H
 #define VVI_ZARR_META_H
 
+#include <varvite/zarr.h>
+
 #include "codec/codec.h"
+#include "dtype/dtype.h"
 #include "grid/grid.h"
-#include "zarr/dtype.h"
+#include "json/json.h"
 
 /* An array's metadata, read. Clear with vvi_meta_clear(); zero is an empty one. */
 typedef struct vvi_meta {
     vvi_json *document; /* all of it, also what we do not use */
-    vv_dtype dtype;
+    vvi_dtype dtype;
     vvi_grid grid;
     vvi_key_form keys;
-    uint8_t fill[VVI_ITEM_MAX];
+    vv_buf fill; /* one element; see vvi_fill_read() */
     vvi_codec_chain *chain;
     const char **dimension_names; /* NULL: none; texts belong to document */
 } vvi_meta;

@@ -63,7 +63,7 @@ static vv_status decode_part(void *ctx, size_t i, vv_error *err)
 
     if (chunk->status == VV_ENOTFOUND) {
         vvi_fill_box(array->meta.grid.ndim, chunk->part.count, array->item,
-                     place_of(self, &chunk->part), self->strides, array->meta.fill);
+                     place_of(self, &chunk->part), self->strides, array->meta.fill.data);
         return VV_OK;
     }
     if (chunk->status)

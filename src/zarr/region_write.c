@@ -7,8 +7,9 @@
 /* Does a chunk hold fill values only, bit for bit? Then it is not stored. */
 static bool is_fill(const vv_array *array, const uint8_t *elements)
 {
-    return vvi_all_equal(elements, (size_t)array->meta.grid.chunk_elements, array->item,
-                         array->meta.fill);
+    return vvi_elements_equal(&array->meta.dtype, elements,
+                              (size_t)array->meta.grid.chunk_elements,
+                              array->meta.fill.data);
 }
 
 /* Encode a chunk; *elided when it is not to be stored. */

@@ -9,9 +9,18 @@
 
 static const uint64_t shape = 1000;
 
+static vvi_codec_array array_with(size_t item, size_t word, const uint64_t *lengths,
+                                  uint64_t elements)
+{
+    return (vvi_codec_array){ .dtype = { .item = item, .word = word },
+                              .ndim = 1,
+                              .shape = lengths,
+                              .elements = elements };
+}
+
 static vvi_codec_array array_of(size_t item, size_t word)
 {
-    return (vvi_codec_array){ item, word, 1, &shape, shape };
+    return array_with(item, word, &shape, shape);
 }
 
 static vv_status make_chain(const char *text, const vvi_codec_array *array,
@@ -101,7 +110,7 @@ static void big_endian_turns_each_word_and_half_of_a_complex_element(void **stat
     static const uint8_t turned[16] = { 8,  7,  6,  5,  4,  3,  2,  1,
                                         16, 15, 14, 13, 12, 11, 10, 9 };
     const uint64_t one = 1;
-    vvi_codec_array array = { 16, 8, 1, &one, 1 };
+    vvi_codec_array array = array_with(16, 8, &one, 1);
     vvi_codec_chain *chain = chain_of("bytes:big", array);
     vv_error err = VV_ERROR_INIT;
     vv_buf out = VV_BUF_INIT;
@@ -135,7 +144,7 @@ static void foreign_bytes_are_read(void **state)
         vv_buf encoded = from_hex(cases[i].hex);
         uint64_t n = strlen(cases[i].decoded) / 2;
         vvi_codec_chain *chain = chain_of(cases[i].codecs,
-                                          (vvi_codec_array){ 1, 1, 1, &n, n });
+                                          array_with(1, 1, &n, n));
         vv_error err = VV_ERROR_INIT;
         uint8_t out[32];
 
@@ -285,7 +294,7 @@ static void a_bomb_is_refused_without_unfolding_it(void **state)
     assert_non_null(zeros);
     for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++) {
         vvi_codec_chain *large = chain_of(chains[i],
-                                          (vvi_codec_array){ 1, 1, 1, &many, many });
+                                          array_with(1, 1, &many, many));
         vvi_codec_chain *small = chain_of(chains[i], array_of(1, 1));
         vv_buf encoded = VV_BUF_INIT;
 
@@ -307,7 +316,7 @@ static void a_long_chain_asks_for_no_more_memory_than_a_short_one(void **state)
     const uint64_t many = (uint64_t)1 << 28;
     vvi_codec_chain *chain = chain_of(
         "zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd+zstd",
-        (vvi_codec_array){ 1, 1, 1, &many, many });
+        array_with(1, 1, &many, many));
     vv_error err = VV_ERROR_INIT;
     uint8_t none = 0;
 
@@ -320,7 +329,7 @@ static void a_long_chain_asks_for_no_more_memory_than_a_short_one(void **state)
 static void a_chunk_past_the_limit_is_refused_before_it_is_allocated(void **state)
 {
     const uint64_t many = UINT64_MAX / 4;
-    vvi_codec_chain *chain = chain_of("zstd", (vvi_codec_array){ 8, 8, 1, &many, many });
+    vvi_codec_chain *chain = chain_of("zstd", array_with(8, 8, &many, many));
     vv_error err = VV_ERROR_INIT;
     vv_buf out = VV_BUF_INIT;
     double value = 0;
@@ -335,7 +344,7 @@ static void a_chunk_past_the_limit_is_refused_before_it_is_allocated(void **stat
 static void gzip_reads_several_members_as_one(void **state)
 {
     uint64_t half = 500;
-    vvi_codec_chain *part = chain_of("gzip:6", (vvi_codec_array){ 1, 1, 1, &half, half });
+    vvi_codec_chain *part = chain_of("gzip:6", array_with(1, 1, &half, half));
     vvi_codec_chain *whole = chain_of("gzip:6", array_of(1, 1));
     vv_error err = VV_ERROR_INIT;
     vv_buf first = VV_BUF_INIT;

@@ -1,5 +1,7 @@
 /* Fill values: JSON ↔ one element. */
-#include "zarr/dtype.h"
+#include "dtype/dtype.h"
+
+#include "util/buf.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -10,10 +12,10 @@
 #define NAN_FLOAT  0x7FC00000u
 #define NAN_DOUBLE 0x7FF8000000000000u
 
-static vv_status refuse(vv_dtype dtype, const vvi_json *value, vv_error *err)
+static vv_status refuse(const vvi_dtype *dtype, const vvi_json *value, vv_error *err)
 {
     return vvi_fail(err, VV_ECORRUPT, "fill_value is %s that is no %s",
-                    vvi_json_kind_name(value), vv_dtype_name(dtype));
+                    vvi_json_kind_name(value), vv_dtype_name(dtype->code));
 }
 
 /* Put the low size bytes of number where an integer of that size is. */
@@ -150,36 +152,46 @@ static bool read_uint(const vvi_json *value, size_t size, void *out)
     return true;
 }
 
-vv_status vvi_fill_read(vv_dtype dtype, const vvi_json *value, void *out, vv_error *err)
+static bool read_element(const vvi_dtype *dtype, const vvi_json *value, void *out)
 {
-    size_t size = vv_dtype_size(dtype);
-    size_t word = vvi_dtype_word(dtype);
     bool boolean;
-    bool fine = false;
 
-    switch (vvi_dtype_kind_of(dtype)) {
+    switch (dtype->kind) {
     case VVI_KIND_BOOL:
-        fine = vvi_json_bool(value, &boolean);
-        if (fine)
-            *(uint8_t *)out = boolean;
-        break;
+        if (!vvi_json_bool(value, &boolean))
+            return false;
+        *(uint8_t *)out = boolean;
+        return true;
     case VVI_KIND_INT:
-        fine = read_int(value, size, out);
-        break;
+        return read_int(value, dtype->item, out);
     case VVI_KIND_UINT:
-        fine = read_uint(value, size, out);
-        break;
+        return read_uint(value, dtype->item, out);
     case VVI_KIND_FLOAT:
-        fine = read_float(value, size, out);
-        break;
+        return read_float(value, dtype->item, out);
     case VVI_KIND_COMPLEX:
-        fine = vvi_json_is(value, VVI_JSON_ARRAY) && vvi_json_count(value) == 2 &&
-               read_float(vvi_json_first(value), word, out) &&
-               read_float(vvi_json_next(vvi_json_first(value)), word,
-                          (uint8_t *)out + word);
-        break;
+        return vvi_json_is(value, VVI_JSON_ARRAY) && vvi_json_count(value) == 2 &&
+               read_float(vvi_json_first(value), dtype->word, out) &&
+               read_float(vvi_json_next(vvi_json_first(value)), dtype->word,
+                          (uint8_t *)out + dtype->word);
+    default:
+        return false;
     }
-    return fine ? VV_OK : refuse(dtype, value, err);
+}
+
+vv_status vvi_fill_read(const vvi_dtype *dtype, const vvi_json *value, vv_buf *out,
+                        vv_error *err)
+{
+    vv_buf element = VV_BUF_INIT;
+
+    VVI_TRY(vvi_buf_reserve(&element, dtype->item, err));
+    element.len = dtype->item;
+    memset(element.data, 0, element.len);
+    if (!read_element(dtype, value, element.data)) {
+        vv_buf_clear(&element);
+        return refuse(dtype, value, err);
+    }
+    vvi_buf_move(out, &element);
+    return VV_OK;
 }
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -226,14 +238,14 @@ static vvi_json *write_complex(const uint8_t *in, size_t word, vv_error *err)
     return NULL;
 }
 
-vv_status vvi_fill_write(vv_dtype dtype, const void *element, vvi_json **out,
+vv_status vvi_fill_write(const vvi_dtype *dtype, const void *element, vvi_json **out,
                          vv_error *err)
 {
-    size_t size = vv_dtype_size(dtype);
+    size_t size = dtype->item;
     uint64_t bits = load_bits(element, size < 8 ? size : 8);
     vvi_json *value = NULL;
 
-    switch (vvi_dtype_kind_of(dtype)) {
+    switch (dtype->kind) {
     case VVI_KIND_BOOL:
         value = vvi_json_new_bool(bits != 0);
         break;
@@ -248,8 +260,11 @@ vv_status vvi_fill_write(vv_dtype dtype, const void *element, vvi_json **out,
         value = write_float(element, size);
         break;
     case VVI_KIND_COMPLEX:
-        value = write_complex(element, vvi_dtype_word(dtype), err);
+        value = write_complex(element, dtype->word, err);
         break;
+    default:
+        return vvi_fail(err, VV_EUNSUPPORTED, "fill values of %s",
+                        vv_dtype_name(dtype->code));
     }
     if (!value)
         return vvi_fail_nomem(err, 0);

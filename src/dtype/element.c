@@ -1,5 +1,5 @@
 /* One element as text. */
-#include "zarr/dtype.h"
+#include "dtype/dtype.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -91,16 +91,16 @@ static size_t format_integer(vv_dtype dtype, const void *element, char *out)
 
 size_t vv_element_format(vv_dtype dtype, const void *element, char *out, size_t cap)
 {
-    size_t size = vv_dtype_size(dtype);
     char text[3 * VVI_DOUBLE_TEXT] = "";
+    vvi_dtype type;
     size_t len = 0;
 
-    if (size == 0) {
+    if (!vvi_dtype_init(dtype, &type)) {
         if (cap)
             out[0] = '\0';
         return 0;
     }
-    switch (vvi_dtype_kind_of(dtype)) {
+    switch (type.kind) {
     case VVI_KIND_BOOL:
         len = (size_t)sprintf(text, "%s", *(const uint8_t *)element ? "true" : "false");
         break;
@@ -109,10 +109,12 @@ size_t vv_element_format(vv_dtype dtype, const void *element, char *out, size_t 
         len = format_integer(dtype, element, text);
         break;
     case VVI_KIND_FLOAT:
-        len = format_float(element, size, text);
+        len = format_float(element, type.item, text);
         break;
     case VVI_KIND_COMPLEX:
-        len = format_complex(element, vvi_dtype_word(dtype), text);
+        len = format_complex(element, type.word, text);
+        break;
+    default:
         break;
     }
     if (cap) {
