@@ -1,3 +1,4 @@
+#include "hamt/seen.h"
 #include "hamt/tree.h"
 
 #include "util/alloc.h"
@@ -7,9 +8,6 @@
 /* Nodes fetched ahead at once: many while they are small, about READ_AHEAD_BYTES of them. */
 #define READ_AHEAD_NODES 256u
 #define READ_AHEAD_BYTES ((size_t)4 << 20)
-/* Names of loaded nodes that a walk remembers, to notice one that comes again. */
-#define SEEN_COUNT 16384u
-#define SEEN_BYTES 16u
 
 /* A node still to be visited. */
 typedef struct todo {
@@ -27,7 +25,7 @@ typedef struct walk {
     todo *stack;
     size_t count, cap;
     size_t ahead; /* nodes to fetch at once next time */
-    uint8_t (*seen)[SEEN_BYTES];
+    vvi_seen seen;
 } walk;
 
 static vv_status push(walk *self, vvi_node *node, vv_bytes link, unsigned depth,
@@ -51,7 +49,7 @@ static void walk_clear(walk *self)
     for (size_t i = 0; i < self->count; i++)
         vvi_node_release(self->stack[i].node);
     vvi_free(self->stack);
-    vvi_free(self->seen);
+    vvi_seen_clear(&self->seen);
 }
 
 static vv_status walk_init(walk *self, vv_hamt *hamt, vv_error *err)
@@ -62,9 +60,7 @@ static vv_status walk_init(walk *self, vv_hamt *hamt, vv_error *err)
     memset(self, 0, sizeof(*self));
     self->hamt = hamt;
     self->ahead = 8;
-    self->seen = vvi_alloc_array_zero(SEEN_COUNT, SEEN_BYTES);
-    if (!self->seen)
-        return vvi_fail_nomem(err, (size_t)SEEN_COUNT * SEEN_BYTES);
+    VVI_TRY(vvi_seen_init(&self->seen, err));
     vvi_hamt_snapshot(hamt, &snapshot);
     status = push(self, snapshot.root, vvi_bytes(snapshot.link.bytes, snapshot.link.len),
                   0, err);
@@ -72,24 +68,6 @@ static vv_status walk_init(walk *self, vv_hamt *hamt, vv_error *err)
     if (status)
         walk_clear(self);
     return status;
-}
-
-/*
- * Two slots of a tree never lead to one node: it would hold the same keys at two places. Blocks
- * that link to each other so would make a walk of any length from a few of them.
- */
-static vv_status check_new(walk *self, const vvi_link *link, vv_error *err)
-{
-    uint8_t tail[SEEN_BYTES] = { 0 };
-    size_t n = link->len < SEEN_BYTES ? link->len : SEEN_BYTES;
-    size_t place;
-
-    memcpy(tail, link->bytes + link->len - n, n);
-    place = vvi_get_le32(tail) % SEEN_COUNT;
-    if (memcmp(self->seen[place], tail, SEEN_BYTES) == 0)
-        return vvi_fail(err, VV_ECORRUPT, "two links of the HAMT lead to one node");
-    memcpy(self->seen[place], tail, SEEN_BYTES);
-    return VV_OK;
 }
 
 /* Load the node on top, and in the same call those which come next. */
@@ -160,7 +138,7 @@ static vv_status walk_next(walk *self, vvi_node **out, vv_error *err)
         VVI_TRY(fetch_ahead(self, err));
     top = self->stack[self->count - 1];
     if (top.link.len)
-        VVI_TRY(check_new(self, &top.link, err));
+        VVI_TRY(vvi_seen_check(&self->seen, &top.link, err));
     self->count--;
     status = push_children(self, top.node, top.depth, err);
     if (status)
