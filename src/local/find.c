@@ -40,6 +40,13 @@ static vv_status fail_header(vvi_place place, vv_error *err)
                     vvi_place_offset(place));
 }
 
+/* Who asks for a block reads it next: a short one comes together with its header. */
+static inline void prefetch_block(const uint8_t *header)
+{
+    for (size_t line = 64; line <= 384; line += 64)
+        __builtin_prefetch(header + line);
+}
+
 /*
  * The header at a place; view is held. *sight as vvi_packs_see() has it. len: bytes of it that
  * are needed, if that is known; 0: look at the digest length first.
@@ -60,10 +67,8 @@ static vv_status see_header(vvi_local *self, vvi_place place, size_t len, vvi_fo
     *sight = vvi_packs_see(&self->packs, number, offset, len, &out->segment);
     if (*sight != VVI_SIGHT_CLEAR)
         return VV_OK;
-    /* Who asks for a block reads it next: a short one comes together with its header. */
     if (out->segment->map)
-        for (size_t line = 64; line <= 384; line += 64)
-            __builtin_prefetch(out->segment->map->data + offset + line);
+        prefetch_block(out->segment->map->data + offset);
     out->header = vvi_segment_bytes(out->segment, offset, len, out->scratch, err);
     return out->header ? VV_OK : VV_EIO;
 }
@@ -303,6 +308,55 @@ vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_f
         if (status)
             return status;
     }
+}
+
+/* A block in a mapped segment, found under the first slot that has its tag; view is held. */
+static inline const vvi_segment *find_at_once(const vvi_local *self, const vv_cid *cid,
+                                              uint64_t tag, uint64_t *offset,
+                                              uint64_t *len)
+{
+    vvi_probe probe;
+    vvi_place place = vvi_index_first(self->index, tag, &probe);
+    const vvi_segment *segment = vvi_packs_get(&self->packs, vvi_place_segment(place));
+    vvi_record record;
+    const uint8_t *header;
+    uint64_t room;
+
+    if (!segment || !segment->map)
+        return NULL;
+    room = __atomic_load_n(&segment->size, __ATOMIC_RELAXED);
+    if (room > segment->map->len)
+        room = segment->map->len;
+    *offset = vvi_place_offset(place);
+    if (*offset + VVI_RECORD_FIXED + cid->digest_len > room)
+        return NULL;
+    header = segment->map->data + *offset;
+    prefetch_block(header);
+    if (!vvi_record_names(header, cid) || !vvi_record_read(header, &record) ||
+        record.total_len > room - *offset)
+        return NULL;
+    *offset += record.header_len;
+    *len = record.data_len;
+    return segment;
+}
+
+bool vvi_local_lend(vvi_local *self, const vv_cid *cid, uint64_t tag, vv_buf *out)
+{
+    const vvi_segment *segment = NULL;
+    vvi_map *map = NULL;
+    uint64_t offset;
+    uint64_t len;
+
+    vvi_rwlock_read(&self->view);
+    if (!vvi_index_is_moving(self->index))
+        segment = find_at_once(self, cid, tag, &offset, &len);
+    if (segment)
+        map = vvi_map_retain(segment->map);
+    vvi_rwlock_unlock(&self->view);
+    if (!map)
+        return false;
+    vvi_buf_lend(out, map->data + offset, (size_t)len, vvi_map_release, map);
+    return true;
 }
 
 vv_status vvi_local_take(vvi_local *self, const vvi_found *found, vv_range range,

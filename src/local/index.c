@@ -18,7 +18,6 @@
  */
 #define HEADER_BYTES 4096
 #define HEADER_USED  48
-#define MOVING_AT    64
 #define STATE_A      128
 #define STATE_B      256
 #define STATE_WORDS  12 /* eleven fields and the CRC of them */
@@ -239,16 +238,9 @@ void vvi_index_set_state(vvi_index *index, vvi_index_state *state)
     changed(index, to, sizeof(words));
 }
 
-bool vvi_index_is_moving(const vvi_index *index)
-{
-    const uint64_t *at = (const uint64_t *)(const void *)(index->base + MOVING_AT);
-
-    return __atomic_load_n(at, __ATOMIC_ACQUIRE) != 0;
-}
-
 void vvi_index_set_moving(vvi_index *index, bool moving)
 {
-    uint64_t *at = (uint64_t *)(void *)(index->base + MOVING_AT);
+    uint64_t *at = (uint64_t *)(void *)(index->base + VVI_INDEX_MOVING_AT);
 
     __atomic_store_n(at, VVI_LE(64, (uint64_t)moving), __ATOMIC_RELEASE);
     changed(index, at, 8);

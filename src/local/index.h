@@ -67,7 +67,14 @@ bool vvi_index_get_state(const vvi_index *index, vvi_index_state *out);
 void vvi_index_set_state(vvi_index *index, vvi_index_state *state);
 
 /* This index is about to be replaced, or was: look whether the file has another identity. */
-bool vvi_index_is_moving(const vvi_index *index);
+#define VVI_INDEX_MOVING_AT 64 /* in the header page */
+static inline bool vvi_index_is_moving(const vvi_index *index)
+{
+    const uint64_t *at = (const uint64_t *)(const void *)(index->base +
+                                                          VVI_INDEX_MOVING_AT);
+
+    return __atomic_load_n(at, __ATOMIC_ACQUIRE) != 0;
+}
 void vvi_index_set_moving(vvi_index *index, bool moving);
 
 /* Walk the places under a tag: start at vvi_index_first(), end at VVI_PLACE_EMPTY. */

@@ -161,9 +161,14 @@ void vvi_record_cid(const uint8_t *header, vv_cid *out);
 /* Does the header, of which at least its own length is there, name this block? */
 static inline bool vvi_record_names(const uint8_t *header, const vv_cid *cid)
 {
-    return vvi_get_le32(header) == VVI_RECORD_MAGIC && header[10] == cid->digest_len &&
-           vvi_get_le32(header + 28) == cid->hash &&
-           memcmp(header + VVI_RECORD_FIXED, cid->digest, cid->digest_len) == 0;
+    const uint8_t *digest = header + VVI_RECORD_FIXED;
+
+    if (vvi_get_le32(header) != VVI_RECORD_MAGIC || header[10] != cid->digest_len ||
+        vvi_get_le32(header + 28) != cid->hash)
+        return false;
+    /* Nearly all digests have 32 bytes, and so many are compared without a call. */
+    return cid->digest_len == 32 ? memcmp(digest, cid->digest, 32) == 0
+                                 : memcmp(digest, cid->digest, cid->digest_len) == 0;
 }
 
 /* ---- tags: the part of a digest that the index keeps ----------------------------------- */

@@ -149,6 +149,11 @@ static vv_status local_get_range(vv_blockstore *store, const vv_cid *cid, vv_ran
 static vv_status local_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
                            vv_error *err)
 {
+    vvi_local *self = of(store);
+
+    if (!any_pending(self) &&
+        vvi_local_lend(self, cid, vvi_tag_of_cid(&self->key, cid), out))
+        return VV_OK;
     return local_get_range(store, cid, VV_RANGE_ALL, out, err);
 }
 

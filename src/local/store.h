@@ -83,6 +83,12 @@ typedef struct vvi_found {
  */
 vv_status vvi_local_find(vvi_local *self, const vv_cid *cid, uint64_t tag, vvi_found *out,
                          vv_error *err);
+/*
+ * The usual get in few instructions: a block whose first slot is the right one, lent from a mapped
+ * segment. Few, because a processor that waits for memory goes on for some hundred of them, and
+ * when these reach into the next get, the waits of both pass together. False: ask vvi_local_find().
+ */
+bool vvi_local_lend(vvi_local *self, const vv_cid *cid, uint64_t tag, vv_buf *out);
 /* The same for a place that is known. */
 vv_status vvi_local_see(vvi_local *self, vvi_place place, vvi_found *out, vv_error *err);
 /* The block just found, lent or read, into out; lets go of view. */

@@ -685,12 +685,6 @@ vv_status vvi_map_open(const vvi_file *file, size_t len, bool writable, vvi_map 
     return VV_OK;
 }
 
-vvi_map *vvi_map_retain(vvi_map *map)
-{
-    __atomic_fetch_add(&map->refs, 1, __ATOMIC_RELAXED);
-    return map;
-}
-
 void vvi_map_release(void *ptr)
 {
     vvi_map *map = ptr;

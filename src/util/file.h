@@ -128,7 +128,11 @@ typedef struct vvi_map {
 
 vv_status vvi_map_open(const vvi_file *file, size_t len, bool writable, vvi_map **out,
                        vv_error *err);
-vvi_map *vvi_map_retain(vvi_map *map);
+static inline vvi_map *vvi_map_retain(vvi_map *map)
+{
+    __atomic_fetch_add(&map->refs, 1, __ATOMIC_RELAXED);
+    return map;
+}
 void vvi_map_release(void *map); /* NULL is fine; a vv_buf release callback */
 /* Everything written through the map, on the disk. */
 vv_status vvi_map_sync(vvi_map *map, vv_error *err);
