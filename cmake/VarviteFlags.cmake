@@ -1,6 +1,6 @@
 # Warnings, sanitizers and definitions of every target of the tree.
-add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wpedantic -Wstrict-prototypes
-                    -Wmissing-prototypes -Wvla -fno-common)
+add_compile_options(-Wall -Wextra -Wconversion -Wshadow -Wpedantic)
+add_compile_options("$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes;-Wvla;-fno-common>")
 if(VARVITE_WERROR)
     add_compile_options(-Werror)
 endif()

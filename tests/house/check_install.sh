@@ -52,6 +52,11 @@ for example in "$examples"/*.c; do
     "$cc" "${flags[@]}" "$example" $(pkg-config --cflags --libs varvite) -o "$work/example" ||
         die "$example does not build against the installed library"
 done
+if command -v c++ >/dev/null; then
+    # shellcheck disable=SC2046
+    c++ -std=c++17 -Wall -Wextra -Werror "$examples/columns.cpp" $(pkg-config --cflags --libs varvite) \
+        -o "$work/example" || die "columns.cpp does not build against the installed library"
+fi
 
 say "shared and static, CMake"
 cmake -S "$consumer" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$prefix" >"$work/log" || { cat "$work/log"; exit 1; }
