@@ -14,6 +14,8 @@ import pathlib
 import statistics
 import sys
 
+import report_arrays
+
 Bar = collections.namedtuple("Bar", "work ours peers factor note clock")
 
 WALL, CPU = "ns_per_item", "cpu_ns_per_item"
@@ -56,6 +58,8 @@ BARS = [
 # (case, member, most, unit, divisor, what)
 CAPS = [
     ("import/memory", "peak_rss", 300, "MiB", 1 << 20, "memory while importing a 2 GiB file"),
+    ("arrays/one_of_million", WALL, 5, "ms", 1e6,
+     "opening a root and reading one value of an array of a million chunks, local store, page cache cold"),
 ]
 # (case, least MB/s, what)
 RATES = [
@@ -159,7 +163,7 @@ def cap_rows(rounds):
             yield what, f"≤ {most} {unit}", "not measured", "", ""
             continue
         value = max(line[member] for line in lines) / divisor
-        yield what, f"≤ {most} {unit}", f"{value:.0f} {unit}", verdict(value <= most), case
+        yield what, f"≤ {most} {unit}", f"{value:.3g} {unit}", verdict(value <= most), case
 
 
 def growth_rows(growth):
@@ -234,6 +238,8 @@ def other_cases(rounds):
     named = {b.ours for b in BARS} | {peer for b in BARS for peer in b.peers}
     named |= {case for case, *_ in CAPS} | {case for case, *_ in RATES}
     for case in sorted({case for cases in rounds.values() for case in cases} - named):
+        if report_arrays.is_cell(case):
+            continue
         lines = all_lines(rounds, case)
         ns = median_ns(rounds, case)
         rate = ""
@@ -251,6 +257,7 @@ def page(run, rounds, growth):
         out.append(f"- {name}: {value}")
     out += ["", "| work | bar | measured | | an item |", "|---|---|---|---|---|"]
     out += ["| " + " | ".join(row) + " |" for row in rows(rounds, growth)]
+    out += report_arrays.section(rounds)
     if any(growth.values()):
         out += ["", "![Cost of a key over the number of keys](growth.svg)"]
     others = list(other_cases(rounds))
@@ -275,6 +282,7 @@ def main():
         return
     for work, wanted, found, ok, detail in rows(rounds, growth):
         print(f"{work}: {found} (bar {wanted}) {ok.replace('*', '')}\n    {detail}")
+    print("\n".join(report_arrays.section(rounds)))
 
 
 if __name__ == "__main__":
