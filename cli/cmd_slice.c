@@ -80,22 +80,6 @@ static void set_axes(cli_call *call, vv_store *store, const vv_array *array,
     }
 }
 
-/* The attribute units, to be freed; NULL if there is none. */
-static char *read_units(const vv_array_meta *meta)
-{
-    cli_span units;
-
-    if (!meta->attributes ||
-        !scan_find((cli_span){ meta->attributes, strlen(meta->attributes) }, "units",
-                   &units) ||
-        *units.at != '"')
-        return NULL;
-    units = scan_unquoted(units);
-    char *text = cli_alloc(units.len + 1);
-    memcpy(text, units.at, units.len);
-    return text;
-}
-
 /*
  * How a selection is cut: a piece has one place of each dimension above split, up to `places` of
  * split itself, each of place_bytes, and all below.
@@ -212,7 +196,7 @@ static vv_status print_selection(cli_call *call, vv_store *store, vv_array *arra
     cli_numbers numbers = { .out = &out,
                             .path = vv_array_path(array),
                             .dtype = meta->dtype };
-    char *units = read_units(meta);
+    char *units = attribute_text(meta->attributes, "units");
 
     numbers.units = units;
     vv_status status = result_open(call, cli_text(call, "output"), &out);

@@ -96,6 +96,78 @@ bool scan_find(cli_span object, const char *name, cli_span *value)
     return false;
 }
 
+/* Four hexadecimal digits; false if there are not so many. */
+static bool read_hex4(const char *at, unsigned *out)
+{
+    *out = 0;
+    for (int i = 0; i < 4; i++) {
+        static const char digits[] = "0123456789abcdef";
+        const char *digit = at[i] ? strchr(digits, at[i] | 0x20) : NULL;
+        if (!digit)
+            return false;
+        *out = *out << 4 | (unsigned)(digit - digits);
+    }
+    return true;
+}
+
+static size_t put_utf8(unsigned code, char *out)
+{
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    if (code < 0x800) {
+        out[0] = (char)(0xc0 | code >> 6);
+        out[1] = (char)(0x80 | (code & 0x3f));
+        return 2;
+    }
+    out[0] = (char)(0xe0 | code >> 12);
+    out[1] = (char)(0x80 | (code >> 6 & 0x3f));
+    out[2] = (char)(0x80 | (code & 0x3f));
+    return 3;
+}
+
+/* Never longer than the escapes were. Halves of characters past U+FFFF become blanks. */
+static void resolve_escapes(cli_span text, char *out)
+{
+    static const char letters[] = "bfnrt", meanings[] = "\b\f\n\r\t";
+    unsigned code;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        if (c != '\\' || i + 1 >= text.len) {
+            *out++ = c;
+            continue;
+        }
+        c = text.at[++i];
+        const char *letter = strchr(letters, c);
+        if (letter && *letter) {
+            *out++ = meanings[letter - letters];
+        } else if (c == 'u' && i + 4 < text.len && read_hex4(text.at + i + 1, &code)) {
+            bool half = code >= 0xd800 && code < 0xe000;
+            out += put_utf8(code == 0 || half ? ' ' : code, out);
+            i += 4;
+        } else {
+            *out++ = c;
+        }
+    }
+    *out = '\0';
+}
+
+char *attribute_text(const char *attributes, const char *name)
+{
+    cli_span value;
+
+    if (!attributes ||
+        !scan_find((cli_span){ attributes, strlen(attributes) }, name, &value) ||
+        *value.at != '"')
+        return NULL;
+    value = scan_unquoted(value);
+    char *text = cli_alloc(value.len + 1);
+    resolve_escapes(value, text);
+    return text;
+}
+
 /* ---- nodes ----------------------------------------------------------------------------- */
 
 static vv_status keep_node(void *ctx, const char *path, vv_node_kind kind, uint32_t depth,

@@ -29,6 +29,9 @@ bool scan_find(cli_span object, const char *name, cli_span *value);
 /* A key or text without its quotes; escapes stay as they are. */
 cli_span scan_unquoted(cli_span quoted);
 
+/* The text of an attribute, its escapes resolved, to be freed; NULL where there is no such text. */
+char *attribute_text(const char *attributes, const char *name);
+
 /* Nodes of a hierarchy, as vv_node_walk() shows them. */
 typedef struct cli_node {
     char *path;

@@ -186,6 +186,15 @@ static const cli_option slice_options[] = {
     END,
 };
 
+static const cli_option stats_options[] = {
+    FLAG("histogram", 0, "also how the values are spread"),
+    THREADS,
+    WITH("memory", 0, CLI_TEXT, "SIZE",
+         "cap of the decoded elements held at once, as in 64M; the default is 256M"),
+    JSON,
+    END,
+};
+
 static const cli_option verify_options[] = {
     WITH("max-seconds", 0, CLI_NUMBER, "S", "stop after so long and say how far it came"),
     WITH(
@@ -360,6 +369,23 @@ const cli_command cli_commands[] = {
       { ROOT, { "SELECTION", CLI_KEY, NULL, false, false }, NO_MORE },
       slice_options,
       cmd_slice,
+      SINCE_FIRST },
+    { "stats",
+      "what the values of arrays are, and how well they are compressed",
+      "For each array: least, greatest and mean value, standard deviation, how many values "
+      "there are and how many are missing; the bytes it takes in the store and decoded, and "
+      "a histogram of the sizes of its chunks. PATH is an array, or a group for all arrays "
+      "below it; the default is the top.\n"
+      "\n"
+      "NaN, _FillValue and missing_value are missing; scale_factor and add_offset are "
+      "applied, which is said. Infinities are counted, and stay out of the numbers. Each "
+      "chunk is read once; chunks that are not stored are counted, not read. In JSON, what "
+      "there is no number for is null.",
+      "varvite stats bafy... SST\n"
+      "varvite stats --json bafy... | jq '.[] | {path, ratio}'",
+      { ROOT, { "PATH", CLI_KEY, NULL, true, true }, NO_MORE },
+      stats_options,
+      cmd_stats,
       SINCE_FIRST },
     { "get",
       "write the value of a key to standard output",

@@ -105,6 +105,7 @@ vv_status cmd_man(cli_call *call);
 vv_status cmd_put(cli_call *call);
 vv_status cmd_rm(cli_call *call);
 vv_status cmd_slice(cli_call *call);
+vv_status cmd_stats(cli_call *call);
 vv_status cmd_tree(cli_call *call);
 vv_status cmd_verify(cli_call *call);
 vv_status cmd_version(cli_call *call);
