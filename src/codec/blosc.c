@@ -49,7 +49,7 @@ static vv_status read_compressor(vvi_codec *self, const vvi_json *settings, vv_e
 }
 
 static vv_status blosc_configure(vvi_codec *self, const vvi_json *settings,
-                                 const vvi_codec_array *array, vv_error *err)
+                                 vvi_codec_stage *stage, vv_error *err)
 {
     static const char *const known[] = { "cname",    "clevel",    "shuffle",
                                          "typesize", "blocksize", NULL };
@@ -59,10 +59,10 @@ static vv_status blosc_configure(vvi_codec *self, const vvi_json *settings,
 
     VVI_TRY(vvi_codec_known(self, settings, known, err));
     VVI_TRY(read_compressor(self, settings, err));
-    VVI_TRY(read_shuffle(self, settings, array, err));
+    VVI_TRY(read_shuffle(self, settings, &stage->array, err));
     VVI_TRY(vvi_codec_integer(self, settings, "clevel", 0, 9, 5, &level, err));
     VVI_TRY(vvi_codec_integer(self, settings, "typesize", 1, INT32_MAX,
-                              (int64_t)array->dtype.item, &typesize, err));
+                              (int64_t)stage->array.dtype.item, &typesize, err));
     VVI_TRY(vvi_codec_integer(self, settings, "blocksize", 0, BLOSC_MAX_BUFFERSIZE, 0,
                               &blocksize, err));
     self->u.blosc.level = (int)level;
@@ -103,13 +103,24 @@ static vv_status blosc_decode(const vvi_codec *self, vv_bytes in, uint8_t *out,
         return vvi_fail(err, VV_ECORRUPT, "codec %s: not a blosc container of %zu bytes",
                         self->name, in.len);
     if (stated > cap)
-        return vvi_codec_too_long(self, cap, err);
+        return vvi_codec_too_long(self, cap, len, err);
     result = blosc_decompress_ctx(in.data, out, cap, BLOSC_THREADS);
     if (result < 0 || (size_t)result != stated)
         return vvi_fail(err, VV_ECORRUPT, "codec %s: damaged data (%d)", self->name,
                         result);
     *len = stated;
     return VV_OK;
+}
+
+static uint64_t blosc_stated_size(const vvi_codec *self, vv_bytes in)
+{
+    size_t stated = 0;
+
+    (void)self;
+    return in.len < BLOSC_MIN_HEADER_LENGTH ||
+                   blosc_cbuffer_validate(in.data, in.len, &stated)
+               ? 0
+               : stated;
 }
 
 const vvi_codec_ops vvi_blosc_ops = {
@@ -119,4 +130,5 @@ const vvi_codec_ops vvi_blosc_ops = {
     .configure = blosc_configure,
     .encode = blosc_encode,
     .decode = blosc_decode,
+    .stated_size = blosc_stated_size,
 };

@@ -16,23 +16,28 @@ static bool is_native(bool little)
 }
 
 static vv_status bytes_configure(vvi_codec *self, const vvi_json *settings,
-                                 const vvi_codec_array *array, vv_error *err)
+                                 vvi_codec_stage *stage, vv_error *err)
 {
     static const char *const known[] = { "endian", NULL };
     const vvi_json *endian = vvi_json_get(settings, "endian");
     bool little = vvi_json_is_text(endian, "little");
 
     VVI_TRY(vvi_codec_known(self, settings, known, err));
+    if (stage->array.dtype.kind == VVI_KIND_VARIABLE)
+        return vvi_fail(err, VV_ECORRUPT,
+                        "codec %s: elements of '%s' have no fixed length", self->name,
+                        vv_dtype_name(stage->array.dtype.code));
     self->u.bytes.word = 1;
     if (!little && !vvi_json_is_text(endian, "big")) {
         /* Single bytes have no order, and need not state one. */
-        if (array->dtype.word == 1 && (!endian || vvi_json_is(endian, VVI_JSON_NULL)))
+        if (stage->array.dtype.word == 1 &&
+            (!endian || vvi_json_is(endian, VVI_JSON_NULL)))
             return VV_OK;
         return vvi_fail(err, VV_ECORRUPT,
                         "codec %s: 'endian' must be \"little\" or \"big\"", self->name);
     }
     if (!is_native(little))
-        self->u.bytes.word = array->dtype.word;
+        self->u.bytes.word = stage->array.dtype.word;
     return VV_OK;
 }
 
@@ -80,12 +85,12 @@ const vvi_codec_ops vvi_bytes_ops = {
 #define CRC_BYTES 4
 
 static vv_status crc32c_configure(vvi_codec *self, const vvi_json *settings,
-                                  const vvi_codec_array *array, vv_error *err)
+                                  vvi_codec_stage *stage, vv_error *err)
 {
     static const char *const known[] = { "location", NULL };
     const vvi_json *location = vvi_json_get(settings, "location");
 
-    (void)array;
+    (void)stage;
     if (location && !vvi_json_is_text(location, "end"))
         return vvi_fail(err, VV_EUNSUPPORTED,
                         "codec %s: a checksum that is not at the end", self->name);
@@ -124,11 +129,18 @@ static vv_status crc32c_view(const vvi_codec *self, vv_bytes in, vv_bytes *out,
     return VV_OK;
 }
 
+static size_t crc32c_encoded_size(const vvi_codec *self, size_t in)
+{
+    (void)self;
+    return in + CRC_BYTES;
+}
+
 const vvi_codec_ops vvi_crc32c_ops = {
     .name = "crc32c",
     .old_names = { "numcodecs.crc32c" },
     .kind = VVI_CODEC_BYTES_TO_BYTES,
     .configure = crc32c_configure,
     .encode = crc32c_encode,
+    .encoded_size = crc32c_encoded_size,
     .view = crc32c_view,
 };

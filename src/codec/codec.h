@@ -49,9 +49,13 @@ vv_status vvi_codec_chain_encode(const vvi_codec_chain *chain, const void *eleme
                                  vv_buf *out, vv_error *err);
 /* Are the encoded bytes the elements as they lie in memory? */
 bool vvi_codec_chain_is_identity(const vvi_codec_chain *chain);
-/* Decode into elements, which holds exactly one chunk. Returns VV_ECORRUPT, VV_ELIMIT, VV_ENOMEM. */
+/*
+ * Decode into elements, which holds exactly one chunk; what they are after a failure is not said.
+ * heap: keeps what elements of variable length point at; NULL will do for others. Returns
+ * VV_ECORRUPT, VV_ELIMIT, VV_ENOMEM.
+ */
 vv_status vvi_codec_chain_decode(const vvi_codec_chain *chain, vv_bytes encoded,
-                                 void *elements, vv_error *err);
+                                 void *elements, vvi_heap *heap, vv_error *err);
 /*
  * Where the elements lie in encoded just as they are in memory, point *out at them and set *found;
  * nothing is copied then. Checksums are checked. The elements may lie at any alignment.

@@ -27,12 +27,12 @@ static uInt piece(size_t len)
 }
 
 static vv_status gzip_configure(vvi_codec *self, const vvi_json *settings,
-                                const vvi_codec_array *array, vv_error *err)
+                                vvi_codec_stage *stage, vv_error *err)
 {
     static const char *const known[] = { "level", NULL };
     int64_t level;
 
-    (void)array;
+    (void)stage;
     VVI_TRY(vvi_codec_known(self, settings, known, err));
     VVI_TRY(vvi_codec_integer(self, settings, "level", -1, 9, 5, &level, err));
     self->u.gzip.level = (int)level;
@@ -104,7 +104,7 @@ static vv_status inflate_member(const vvi_codec *self, z_stream *z, vv_bytes *in
         if (result == Z_MEM_ERROR)
             return vvi_fail_nomem(err, 0);
         if (result == Z_BUF_ERROR && in->len)
-            return vvi_codec_too_long(self, cap, err);
+            return vvi_codec_too_long(self, cap, len, err);
         if (result != Z_OK && result != Z_STREAM_END)
             return vvi_fail(err, VV_ECORRUPT, "codec %s: %s", self->name,
                             result == Z_BUF_ERROR ? "the data ends too early"

@@ -88,7 +88,8 @@ static vv_status set_blosc(const part *from, const vvi_codec_array *array,
     if (!shuffle)
         shuffle = array->dtype.item == 1 ? "bitshuffle" : "shuffle";
     VVI_TRY(read_level(from, 2, 5, &level, err));
-    VVI_TRY(vvi_json_set(settings, "typesize", vvi_json_new_uint64(array->dtype.item), err));
+    VVI_TRY(
+        vvi_json_set(settings, "typesize", vvi_json_new_uint64(array->dtype.item), err));
     VVI_TRY(vvi_json_set(settings, "cname", vvi_json_new_text(name), err));
     VVI_TRY(vvi_json_set(settings, "clevel", vvi_json_new_int64(level), err));
     VVI_TRY(vvi_json_set(settings, "shuffle", vvi_json_new_text(shuffle), err));

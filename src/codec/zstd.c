@@ -7,13 +7,13 @@
 #include <zstd_errors.h>
 
 static vv_status zstd_configure(vvi_codec *self, const vvi_json *settings,
-                                const vvi_codec_array *array, vv_error *err)
+                                vvi_codec_stage *stage, vv_error *err)
 {
     static const char *const known[] = { "level", "checksum", NULL };
     const vvi_json *checksum = vvi_json_get(settings, "checksum");
     int64_t level;
 
-    (void)array;
+    (void)stage;
     VVI_TRY(vvi_codec_known(self, settings, known, err));
     VVI_TRY(vvi_codec_integer(self, settings, "level", ZSTD_minCLevel(), ZSTD_maxCLevel(),
                               0, &level, err));
@@ -69,10 +69,18 @@ static vv_status zstd_decode(const vvi_codec *self, vv_bytes in, uint8_t *out, s
     ZSTD_freeDCtx(ctx);
     if (ZSTD_isError(result))
         return ZSTD_getErrorCode(result) == ZSTD_error_dstSize_tooSmall
-                   ? vvi_codec_too_long(self, cap, err)
+                   ? vvi_codec_too_long(self, cap, len, err)
                    : zstd_failure(self, result, err);
     *len = result;
     return VV_OK;
+}
+
+static uint64_t zstd_stated_size(const vvi_codec *self, vv_bytes in)
+{
+    unsigned long long size = ZSTD_getFrameContentSize(in.data, in.len);
+
+    (void)self;
+    return size == ZSTD_CONTENTSIZE_UNKNOWN || size == ZSTD_CONTENTSIZE_ERROR ? 0 : size;
 }
 
 const vvi_codec_ops vvi_zstd_ops = {
@@ -82,4 +90,5 @@ const vvi_codec_ops vvi_zstd_ops = {
     .configure = zstd_configure,
     .encode = zstd_encode,
     .decode = zstd_decode,
+    .stated_size = zstd_stated_size,
 };

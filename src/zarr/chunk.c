@@ -206,6 +206,6 @@ vv_status vvi_chunk_decode(const vv_array *array, const vvi_chunk *chunk, const 
     if (chunk->status)
         return vvi_chunk_failure(array, chunk, key, err);
     status = vvi_codec_chain_decode(array->meta.chain, vvi_buf_bytes(&chunk->value),
-                                    elements, err);
+                                    elements, NULL, err);
     return status ? vvi_wrap(err, status, "chunk %s", key) : VV_OK;
 }

@@ -157,7 +157,7 @@ static void what_cannot_be_meant_is_refused_by_name(void **state)
         { "fill_value", "2147483648", VV_ECORRUPT, "fill_value" },
         { "codecs", "", VV_ECORRUPT, "codecs" },
         { "codecs", "[\"bytes\"]", VV_ECORRUPT, "endian" },
-        { "codecs", "[{\"name\": \"transpose\"}]", VV_EUNSUPPORTED, "transpose" },
+        { "codecs", "[{\"name\": \"zfpy\"}]", VV_EUNSUPPORTED, "zfpy" },
         { "attributes", "[]", VV_ECORRUPT, "attributes" },
         { "attributes", "null", VV_ECORRUPT, "attributes" },
         { "dimension_names", "[\"a\"]", VV_ECORRUPT, "dimension_names" },
