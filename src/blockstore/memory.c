@@ -11,6 +11,11 @@
 #define SHARD_COUNT 16
 /* Blocks that are worth a look before they are copied. */
 #define LONG_BYTES 8192
+/* Names sorted by shard together, and names whose memory is asked for together: a store larger than
+ * the processor's caches spends its time waiting for memory, and waits for many lines at once as
+ * long as for one. */
+#define SLICE  1024
+#define WINDOW 48
 
 /* One allocation: this, the digest, the bytes. Fixed once made, but for refs and gone. */
 typedef struct block {
@@ -85,11 +90,16 @@ static vv_cid cid_of_block(const block *self)
     return cid;
 }
 
+static unsigned shard_number(const vv_cid *cid)
+{
+    return cid->digest[cid->digest_len - 1] % SHARD_COUNT;
+}
+
 static shard *shard_of(vv_blockstore *store, const vv_cid *cid)
 {
     memory_store *self = (memory_store *)store;
 
-    return &self->shards[cid->digest[cid->digest_len - 1] % SHARD_COUNT];
+    return &self->shards[shard_number(cid)];
 }
 
 /* A block, held for the caller, or NULL. */
@@ -116,6 +126,92 @@ static vv_status memory_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out
     if (!found)
         return vvi_fail_missing_block(err, store, cid);
     vvi_buf_lend(out, block_bytes(found).data, found->len, drop, found);
+    return VV_OK;
+}
+
+/* ---- many at once ---------------------------------------------------------------------------- */
+
+/* Up to SLICE names, those of a shard side by side: shard s has order[starts[s]] … */
+typedef struct by_shard {
+    uint16_t starts[SHARD_COUNT + 1];
+    uint16_t order[SLICE];
+} by_shard;
+
+/* The names lie stride bytes apart. */
+static void sort_by_shard(const vv_cid *cids, size_t stride, size_t n, by_shard *out)
+{
+    uint16_t next[SHARD_COUNT];
+    uint8_t numbers[SLICE];
+
+    memset(out->starts, 0, sizeof(out->starts));
+    for (size_t i = 0; i < n; i++) {
+        const vv_cid *cid = (const vv_cid *)((const char *)cids + i * stride);
+
+        numbers[i] = (uint8_t)shard_number(cid);
+        out->starts[numbers[i] + 1]++;
+    }
+    for (size_t s = 0; s < SHARD_COUNT; s++) {
+        next[s] = out->starts[s];
+        out->starts[s + 1] = (uint16_t)(out->starts[s + 1] + next[s]);
+    }
+    for (size_t i = 0; i < n; i++)
+        out->order[next[numbers[i]]++] = (uint16_t)i;
+}
+
+/* Lend up to WINDOW blocks of one shard, whose lock is held. */
+static void lend_window(const shard *part, const vv_cid *cids, const uint16_t *which,
+                        size_t n, vv_buf *outs, vv_status *statuses)
+{
+    block *found[WINDOW];
+
+    for (size_t i = 0; i < n; i++)
+        vvi_cid_map_fetch(&part->blocks, &cids[which[i]]);
+    for (size_t i = 0; i < n; i++) {
+        const vvi_cid_value *value = vvi_cid_map_find(&part->blocks, &cids[which[i]]);
+
+        found[i] = value ? value->ptr : NULL;
+        __builtin_prefetch(found[i], 1);
+        __builtin_prefetch((const char *)found[i] + sizeof(block) - 1);
+    }
+    for (size_t i = 0; i < n; i++) {
+        statuses[which[i]] = found[i] ? VV_OK : VV_ENOTFOUND;
+        if (!found[i])
+            continue;
+        hold(found[i]);
+        vvi_buf_lend(&outs[which[i]], block_bytes(found[i]).data, found[i]->len, drop,
+                     found[i]);
+    }
+}
+
+/* Lend up to SLICE blocks. */
+static void lend_slice(memory_store *self, const vv_cid *cids, size_t n, vv_buf *outs,
+                       vv_status *statuses)
+{
+    by_shard sorted;
+
+    sort_by_shard(cids, sizeof(*cids), n, &sorted);
+    for (size_t s = 0; s < SHARD_COUNT; s++) {
+        size_t end = sorted.starts[s + 1];
+
+        if (sorted.starts[s] == end)
+            continue;
+        vvi_mutex_lock(&self->shards[s].lock);
+        for (size_t i = sorted.starts[s]; i < end; i += WINDOW)
+            lend_window(&self->shards[s], cids, sorted.order + i,
+                        end - i < WINDOW ? end - i : WINDOW, outs, statuses);
+        vvi_mutex_unlock(&self->shards[s].lock);
+    }
+}
+
+static vv_status memory_get_many(vv_blockstore *store, const vv_cid *cids, size_t n,
+                                 vv_buf *outs, vv_status *statuses, vv_error *err)
+{
+    for (size_t i = 0; i < n; i += SLICE)
+        lend_slice((memory_store *)store, cids + i, n - i < SLICE ? n - i : SLICE,
+                   outs + i, statuses + i);
+    for (size_t i = 0; i < n; i++)
+        if (statuses[i])
+            return vvi_fail_missing_block(err, store, &cids[i]);
     return VV_OK;
 }
 
@@ -154,39 +250,86 @@ static bool is_there(shard *part, const vv_cid *cid)
     return there;
 }
 
-static vv_status put_one(vv_blockstore *store, const vv_block *given, vv_error *err)
+/* Copies of up to SLICE blocks; NULL for a long one that is there already. Made outside of any lock.
+ * A short block is copied even if it may be there: that costs less than to look it up twice. */
+static vv_status make_slice(vv_blockstore *store, const vv_block *blocks, size_t n,
+                            block **made, vv_error *err)
 {
-    shard *part = shard_of(store, &given->cid);
-    vvi_cid_value *value;
-    vv_status status;
-    bool added;
-    block *made;
-
-    /* Copied outside of the lock. A short block is copied even if it may be there already: that costs
-     * less than to look it up twice. */
-    if (given->data.len >= LONG_BYTES && is_there(part, &given->cid))
-        return VV_OK;
-    made = make_block(given, err);
-    if (!made)
+    for (size_t i = 0; i < n; i++) {
+        made[i] = NULL;
+        if (blocks[i].data.len >= LONG_BYTES &&
+            is_there(shard_of(store, &blocks[i].cid), &blocks[i].cid))
+            continue;
+        made[i] = make_block(&blocks[i], err);
+        if (made[i])
+            continue;
+        while (i--)
+            drop(made[i]);
         return VV_ENOMEM;
-    vvi_mutex_lock(&part->lock);
-    status = vvi_cid_map_put(&part->blocks, &given->cid, &value, &added, err);
-    if (!status && added) {
-        value->ptr = made;
-        part->bytes += made->len;
-        made = NULL;
     }
-    vvi_mutex_unlock(&part->lock);
-    drop(made);
+    return VV_OK;
+}
+
+/* Put up to WINDOW blocks into their shard, whose lock is held. What it keeps is taken out of made. */
+static vv_status put_window(shard *part, const vv_block *blocks, const uint16_t *which,
+                            size_t n, block **made, vv_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        vvi_cid_map_fetch(&part->blocks, &blocks[which[i]].cid);
+    for (size_t i = 0; i < n; i++) {
+        block *one = made[which[i]];
+        vvi_cid_value *value;
+        bool added;
+
+        if (!one)
+            continue;
+        VVI_TRY(
+            vvi_cid_map_put(&part->blocks, &blocks[which[i]].cid, &value, &added, err));
+        if (!added)
+            continue;
+        value->ptr = one;
+        part->bytes += one->len;
+        made[which[i]] = NULL;
+    }
+    return VV_OK;
+}
+
+static vv_status put_slice(memory_store *self, const vv_block *blocks, size_t n,
+                           block **made, vv_error *err)
+{
+    vv_status status = VV_OK;
+    by_shard sorted;
+
+    sort_by_shard(&blocks->cid, sizeof(*blocks), n, &sorted);
+    for (size_t s = 0; s < SHARD_COUNT && !status; s++) {
+        size_t end = sorted.starts[s + 1];
+
+        if (sorted.starts[s] == end)
+            continue;
+        vvi_mutex_lock(&self->shards[s].lock);
+        for (size_t i = sorted.starts[s]; i < end && !status; i += WINDOW)
+            status = put_window(&self->shards[s], blocks, sorted.order + i,
+                                end - i < WINDOW ? end - i : WINDOW, made, err);
+        vvi_mutex_unlock(&self->shards[s].lock);
+    }
     return status;
 }
 
 static vv_status memory_put_many(vv_blockstore *store, const vv_block *blocks, size_t n,
                                  vv_error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        VVI_TRY(put_one(store, &blocks[i], err));
-    return VV_OK;
+    vv_status status = VV_OK;
+    block *made[SLICE];
+
+    for (size_t from = 0; from < n && !status; from += SLICE) {
+        size_t count = n - from < SLICE ? n - from : SLICE;
+
+        VVI_TRY(make_slice(store, blocks + from, count, made, err));
+        status = put_slice((memory_store *)store, blocks + from, count, made, err);
+        for (size_t i = 0; i < count; i++)
+            drop(made[i]);
+    }
+    return status;
 }
 
 static vv_status memory_remove(vv_blockstore *store, const vv_cid *cid, vv_error *err)
@@ -301,6 +444,7 @@ static void memory_free(vv_blockstore *store)
 static const vv_blockstore_ops memory_ops = {
     .name = "memory",
     .get = memory_get,
+    .get_many = memory_get_many,
     .put_many = memory_put_many,
     .has_many = memory_has_many,
     .size = memory_size,

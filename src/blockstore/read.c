@@ -249,18 +249,40 @@ static vv_status get_all(vv_blockstore *store, const vv_cid *cids, size_t n, vv_
     return VV_OK;
 }
 
+static bool all_empty(const vv_buf *bufs, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (bufs[i].data || bufs[i].release)
+            return false;
+    return true;
+}
+
+/* Read into buffers that are empty; those of blocks that were not read are left so. */
+static vv_status get_into(vv_blockstore *store, const vv_cid *cids, size_t n,
+                          vv_buf *outs, vv_status *statuses, bool all_wanted,
+                          vv_error *err)
+{
+    vv_status status = get_all(store, cids, n, outs, statuses, all_wanted, err);
+
+    for (size_t i = 0; i < n; i++)
+        if (all_wanted ? status != VV_OK : statuses[i] != VV_OK)
+            vv_buf_clear(&outs[i]);
+    return status;
+}
+
 vv_status vv_blockstore_get_many(vv_blockstore *store, const vv_cid *cids, size_t n,
                                  vv_buf *outs, vv_status *statuses, vv_error *err)
 {
     vv_status status = VV_OK;
     vv_status *own = statuses;
-    vv_buf *got;
+    vv_buf *got = outs;
 
     for (size_t i = 0; i < n && !status; i++)
         status = vvi_check_block_name(&cids[i], err);
-    got = status ? NULL : vvi_alloc_array_zero(n, sizeof(*got));
-    if (!statuses)
-        own = status ? NULL : vvi_alloc_array_zero(n, sizeof(*own));
+    if (!status && !all_empty(outs, n))
+        got = vvi_alloc_array_zero(n, sizeof(*got));
+    if (!status && !statuses)
+        own = vvi_alloc_array_zero(n, sizeof(*own));
     if (!status && (!got || !own))
         status = vvi_fail_nomem(err, n * (sizeof(*got) + sizeof(*own)));
     if (status) {
@@ -268,15 +290,14 @@ vv_status vv_blockstore_get_many(vv_blockstore *store, const vv_cid *cids, size_
             statuses[i] = status;
         goto done;
     }
-    status = get_all(store, cids, n, got, own, !statuses, err);
-    for (size_t i = 0; i < n; i++)
+    status = get_into(store, cids, n, got, own, !statuses, err);
+    for (size_t i = 0; i < n && got != outs; i++)
         if (statuses ? !own[i] : !status)
             vvi_buf_move(&outs[i], &got[i]);
 
 done:
-    for (size_t i = 0; got && i < n; i++)
-        vv_buf_clear(&got[i]);
-    vvi_free(got);
+    if (got != outs)
+        vvi_free(got);
     if (own != statuses)
         vvi_free(own);
     return status;

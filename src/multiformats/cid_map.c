@@ -69,6 +69,18 @@ static vvi_cid_slot *probe(const vvi_cid_map *map, const vv_cid *cid)
     }
 }
 
+void vvi_cid_map_fetch(const vvi_cid_map *map, const vv_cid *cid)
+{
+    const char *slot;
+
+    if (map->cap == 0)
+        return;
+    slot =
+        (const char *)&map->slots[start_of(map, cid->hash, cid->digest, cid->digest_len)];
+    __builtin_prefetch(slot);
+    __builtin_prefetch(slot + sizeof(vvi_cid_slot) - 1); /* two lines, one time in two */
+}
+
 static void draw_seed(vvi_cid_map *map)
 {
     ssize_t n = getrandom(map->seed, sizeof(map->seed), GRND_NONBLOCK);

@@ -43,6 +43,9 @@ void vvi_cid_map_clear(vvi_cid_map *map);
 /* The value kept for a name, or NULL; valid until the map is changed. */
 vvi_cid_value *vvi_cid_map_find(const vvi_cid_map *map, const vv_cid *cid);
 
+/* Ask for the memory that finding or putting a name will touch first. */
+void vvi_cid_map_fetch(const vvi_cid_map *map, const vv_cid *cid);
+
 /*
  * The value kept for a name, which is put in with a zero value if it is not there. *added (may
  * be NULL) says whether it was. Valid until the map is changed again. VV_ENOMEM

@@ -1,6 +1,8 @@
 /* The block store in memory. */
 #include "blockstore/contract.h"
 
+#include "util/buf.h"
+
 #include <pthread.h>
 #include <stdio.h>
 
@@ -70,6 +72,81 @@ static void threads_that_put_the_same_blocks_store_each_once(void **state)
     vv_blockstore_free(store);
 }
 
+/* More than go together, some of them twice, and some that are not there. */
+static void many_blocks_put_together_are_got_together(void **state)
+{
+    enum {
+        COUNT = 5000
+    };
+    static char texts[COUNT][32];
+    static vv_bytes blocks[COUNT];
+    static vv_cid cids[COUNT];
+    static vv_buf outs[COUNT];
+    static vv_status statuses[COUNT];
+    vv_blockstore_stats stats;
+    vv_blockstore *store;
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "block %d", i % 4000);
+        blocks[i] = vv_bytes_of(texts[i]);
+    }
+    assert_vv_ok(vv_memory_blockstore_new(&store, &err));
+    assert_vv_ok(
+        vv_blockstore_put_many(store, &VV_PREFIX_RAW_BLAKE3, blocks, COUNT, cids, &err));
+    assert_vv_ok(vv_blockstore_stat(store, &stats, &err));
+    assert_int_equal(stats.block_count, 4000);
+    assert_vv_ok(vv_blockstore_get_many(store, cids, COUNT, outs, NULL, &err));
+    for (int i = 0; i < 4000; i += 9)
+        assert_vv_ok(vv_blockstore_delete(store, &cids[i], &err));
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < COUNT; i++) {
+            assert_int_equal(outs[i].len, blocks[i].len);
+            assert_memory_equal(outs[i].data, blocks[i].data, blocks[i].len);
+        }
+        assert_vv_ok(vv_blockstore_get_many(store, cids, COUNT, outs, statuses, &err));
+        for (int i = 0; i < COUNT; i++)
+            assert_int_equal(statuses[i], i % 4000 % 9 ? VV_OK : VV_ENOTFOUND);
+        if (turn == 0) /* into empty buffers, of which some stay so */
+            for (int i = 0; i < COUNT; i++)
+                vv_buf_clear(&outs[i]);
+        assert_int_equal(vv_blockstore_get_many(store, cids, COUNT, outs, NULL, &err),
+                         VV_ENOTFOUND);
+        for (int i = 0; i < COUNT && turn == 0; i++)
+            assert_null(outs[i].data);
+        assert_vv_ok(vv_blockstore_put_many(store, &VV_PREFIX_RAW_BLAKE3, blocks, COUNT,
+                                            NULL, &err));
+        assert_vv_ok(vv_blockstore_get_many(store, cids, COUNT, outs, NULL, &err));
+        for (int i = 0; i < 4000; i += 9)
+            assert_vv_ok(vv_blockstore_delete(store, &cids[i], &err));
+    }
+    for (int i = 0; i < COUNT; i++)
+        vv_buf_clear(&outs[i]);
+    vv_blockstore_free(store);
+}
+
+static vv_status put_a_few_together(void *ctx)
+{
+    static char large[20000];
+    vv_bytes blocks[] = { vv_bytes_of("a"), vvi_bytes(large, sizeof(large)),
+                          vv_bytes_of("b"), vv_bytes_of("c"), vv_bytes_of("a") };
+    vv_blockstore *store = NULL;
+    vv_status status = vv_memory_blockstore_new(&store, &err);
+
+    (void)ctx;
+    for (int turn = 0; turn < 2 && !status; turn++)
+        status = vv_blockstore_put_many(store, &VV_PREFIX_RAW_BLAKE3, blocks, 5, NULL,
+                                        &err);
+    vv_blockstore_free(store);
+    return status;
+}
+
+static void a_put_of_many_survives_any_failing_allocation(void **state)
+{
+    (void)state;
+    survives_failing_allocations(put_a_few_together, NULL);
+}
+
 static vv_status make_and_free(void *ctx)
 {
     vv_blockstore *store = NULL;
@@ -94,6 +171,8 @@ int main(void)
     static const contract_backend memory = { .name = "memory", .make = make };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_that_put_the_same_blocks_store_each_once),
+        cmocka_unit_test(many_blocks_put_together_are_got_together),
+        cmocka_unit_test(a_put_of_many_survives_any_failing_allocation),
         cmocka_unit_test(a_store_survives_any_failing_allocation),
     };
     int failed = run_blockstore_contract(&memory);
