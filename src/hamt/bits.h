@@ -46,8 +46,7 @@ static inline unsigned vvi_slot_rank(const vvi_slot_set *set, unsigned slot)
     for (unsigned w = 0; w < slot >> 6; w++)
         count += vvi_popcount(set->words[w]);
     if (slot & 63u)
-        count += (unsigned)__builtin_popcountll(set->words[slot >> 6]
-                                                << (64 - (slot & 63u)));
+        count += vvi_popcount(set->words[slot >> 6] << (64 - (slot & 63u)));
     return count;
 }
 

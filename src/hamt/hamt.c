@@ -235,12 +235,12 @@ void vv_hamt_stat(vv_hamt *hamt, vv_hamt_stats *out)
     out->dirty_bytes = hamt->dirty_bytes;
     out->encoded_bytes = hamt->dirty_encoded;
     vvi_rwlock_unlock(&hamt->tree);
-    vvi_mutex_lock(&hamt->clean.lock);
+    vvi_rwlock_read(&hamt->clean.lock);
     out->clean_nodes = hamt->clean.nodes;
     out->clean_bytes = hamt->clean.bytes;
     out->encoded_bytes += hamt->clean.encoded;
-    out->node_hits = hamt->clean.hits;
-    vvi_mutex_unlock(&hamt->clean.lock);
+    vvi_rwlock_unlock(&hamt->clean.lock);
+    out->node_hits = atomic_load(&hamt->clean.hits);
     out->node_loads = atomic_load(&hamt->loads);
     out->node_saves = atomic_load(&hamt->saves);
 }

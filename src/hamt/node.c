@@ -19,14 +19,18 @@ vv_status vvi_node_new(vvi_node **out, vv_error *err)
     return VV_OK;
 }
 
-vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, vvi_node **out,
-                             vv_error *err)
+vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, bool has_links,
+                             vvi_node **out, vv_error *err)
 {
-    /* The name, then slots where they may lie. */
+    /* The name, then slots where they may lie, then the places for children. */
     size_t at = (sizeof(vvi_node) + link.len + 7) & ~(size_t)7;
     size_t size = at + slot_count * sizeof(vvi_slot);
-    vvi_node *node = vvi_alloc(size);
+    size_t below = size;
+    vvi_node *node;
 
+    if (has_links)
+        size += slot_count * sizeof(vvi_node_ref);
+    node = vvi_alloc(size);
     if (!node)
         return vvi_fail_nomem(err, size);
     memset(node, 0, sizeof(*node));
@@ -38,6 +42,11 @@ vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, vvi_node **out,
     node->link_len = (uint8_t)link.len;
     if (link.len)
         memcpy(node + 1, link.data, link.len);
+    if (has_links) {
+        node->below = (vvi_node_ref *)(void *)((uint8_t *)node + below);
+        for (size_t i = 0; i < slot_count; i++)
+            atomic_init(&node->below[i], NULL);
+    }
     *out = node;
     return VV_OK;
 }
@@ -122,6 +131,7 @@ vv_status vvi_node_copy(const vvi_node *node, vvi_node **out, vv_error *err)
     copy->size = node->size;
     copy->stamp = node->stamp;
     copy->used = node->used;
+    memcpy(copy->before, node->before, sizeof(copy->before));
     copy->links = node->links;
     copy->kids = node->kids;
     VVI_EACH_SLOT(slot, &copy->kids)
@@ -155,13 +165,10 @@ uint64_t vvi_node_entry_count(const vvi_node *node)
     return sum;
 }
 
-bool vvi_node_find(const vvi_node *node, unsigned slot, vv_bytes key, vvi_entry *out)
+bool vvi_bucket_find(const uint8_t *bucket, vv_bytes key, vvi_entry *out)
 {
-    vvi_bucket_cursor cursor;
+    vvi_bucket_cursor cursor = vvi_bucket_begin(bucket);
 
-    if (!is_bucket(node, slot))
-        return false;
-    cursor = vvi_bucket_begin(vvi_node_element(node, slot).data);
     while (vvi_bucket_next(&cursor, out)) {
         if (out->key.len > key.len)
             return false; /* shorter keys come first */
@@ -169,6 +176,12 @@ bool vvi_node_find(const vvi_node *node, unsigned slot, vv_bytes key, vvi_entry 
             return true;
     }
     return false;
+}
+
+bool vvi_node_find(const vvi_node *node, unsigned slot, vv_bytes key, vvi_entry *out)
+{
+    return is_bucket(node, slot) &&
+           vvi_bucket_find(vvi_node_element(node, slot).data, key, out);
 }
 
 /* ---- writing --------------------------------------------------------------------------- */
@@ -266,6 +279,7 @@ static vvi_node *vacate_slot(vvi_node *node, unsigned slot, unsigned rank)
     if (!vvi_slot_has(&node->used, slot)) {
         memmove(where + 1, where, (node->slot_count - rank) * sizeof(*where));
         vvi_slot_add(&node->used, slot);
+        vvi_node_count_used(node);
         node->slot_count++;
         node->size -= 1; /* the empty bucket */
     } else if (vvi_slot_has(&node->kids, slot)) {
@@ -293,7 +307,7 @@ static void fill_slot(vvi_node *node, unsigned rank, size_t len)
 
 static void clear_slot(vvi_node *node, unsigned slot)
 {
-    unsigned rank = vvi_slot_rank(&node->used, slot);
+    unsigned rank = vvi_node_rank(node, slot);
 
     if (!vvi_slot_has(&node->used, slot))
         return;
@@ -302,6 +316,7 @@ static void clear_slot(vvi_node *node, unsigned slot)
     memmove(node->slots + rank, node->slots + rank + 1,
             (node->slot_count - rank) * sizeof(*node->slots));
     vvi_slot_drop(&node->used, slot);
+    vvi_node_count_used(node);
     node->size += 1;
 }
 
@@ -310,7 +325,7 @@ void vvi_node_locate(const vvi_node *node, unsigned slot, vv_bytes key, vvi_spot
     static const uint8_t empty[1] = { 0xa0 };
     vvi_bucket_cursor cursor;
 
-    out->rank = vvi_slot_rank(&node->used, slot);
+    out->rank = vvi_node_rank(node, slot);
     out->used = vvi_slot_has(&node->used, slot);
     out->found = false;
     out->element = vvi_bytes(empty, 1);
@@ -422,7 +437,7 @@ vv_status vvi_node_set_bucket(vvi_node *node, unsigned slot, const vv_bytes *ent
                               size_t n, vv_error *err)
 {
     size_t len = vvi_cbor_head_len(n);
-    unsigned rank = vvi_slot_rank(&node->used, slot);
+    unsigned rank = vvi_node_rank(node, slot);
     uint8_t *at;
 
     if (n == 0) {
@@ -447,7 +462,7 @@ vv_status vvi_node_set_bucket(vvi_node *node, unsigned slot, const vv_bytes *ent
 
 vv_status vvi_node_set_kid(vvi_node *node, unsigned slot, vvi_node *kid, vv_error *err)
 {
-    unsigned rank = vvi_slot_rank(&node->used, slot);
+    unsigned rank = vvi_node_rank(node, slot);
 
     VVI_TRY(reserve_slot(node, slot, err));
     vvi_node_release(vacate_slot(node, slot, rank));
@@ -466,7 +481,7 @@ vv_status vvi_node_reserve_links(vvi_node *node, size_t count, size_t link_len,
 
 void vvi_node_set_link(vvi_node *node, unsigned slot, vv_bytes link)
 {
-    unsigned rank = vvi_slot_rank(&node->used, slot);
+    unsigned rank = vvi_node_rank(node, slot);
     uint8_t *at = node->own + node->len;
 
     at[0] = 0x81;

@@ -24,6 +24,7 @@
 #define VVI_KID_LINK_SIZE 67
 
 typedef struct vvi_node vvi_node;
+typedef _Atomic(vvi_node *) vvi_node_ref;
 
 /* Where a used slot's element lies, or the changed child in its place. */
 typedef union vvi_slot {
@@ -39,7 +40,10 @@ struct vvi_node {
     atomic_uint refs;
     uint16_t slot_cap;   /* places in slots */
     uint16_t slot_count; /* of these in use */
-    uint64_t link_hash;  /* the cache's (see cache.h), as recent, chain, loading, … */
+    atomic_bool recent;  /* the cache's (see cache.h), as all from link_hash on */
+    bool inside;         /* slots lie in the node's own allocation */
+    uint8_t link_len;    /* of a loaded node: its name, behind the struct */
+    uint8_t before[4];   /* used slots before each word of used */
     vvi_slot_set used;   /* slots whose element is not an empty bucket */
     vvi_slot *slots;     /* one for each used slot, in order */
     const uint8_t *data; /* block.data, or own */
@@ -52,15 +56,18 @@ struct vvi_node {
     size_t gaps;    /* bytes of own that no element needs */
     size_t size;    /* bytes of its DAG-CBOR form */
     uint64_t stamp; /* when it was last changed, counted in changes of the tree */
+    uint32_t mark;  /* scratch of the one who saves nodes */
 
+    vv_buf block; /* of a loaded node */
+
+    uint64_t link_hash;
     vvi_node *chain;
     vvi_node *newer, *older;
-    uint32_t mark;    /* scratch of the one who saves nodes */
-    uint8_t link_len; /* of a loaded node: its name, behind the struct */
-    bool recent;
+    vvi_node_ref *below; /* of a loaded node with links: a place for each used slot */
+    vvi_node_ref above;
+    uint16_t above_rank;
     bool loading;
-    bool inside;  /* slots lie in the node's own allocation */
-    vv_buf block; /* of a loaded node */
+    bool kept;
 };
 
 /* The name of a loaded node. */
@@ -75,9 +82,18 @@ vvi_node *vvi_node_retain(vvi_node *node);
 /* Let go; the last one frees it and lets go of its changed children. NULL is fine. */
 void vvi_node_release(vvi_node *node);
 
-/* A node without elements that has a name and room for slots; see cache.h. */
-vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, vvi_node **out,
-                             vv_error *err);
+/* Fill in before, once used is. */
+static inline void vvi_node_count_used(vvi_node *node)
+{
+    for (unsigned w = 1; w < 4; w++)
+        node->before[w] = (uint8_t)(node->before[w - 1] +
+                                    vvi_popcount(node->used.words[w - 1]));
+}
+
+/* A node without elements that has a name and room for slots, and for children if it links to any;
+ * see cache.h. */
+vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, bool has_links,
+                             vvi_node **out, vv_error *err);
 /*
  * Check a block and make a loaded node of it, which takes the block over (on failure the block
  * is left alone). link: its name, which is copied; may be empty.
@@ -91,8 +107,10 @@ vv_status vvi_node_copy(const vvi_node *node, vvi_node **out, vv_error *err);
 /* Bytes of memory that the node takes, without its children. */
 static inline size_t vvi_node_memory(const vvi_node *node)
 {
-    return sizeof(*node) + node->link_len + node->slot_cap * sizeof(*node->slots) +
-           node->cap + node->block.len;
+    size_t slot = sizeof(*node->slots) + (node->below ? sizeof(*node->below) : 0);
+
+    return sizeof(*node) + node->link_len + node->slot_cap * slot + node->cap +
+           node->block.len;
 }
 
 /* Bytes of the block that vvi_node_encode() gives when links to changed children take
@@ -111,9 +129,17 @@ static inline bool vvi_node_is_empty(const vvi_node *node)
     return !(words[0] | words[1] | words[2] | words[3]);
 }
 
+/* How many used slots lie below a slot: its place in slots. */
+static inline unsigned vvi_node_rank(const vvi_node *node, unsigned slot)
+{
+    uint64_t below = ((uint64_t)1 << (slot & 63u)) - 1;
+
+    return node->before[slot >> 6] + vvi_popcount(node->used.words[slot >> 6] & below);
+}
+
 static inline vvi_slot *vvi_node_slot(const vvi_node *node, unsigned slot)
 {
-    return &node->slots[vvi_slot_rank(&node->used, slot)];
+    return &node->slots[vvi_node_rank(node, slot)];
 }
 
 /* The bytes of the element in a slot that is used and has no changed child. */
@@ -135,6 +161,8 @@ static inline vv_bytes vvi_node_link(const vvi_node *node, unsigned slot)
 /* Entries of the node's own buckets. */
 uint64_t vvi_node_entry_count(const vvi_node *node);
 
+/* Find a key in a bucket. */
+bool vvi_bucket_find(const uint8_t *bucket, vv_bytes key, vvi_entry *out);
 /* Find a key in the bucket of a slot; false when it is not there (or the slot is a link). */
 bool vvi_node_find(const vvi_node *node, unsigned slot, vv_bytes key, vvi_entry *out);
 /* Entries in the bucket of a slot; 0 for an unused slot. */

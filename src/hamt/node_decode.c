@@ -149,10 +149,13 @@ vv_status vvi_node_decode(vv_buf *block, vv_bytes link, vvi_node **out, vv_error
     memset(&self.used, 0, sizeof(self.used));
     memset(&self.links, 0, sizeof(self.links));
     VVI_TRY(read_node(&self, err));
-    VVI_TRY(vvi_node_new_named(link, self.slot_count, &node, err));
+    VVI_TRY(vvi_node_new_named(link, self.slot_count,
+                               vvi_slot_next(&self.links, 0) < VVI_SLOT_COUNT, &node,
+                               err));
     memcpy(node->slots, self.slots, self.slot_count * sizeof(*node->slots));
     node->slot_count = (uint16_t)self.slot_count;
     node->used = self.used;
+    vvi_node_count_used(node);
     node->links = self.links;
     node->block = *block;
     node->data = block->data;

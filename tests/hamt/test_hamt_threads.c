@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 
 #define KEYS    400
@@ -54,6 +55,39 @@ static void *read_all(void *arg)
     return NULL;
 }
 
+/* A batch at a time, in which a key stands twice. */
+static void *read_all_together(void *arg)
+{
+    enum {
+        COUNT = 150
+    };
+    shared *self = arg;
+    char texts[COUNT][16];
+    vv_bytes keys[COUNT];
+    vv_buf outs[COUNT] = { 0 };
+    vv_status statuses[COUNT];
+
+    while (!atomic_load(&self->stop)) {
+        for (uint64_t i = 0; i < COUNT; i++) {
+            snprintf(texts[i], sizeof(texts[i]), "k%d", (int)(i * 11 % (KEYS / 4)));
+            keys[i] = vv_bytes_of(texts[i]);
+        }
+        if (vv_hamt_get_many(self->hamt, keys, COUNT, outs, statuses, NULL))
+            __atomic_add_fetch(&self->bad, 1, __ATOMIC_RELAXED);
+        for (uint64_t i = 0; i < COUNT; i++) /* none of these is ever deleted */
+            if (statuses[i] || !plausible(i * 11 % (KEYS / 4), &outs[i]))
+                __atomic_add_fetch(&self->bad, 1, __ATOMIC_RELAXED);
+        for (uint64_t i = 0; i + KEYS / 4 < COUNT; i++) /* one call sees one map */
+            if (outs[i].len != outs[i + KEYS / 4].len ||
+                memcmp(outs[i].data, outs[i + KEYS / 4].data, outs[i].len) != 0)
+                __atomic_add_fetch(&self->bad, 1, __ATOMIC_RELAXED);
+        atomic_fetch_add(&self->rounds, 1);
+    }
+    for (uint64_t i = 0; i < COUNT; i++)
+        vv_buf_clear(&outs[i]);
+    return NULL;
+}
+
 /* The lower half is never deleted, so every iteration sees all of it. */
 static void *iterate_all(void *arg)
 {
@@ -100,14 +134,15 @@ static void write_for_a_while(vv_hamt *hamt, shared *self)
     }
 }
 
-static void run_threads(size_t dirty_bytes)
+static void run_threads(size_t dirty_bytes, size_t clean_bytes)
 {
     vv_hamt_options options = byte_options();
-    pthread_t threads[READERS + 1];
+    pthread_t threads[READERS + 3];
     vv_blockstore *store = new_memory();
     shared self;
 
     options.dirty_bytes = dirty_bytes;
+    options.clean_cache_bytes = clean_bytes;
     options.max_bucket_size = 2;
     memset(&self, 0, sizeof(self));
     atomic_init(&self.stop, false);
@@ -118,9 +153,11 @@ static void run_threads(size_t dirty_bytes)
     for (size_t i = 0; i < READERS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, read_all, &self), 0);
     assert_int_equal(pthread_create(&threads[READERS], NULL, iterate_all, &self), 0);
+    for (size_t i = READERS + 1; i < READERS + 3; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_all_together, &self), 0);
     write_for_a_while(self.hamt, &self);
     atomic_store(&self.stop, true);
-    for (size_t i = 0; i <= READERS; i++)
+    for (size_t i = 0; i < READERS + 3; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(self.bad, 0);
     vv_hamt_free(self.hamt);
@@ -130,13 +167,20 @@ static void run_threads(size_t dirty_bytes)
 static void readers_and_a_writer_see_whole_maps(void **state)
 {
     (void)state;
-    run_threads(0);
+    run_threads(0, 0);
 }
 
 static void readers_and_a_writer_that_spills(void **state)
 {
     (void)state;
-    run_threads(20000);
+    run_threads(20000, 0);
+}
+
+static void readers_and_a_writer_over_a_cache_too_small_for_the_map(void **state)
+{
+    (void)state;
+    run_threads(0, 6000);
+    run_threads(20000, 1);
 }
 
 /* Two writers take turns. */
@@ -233,6 +277,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_and_a_writer_see_whole_maps),
         cmocka_unit_test(readers_and_a_writer_that_spills),
+        cmocka_unit_test(readers_and_a_writer_over_a_cache_too_small_for_the_map),
         cmocka_unit_test(two_writers_take_turns),
         cmocka_unit_test(readers_do_not_keep_the_writer_out),
     };
