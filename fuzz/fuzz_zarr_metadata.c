@@ -5,6 +5,7 @@
 #include "fuzz.h"
 
 #define READ_MAX ((uint64_t)1 << 16) /* elements of a chunk that is decoded here */
+#define ITEM_MAX 4096                /* bytes of each */
 
 static void read_first_chunk(vv_store *store, vv_array *array, vv_bytes chunk)
 {
@@ -16,6 +17,8 @@ static void read_first_chunk(vv_store *store, vv_array *array, vv_bytes chunk)
     vv_buf key = VV_BUF_INIT;
     uint8_t *out;
 
+    if (meta->item_size > ITEM_MAX)
+        return;
     for (uint32_t i = 0; i < meta->ndim; i++) {
         if (meta->chunk_shape[i] > READ_MAX || meta->shape[i] == 0)
             return;
@@ -27,14 +30,14 @@ static void read_first_chunk(vv_store *store, vv_array *array, vv_bytes chunk)
         if (part > READ_MAX)
             return;
     }
-    out = malloc((size_t)((elements > part ? elements : part) * 16));
+    out = malloc((size_t)((elements > part ? elements : part) * meta->item_size));
     CHECK(out);
     CHECK(vv_array_chunk_key(array, index, &key, NULL) == VV_OK);
     CHECK(vv_store_set(store, (const char *)key.data, chunk, NULL) == VV_OK);
     if (vv_array_read_chunk(array, index, out, NULL) == VV_OK) {
         CHECK(vv_array_write_chunk(array, index, out, NULL) == VV_OK);
         CHECK(vv_array_read(array, index, count, NULL, out,
-                            (size_t)part * vv_dtype_size(meta->dtype), NULL) == VV_OK);
+                            (size_t)part * meta->item_size, NULL) == VV_OK);
     }
     free(out);
     vv_buf_clear(&key);

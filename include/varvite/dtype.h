@@ -48,7 +48,7 @@ VV_API vv_dtype vv_dtype_by_name(const char *name);
 /** Is an element a vv_bytes, of any length? */
 VV_API bool vv_dtype_is_variable(vv_dtype dtype);
 
-/** One element of a type without parameters as text ("1.5", "2.0", "NaN", "true", "1.0-2.5j"), with
+/** One element of a type without parameters (for all of them: vv_array_element_format()) as text ("1.5", "2.0", "NaN", "true", "1.0-2.5j"), with
  *  as few digits as read back equal; a floating-point number always shows that it is one. @return
  *  bytes needed without the end, as snprintf */
 VV_API size_t vv_element_format(vv_dtype dtype, const void *element, char *out,

@@ -106,6 +106,14 @@ VV_API vv_status vv_array_metadata_json(const vv_array *array, vv_buf *out,
 /** Elements in all, and chunks in each dimension; VV_ERANGE past 2^64. */
 VV_API vv_status vv_array_count(const vv_array *array, uint64_t *elements, vv_error *err);
 VV_API void vv_array_grid(const vv_array *array, uint64_t *chunks_per_dim);
+/**
+ * One element as text: numbers as vv_element_format() writes them, times as ISO 8601
+ * ("2020-02-29T12:00:00.125", a span "-P3D", "NaT"), strings as they are (control characters too),
+ * bytes with \\x00 for what is not printable ASCII, raw bits in hexadecimal.
+ * @return bytes needed without the end, as snprintf; what is cut ends with a whole character
+ */
+VV_API size_t vv_array_element_format(const vv_array *array, const void *element,
+                                      char *out, size_t cap);
 /** The key of a chunk, terminated. */
 VV_API vv_status vv_array_chunk_key(const vv_array *array, const uint64_t *index,
                                     vv_buf *out, vv_error *err);

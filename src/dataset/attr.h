@@ -2,8 +2,9 @@
 #ifndef VVI_DATASET_ATTR_H
 #define VVI_DATASET_ATTR_H
 
-#include "util/error.h"
+#include "dtype/dtype.h"
 #include "json/json.h"
+#include "util/error.h"
 
 #include <varvite/zarr.h>
 
@@ -70,8 +71,5 @@ vv_status vvi_attr_set_raw(vvi_attr *attr, const char *type, vv_bytes raw, vv_er
 
 /* Text as UTF-8 without zero bytes, each wrong sequence replaced by U+FFFD. */
 vv_status vvi_text_clean(vv_bytes text, vv_buf *out, vv_error *err);
-
-vv_status vvi_base64_encode(vv_bytes bytes, vv_buf *out, vv_error *err);
-vv_status vvi_base64_decode(const char *text, size_t len, vv_buf *out, vv_error *err);
 
 #endif

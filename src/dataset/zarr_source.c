@@ -87,6 +87,9 @@ static vv_status add_group(zarr_source *self, const char *path, vv_error *err)
 
 static vv_status set_shape(vvi_var *var, const vv_array_meta *meta, vv_error *err)
 {
+    if (meta->dtype > VV_COMPLEX128)
+        return vvi_fail(err, VV_EUNSUPPORTED, "data type %s has no place in netCDF",
+                        vv_dtype_name(meta->dtype));
     var->dtype = meta->dtype;
     for (uint32_t i = 0; i < meta->ndim; i++) {
         const char *name = meta->dimension_names ? meta->dimension_names[i] : NULL;

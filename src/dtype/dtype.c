@@ -3,7 +3,6 @@
 
 #include "grid/grid.h"
 
-#include <math.h>
 #include <string.h>
 
 typedef struct dtype_row {
@@ -87,26 +86,151 @@ bool vvi_dtype_init(vv_dtype code, vvi_dtype *out)
     return true;
 }
 
+static bool is_fixed(const dtype_row *row)
+{
+    return row->size == 0;
+}
+
+/* What readers of today know: zarr-python's names for raw bits and for bytes of any length. */
+static const char *written_name(vv_dtype code)
+{
+    return code == VV_RAW     ? "raw_bytes"
+           : code == VV_BYTES ? "variable_length_bytes"
+                              : rows[code].name;
+}
+
+/* A type of the table with its parameters; scale 0 and unit NULL where there are none. */
+static vv_status set_parameters(vv_dtype code, uint64_t item, const char *unit,
+                                uint64_t scale, vvi_dtype *out, vv_error *err)
+{
+    const dtype_row *row = &rows[code];
+
+    if (is_fixed(row) && (item == 0 || item % row->word))
+        return vvi_fail(err, VV_EINVAL, "%s of %" PRIu64 " bytes", written_name(code),
+                        item);
+    if (is_fixed(row) && item > VVI_ITEM_BYTES_MAX)
+        return vvi_fail(err, VV_EUNSUPPORTED,
+                        "%s of %" PRIu64 " bytes; at most %d are handled",
+                        written_name(code), item, VVI_ITEM_BYTES_MAX);
+    *out = (vvi_dtype){ .code = code,
+                        .kind = (vvi_dtype_kind)row->kind,
+                        .item = is_fixed(row) ? (size_t)item : row->size,
+                        .word = row->word };
+    if (row->kind != VVI_KIND_TIME)
+        return VV_OK;
+    if (!vvi_time_unit_by_name(unit, &out->unit))
+        return vvi_fail(err, VV_EINVAL, "%s in the unit '%.40s', which is none",
+                        row->name, unit);
+    if (scale == 0 || scale > INT32_MAX)
+        return vvi_fail(err, VV_EINVAL,
+                        "%s with a scale of %" PRIu64 ", not 1 to 2^31 - 1", row->name,
+                        scale);
+    out->scale = (uint32_t)scale;
+    return VV_OK;
+}
+
 vv_status vvi_dtype_make(vv_dtype code, size_t item, const char *unit, uint32_t scale,
                          vvi_dtype *out, vv_error *err)
 {
-    if (!row_of(code))
+    const dtype_row *row = row_of(code);
+    bool timed = row && row->kind == VVI_KIND_TIME;
+    vv_status status;
+
+    if (!row)
         return vvi_fail(err, VV_EINVAL, "member 'dtype': %d is none", (int)code);
-    if (!vvi_dtype_init(code, out) || out->kind == VVI_KIND_VARIABLE)
-        return vvi_fail(err, VV_EUNSUPPORTED, "member 'dtype': %s", vv_dtype_name(code));
-    if (item && item != out->item)
-        return vvi_fail(err, VV_EINVAL, "member 'item_size': %s has %zu bytes, not %zu",
-                        vv_dtype_name(code), out->item, item);
-    if (unit || scale)
-        return vvi_fail(err, VV_EINVAL, "member 'time_unit': %s has none",
-                        vv_dtype_name(code));
+    if (!is_fixed(row) && item && item != row->size)
+        return vvi_fail(err, VV_EINVAL, "member 'item_size': %s has %d bytes, not %zu",
+                        row->name, row->size, item);
+    if (!timed && (unit || scale))
+        return vvi_fail(err, VV_EINVAL, "member 'time_unit': %s has none", row->name);
+    status = set_parameters(code, item, unit ? unit : "generic", scale ? scale : 1, out,
+                            err);
+    return status
+               ? vvi_wrap(err, status, "member '%s'", timed ? "time_unit" : "item_size")
+               : VV_OK;
+}
+
+/* ---- the member "data_type" ------------------------------------------------------------------ */
+
+static vv_status unknown(const char *name, vv_error *err)
+{
+    return vvi_fail(err, VV_EUNSUPPORTED, "data_type '%s' is not known to this build",
+                    name);
+}
+
+/* "r24": the bits of an element behind the letter. */
+static bool read_raw_name(const char *name, uint64_t *item)
+{
+    size_t digits = strspn(name + 1, "0123456789");
+    uint64_t bits = 0;
+
+    if (name[0] != 'r' || digits == 0 || digits > 12 || name[1] == '0' ||
+        name[1 + digits] != '\0')
+        return false;
+    for (const char *at = name + 1; *at; at++)
+        bits = bits * 10 + (uint64_t)(*at - '0');
+    *item = bits / 8;
+    return bits % 8 == 0;
+}
+
+/* The types by the names of metadata, which are not all those of the table. */
+static vv_dtype code_of(const char *name)
+{
+    if (strcmp(name, "raw_bytes") == 0)
+        return VV_RAW;
+    if (strcmp(name, "variable_length_bytes") == 0)
+        return VV_BYTES;
+    return *name == 'r' ? VV_DTYPE_NONE : vv_dtype_by_name(name);
+}
+
+/* The settings hold these members and no others. */
+static vv_status check_settings(const char *name, const vvi_json *settings,
+                                const char *first, const char *second, vv_error *err)
+{
+    for (const vvi_json *m = vvi_json_first(settings); m; m = vvi_json_next(m)) {
+        const char *member = vvi_json_name(m);
+
+        if (!(first && strcmp(member, first) == 0) &&
+            !(second && strcmp(member, second) == 0))
+            return vvi_fail(err, VV_EUNSUPPORTED,
+                            "data_type '%s' with a configuration '%s'", name, member);
+    }
     return VV_OK;
+}
+
+static vv_status read_settings(const char *name, vv_dtype code, const vvi_json *settings,
+                               vvi_dtype *out, vv_error *err)
+{
+    const vvi_json *unit = vvi_json_get(settings, "unit");
+    const vvi_json *scale = vvi_json_get(settings, "scale_factor");
+    const vvi_json *length = vvi_json_get(settings, "length_bytes");
+    uint64_t number = 0;
+    vv_status status;
+
+    if (rows[code].kind == VVI_KIND_TIME) {
+        VVI_TRY(check_settings(name, settings, "unit", "scale_factor", err));
+        if (!vvi_json_text(unit, NULL) || !vvi_json_uint64(scale, &number))
+            return vvi_fail(err, VV_ECORRUPT,
+                            "data_type '%s' without a unit and a scale_factor", name);
+    } else if (is_fixed(&rows[code])) {
+        VVI_TRY(check_settings(name, settings, "length_bytes", NULL, err));
+        if (!vvi_json_uint64(length, &number))
+            return vvi_fail(err, VV_ECORRUPT, "data_type '%s' without a length_bytes",
+                            name);
+    } else {
+        VVI_TRY(check_settings(name, settings, NULL, NULL, err));
+    }
+    status = set_parameters(code, number, vvi_json_text(unit, NULL), number, out, err);
+    return status ? vvi_wrap(err, status == VV_EINVAL ? VV_ECORRUPT : status, "data_type")
+                  : VV_OK;
 }
 
 vv_status vvi_dtype_read(const vvi_json *value, vvi_dtype *out, vv_error *err)
 {
     const vvi_json *settings = vvi_json_get(value, "configuration");
     const char *name = vvi_json_text(value, NULL);
+    uint64_t item;
+    vv_dtype code;
 
     if (!name)
         name = vvi_json_text(vvi_json_get(value, "name"), NULL);
@@ -119,19 +243,47 @@ vv_status vvi_dtype_read(const vvi_json *value, vvi_dtype *out, vv_error *err)
         return vvi_fail(err, VV_ECORRUPT,
                         "member 'data_type': its configuration is %s, not an object",
                         vvi_json_kind_name(settings));
-    if (!vvi_dtype_init(vv_dtype_by_name(name), out) || out->kind == VVI_KIND_VARIABLE)
-        return vvi_fail(err, VV_EUNSUPPORTED, "data_type '%s' is not known to this build",
-                        name);
-    if (vvi_json_count(settings))
-        return vvi_fail(err, VV_EUNSUPPORTED, "data_type '%s' with a configuration",
-                        name);
-    return VV_OK;
+    code = code_of(name);
+    if (code)
+        return read_settings(name, code, settings, out, err);
+    if (!read_raw_name(name, &item))
+        return unknown(name, err);
+    VVI_TRY(check_settings(name, settings, NULL, NULL, err));
+    vv_status status = set_parameters(VV_RAW, item, NULL, 0, out, err);
+    return status ? vvi_wrap(err, status == VV_EINVAL ? VV_ECORRUPT : status, "data_type")
+                  : VV_OK;
+}
+
+static vv_status write_settings(const vvi_dtype *dtype, vvi_json *value, vv_error *err)
+{
+    vvi_json *settings = vvi_json_new(VVI_JSON_OBJECT);
+
+    VVI_TRY(
+        vvi_json_set(value, "name", vvi_json_new_text(written_name(dtype->code)), err));
+    VVI_TRY(vvi_json_set(value, "configuration", settings, err));
+    if (dtype->kind != VVI_KIND_TIME)
+        return vvi_json_set(settings, "length_bytes", vvi_json_new_uint64(dtype->item),
+                            err);
+    VVI_TRY(vvi_json_set(settings, "unit",
+                         vvi_json_new_text(vvi_time_unit_name(dtype->unit)), err));
+    return vvi_json_set(settings, "scale_factor", vvi_json_new_uint64(dtype->scale), err);
 }
 
 vv_status vvi_dtype_write(const vvi_dtype *dtype, vvi_json **out, vv_error *err)
 {
-    *out = vvi_json_new_text(vv_dtype_name(dtype->code));
-    return *out ? VV_OK : vvi_fail_nomem(err, 0);
+    bool plain = dtype->kind != VVI_KIND_TIME && !is_fixed(&rows[dtype->code]);
+    vvi_json *value = plain ? vvi_json_new_text(written_name(dtype->code))
+                            : vvi_json_new(VVI_JSON_OBJECT);
+    vv_status status;
+
+    if (!value)
+        return vvi_fail_nomem(err, 0);
+    status = plain ? VV_OK : write_settings(dtype, value, err);
+    if (status)
+        vvi_json_free(value);
+    else
+        *out = value;
+    return status;
 }
 
 bool vvi_elements_equal(const vvi_dtype *dtype, const void *elements, size_t n,
@@ -147,41 +299,4 @@ bool vvi_elements_equal(const vvi_dtype *dtype, const void *elements, size_t n,
             (text->len && memcmp(texts[i].data, text->data, text->len) != 0))
             return false;
     return true;
-}
-
-/* ---- float16: a sign, 5 bits of exponent (bias 15), 10 of fraction --------------------------- */
-
-double vvi_half_to_double(uint16_t bits)
-{
-    int exponent = bits >> 10 & 0x1F;
-    int fraction = bits & 0x3FF;
-    double number;
-
-    if (exponent == 0x1F)
-        number = fraction ? (double)NAN : (double)INFINITY;
-    else if (exponent == 0)
-        number = ldexp(fraction, -24);
-    else
-        number = ldexp(fraction + 1024, exponent - 25);
-    return bits & 0x8000 ? -number : number;
-}
-
-uint16_t vvi_half_from_double(double number)
-{
-    uint16_t sign = signbit(number) ? 0x8000 : 0;
-    double size = fabs(number);
-    int exponent;
-    int fraction;
-
-    if (isnan(number))
-        return (uint16_t)(sign | 0x7E00);
-    if (size >= 65520) /* halfway from the largest to the next */
-        return (uint16_t)(sign | 0x7C00);
-    if (size < ldexp(1, -14)) /* subnormal; 1024 of them make the smallest normal one */
-        return (uint16_t)(sign | (int)rint(ldexp(size, 24)));
-    (void)frexp(size, &exponent);
-    exponent--;
-    fraction = (int)rint(ldexp(size, 10 - exponent));
-    /* A fraction that rounds up to 2048 carries into the exponent, as it should. */
-    return (uint16_t)(sign | (((exponent + 15) << 10) + fraction - 1024));
 }

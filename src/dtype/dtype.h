@@ -9,9 +9,9 @@
 
 #include <varvite/dtype.h>
 
-#include "json/json.h"
 #include "util/error.h"
 #include "util/thread.h"
+#include "json/json.h"
 
 typedef enum vvi_dtype_kind {
     VVI_KIND_BOOL,
@@ -43,12 +43,17 @@ typedef enum vvi_time_unit {
     VVI_TIME_AS
 } vvi_time_unit;
 
+/* A longer element of a fixed length is refused: metadata makes us hold one at once. */
+#define VVI_ITEM_BYTES_MAX (16 << 20)
+#define VVI_TIME_NAT       INT64_MIN
+
 /* A type with its parameters; a plain value. */
 typedef struct vvi_dtype {
     vv_dtype code;
     vvi_dtype_kind kind;
     size_t item; /* bytes of an element in memory */
-    size_t word; /* bytes that a byte order turns round: half of a complex element; 1: none */
+    size_t
+        word; /* bytes that a byte order turns round: half of a complex element; 1: none */
     vvi_time_unit unit;
     uint32_t scale; /* of the unit; 0 for types without one */
 } vvi_dtype;
@@ -60,6 +65,8 @@ bool vvi_dtype_init(vv_dtype code, vvi_dtype *out);
 vv_status vvi_dtype_make(vv_dtype code, size_t item, const char *unit, uint32_t scale,
                          vvi_dtype *out, vv_error *err);
 const char *vvi_time_unit_name(vvi_time_unit unit);
+/* NumPy's names; false for others and NULL. */
+bool vvi_time_unit_by_name(const char *name, vvi_time_unit *out);
 
 /* The member "data_type" of array metadata. Returns VV_EUNSUPPORTED (by name), VV_ECORRUPT. */
 vv_status vvi_dtype_read(const vvi_json *value, vvi_dtype *out, vv_error *err);
@@ -68,6 +75,30 @@ vv_status vvi_dtype_write(const vvi_dtype *dtype, vvi_json **out, vv_error *err)
 /* float16 ↔ double; to float16 rounds to nearest, ties to even, and past the end to infinity. */
 double vvi_half_to_double(uint16_t bits);
 uint16_t vvi_half_from_double(double number);
+/* The same for bfloat16. */
+double vvi_bfloat_to_double(uint16_t bits);
+uint16_t vvi_bfloat_from_double(double number);
+
+/* A floating-point element of any type, as a double. */
+double vvi_float_load(vv_dtype type, const void *in);
+
+/* The character at *text, which is UTF-8, and step over it. */
+uint32_t vvi_utf8_next(const char **text);
+/* A character as UTF-8; its length, 0 for what is none. */
+size_t vvi_utf8_put(uint32_t point, char out[4]);
+
+/* A count of VV_DATETIME64 or VV_TIMEDELTA64 as ISO 8601: "2020-02-29T12:00:00.125", "-P3D", "NaT";
+ * units not named and counts that no calendar holds as numbers. Returns its length. */
+#define VVI_TIME_TEXT 64
+size_t vvi_time_format(const vvi_dtype *dtype, int64_t count, char out[VVI_TIME_TEXT]);
+
+/* Base64 of RFC 4648, appended. Decoding does without the padding; VV_ECORRUPT for other letters. */
+vv_status vvi_base64_encode(vv_bytes bytes, vv_buf *out, vv_error *err);
+vv_status vvi_base64_decode(const char *text, size_t len, vv_buf *out, vv_error *err);
+
+/* One element as text; see vv_array_element_format(). */
+size_t vvi_element_format(const vvi_dtype *dtype, const void *element, char *out,
+                          size_t cap);
 
 /*
  * A fill value as metadata states it ↔ one element in native byte order, which stands at the

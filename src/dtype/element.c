@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Fewest digits that round to the same float16. */
-static size_t format_half(uint16_t bits, char *out)
+/* Fewest digits that round to the same float16 or bfloat16. */
+static size_t format_half(vv_dtype type, uint16_t bits, char *out)
 {
-    double number = vvi_half_to_double(bits);
+    uint16_t (*round_to)(double) = type == VV_BFLOAT16 ? vvi_bfloat_from_double
+                                                       : vvi_half_from_double;
+    double number = vvi_float_load(type, &bits);
     char text[VVI_DOUBLE_TEXT];
     double back;
 
@@ -20,22 +22,22 @@ static size_t format_half(uint16_t bits, char *out)
 
             back = rint(number * scale) / scale;
             vvi_double_format(back, text);
-            if (vvi_double_parse(text, &back) && vvi_half_from_double(back) == bits)
+            if (vvi_double_parse(text, &back) && round_to(back) == bits)
                 return vvi_double_format(back, out);
         }
     return vvi_double_format(number, out);
 }
 
-static size_t format_float(const uint8_t *in, size_t size, char *out)
+static size_t format_float(vv_dtype type, const uint8_t *in, char *out)
 {
     double number;
     float single;
     uint16_t half;
 
-    switch (size) {
+    switch (vv_dtype_size(type)) {
     case 2:
         memcpy(&half, in, sizeof(half));
-        return format_half(half, out);
+        return format_half(type, half, out);
     case 4:
         memcpy(&single, in, sizeof(single));
         return vvi_float_format(single, out);
@@ -47,10 +49,11 @@ static size_t format_float(const uint8_t *in, size_t size, char *out)
 
 static size_t format_complex(const uint8_t *in, size_t word, char *out)
 {
-    size_t len = format_float(in, word, out);
+    vv_dtype type = word == 4 ? VV_FLOAT32 : VV_FLOAT64;
+    size_t len = format_float(type, in, out);
     char imaginary[VVI_DOUBLE_TEXT];
 
-    format_float(in + word, word, imaginary);
+    format_float(type, in + word, imaginary);
     return len +
            (size_t)sprintf(out + len, "%s%sj", *imaginary == '-' ? "" : "+", imaginary);
 }
@@ -89,39 +92,168 @@ static size_t format_integer(vv_dtype dtype, const void *element, char *out)
     }
 }
 
-size_t vv_element_format(vv_dtype dtype, const void *element, char *out, size_t cap)
-{
-    char text[3 * VVI_DOUBLE_TEXT] = "";
-    vvi_dtype type;
-    size_t len = 0;
+/* Text that is cut to what there is room for; len counts all of it. */
+typedef struct cut_text {
+    char *out;
+    size_t cap, len;
+    bool full; /* something did not fit: nothing goes behind it */
+} cut_text;
 
-    if (!vvi_dtype_init(dtype, &type)) {
-        if (cap)
-            out[0] = '\0';
-        return 0;
+/* Add all n bytes or none, so that no character is cut in two. */
+static void add(cut_text *text, const char *bytes, size_t n)
+{
+    text->full = text->full || text->len + n >= text->cap;
+    if (!text->full) {
+        memcpy(text->out + text->len, bytes, n);
+        text->out[text->len + n] = '\0';
     }
-    switch (type.kind) {
+    text->len += n;
+}
+
+static void add_utf32(cut_text *text, const uint8_t *in, size_t item)
+{
+    while (item && memcmp(in + item - 4, "\0\0\0", 4) == 0)
+        item -= 4;
+    for (size_t at = 0; at < item; at += 4) {
+        char bytes[4];
+        uint32_t point;
+        size_t n;
+
+        memcpy(&point, in + at, 4);
+        n = vvi_utf8_put(point, bytes);
+        add(text, n ? bytes : "\xef\xbf\xbd", n ? n : 3); /* U+FFFD: none */
+    }
+}
+
+/* ASCII as it is, all else as \x and two digits. */
+static void add_bytes(cut_text *text, vv_bytes bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        uint8_t byte = bytes.data[i];
+        char four[5] = { (char)byte, '\0', 0, 0, 0 };
+
+        if (byte < 0x20 || byte > 0x7E || byte == '\\')
+            snprintf(four, sizeof(four), "\\x%02x", byte);
+        add(text, four, strlen(four));
+    }
+}
+
+static void add_string(cut_text *text, vv_bytes bytes)
+{
+    const char *at = (const char *)bytes.data;
+
+    if (!vvi_is_utf8(bytes)) {
+        add_bytes(text, bytes);
+        return;
+    }
+    for (const char *end = at + bytes.len; at < end;) {
+        const char *from = at;
+
+        (void)vvi_utf8_next(&at);
+        add(text, from, (size_t)(at - from));
+    }
+}
+
+static void add_hex(cut_text *text, const uint8_t *in, size_t item)
+{
+    char two[3];
+
+    for (size_t i = 0; i < item; i++) {
+        snprintf(two, sizeof(two), "%02x", in[i]);
+        add(text, two, 2);
+    }
+}
+
+static size_t format_number(const vvi_dtype *dtype, const void *element, char *text)
+{
+    int64_t count;
+
+    switch (dtype->kind) {
     case VVI_KIND_BOOL:
-        len = (size_t)sprintf(text, "%s", *(const uint8_t *)element ? "true" : "false");
-        break;
+        return (size_t)sprintf(text, "%s", *(const uint8_t *)element ? "true" : "false");
     case VVI_KIND_INT:
     case VVI_KIND_UINT:
-        len = format_integer(dtype, element, text);
-        break;
+        return format_integer(dtype->code, element, text);
     case VVI_KIND_FLOAT:
-        len = format_float(element, type.item, text);
-        break;
+        return format_float(dtype->code, element, text);
     case VVI_KIND_COMPLEX:
-        len = format_complex(element, type.word, text);
+        return format_complex(element, dtype->word, text);
+    case VVI_KIND_TIME:
+        memcpy(&count, element, sizeof(count));
+        return vvi_time_format(dtype, count, text);
+    default:
+        return 0;
+    }
+}
+
+size_t vvi_element_format(const vvi_dtype *dtype, const void *element, char *out,
+                          size_t cap)
+{
+    cut_text text = { .out = out, .cap = cap };
+    char number[3 * VVI_DOUBLE_TEXT] = "";
+    vv_bytes bytes = { element, dtype->item };
+
+    if (cap)
+        out[0] = '\0';
+    switch (dtype->code) {
+    case VV_RAW:
+        add_hex(&text, element, dtype->item);
+        break;
+    case VV_FIXED_UTF32:
+        add_utf32(&text, element, dtype->item);
+        break;
+    case VV_NULL_TERMINATED_BYTES:
+        while (bytes.len && bytes.data[bytes.len - 1] == 0)
+            bytes.len--;
+        add_bytes(&text, bytes);
+        break;
+    case VV_STRING:
+    case VV_BYTES:
+        memcpy(&bytes, element, sizeof(bytes));
+        (dtype->code == VV_STRING ? add_string : add_bytes)(&text, bytes);
         break;
     default:
+        text.len = format_number(dtype, element, number);
+        if (cap)
+            snprintf(out, cap, "%s", number);
         break;
     }
-    if (cap) {
-        size_t fit = len < cap ? len : cap - 1;
+    return text.len;
+}
 
-        memcpy(out, text, fit);
-        out[fit] = '\0';
-    }
-    return len;
+size_t vv_element_format(vv_dtype dtype, const void *element, char *out, size_t cap)
+{
+    vvi_dtype type;
+
+    if (vvi_dtype_init(dtype, &type))
+        return vvi_element_format(&type, element, out, cap);
+    if (cap)
+        out[0] = '\0';
+    return 0;
+}
+
+/* ---- UTF-8 --------------------------------------------------------------------------------- */
+
+uint32_t vvi_utf8_next(const char **text)
+{
+    const uint8_t *at = (const uint8_t *)*text;
+    int more = *at < 0x80 ? 0 : *at < 0xE0 ? 1 : *at < 0xF0 ? 2 : 3;
+    uint32_t point = more ? *at & (0x3Fu >> more) : *at;
+
+    for (int i = 1; i <= more; i++)
+        point = point << 6 | (at[i] & 0x3F);
+    *text += 1 + more;
+    return point;
+}
+
+size_t vvi_utf8_put(uint32_t point, char out[4])
+{
+    int more = point < 0x80 ? 0 : point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+
+    if (point > 0x10FFFF || (point >= 0xD800 && point < 0xE000))
+        return 0;
+    for (int i = more; i > 0; i--, point >>= 6)
+        out[i] = (char)(0x80 | (point & 0x3F));
+    out[0] = (char)(more ? (0xFF00u >> (more + 1) & 0xFF) | point : point);
+    return (size_t)more + 1;
 }

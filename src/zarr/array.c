@@ -46,6 +46,8 @@ static vv_status describe(vv_array *array, vv_error *err)
         .dimension_names = meta->dimension_names,
         .attributes = (const char *)array->attributes_text.data,
         .item_size = meta->dtype.item,
+        .time_unit = meta->dtype.scale ? vvi_time_unit_name(meta->dtype.unit) : NULL,
+        .time_scale = meta->dtype.scale,
         .zarr_format = 3,
     };
     return VV_OK;
@@ -178,6 +180,12 @@ void vv_array_grid(const vv_array *array, uint64_t *chunks_per_dim)
     if (array->meta.grid.ndim)
         memcpy(chunks_per_dim, array->meta.grid.count,
                array->meta.grid.ndim * sizeof(*chunks_per_dim));
+}
+
+size_t vv_array_element_format(const vv_array *array, const void *element, char *out,
+                               size_t cap)
+{
+    return vvi_element_format(&array->meta.dtype, element, out, cap);
 }
 
 vv_status vvi_array_key(const vv_array *array, const uint64_t *index, vv_buf *out,

@@ -127,10 +127,14 @@ static void what_cannot_be_meant_is_refused_by_name(void **state)
         { "shape", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]",
           VV_EUNSUPPORTED, "shape" },
         { "data_type", "", VV_ECORRUPT, "data_type" },
-        { "data_type", "\"string\"", VV_EUNSUPPORTED, "string" },
+        { "data_type", "\"string\"", VV_ECORRUPT, "string" }, /* with codec bytes */
+        { "data_type",
+          "{\"name\": \"struct\", \"configuration\": {\"fields\": [{\"name\": \"a\", "
+          "\"data_type\": \"int32\"}]}}",
+          VV_EUNSUPPORTED, "struct" },
         { "data_type",
           "{\"name\": \"numpy.datetime64\", \"configuration\": {\"unit\": \"s\"}}",
-          VV_EUNSUPPORTED, "numpy.datetime64" },
+          VV_ECORRUPT, "numpy.datetime64" },
         { "data_type", "{\"name\": \"int32\", \"configuration\": {\"unit\": \"s\"}}",
           VV_EUNSUPPORTED, "int32" },
         { "data_type", "[[\"a\", \"int32\"]]", VV_ECORRUPT, "data_type" },
