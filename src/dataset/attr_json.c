@@ -2,6 +2,7 @@
 #include "dataset/attr.h"
 
 #include "util/alloc.h"
+#include "util/base64.h"
 #include "util/buf.h"
 #include "util/endian.h"
 

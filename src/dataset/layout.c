@@ -1,5 +1,6 @@
 #include "dataset/layout.h"
 
+#include "util/base64.h"
 #include "util/buf.h"
 
 #include <string.h>

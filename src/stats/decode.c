@@ -1,8 +1,9 @@
 #include "stats/decode.h"
 
 #include "dtype/dtype.h"
-#include "json/json.h"
+#include "util/base64.h"
 #include "util/endian.h"
+#include "json/json.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,47 +49,30 @@ bool vv_dtype_is_number(vv_dtype dtype)
 
 /* ---- attributes ------------------------------------------------------------------------------ */
 
-static int sextet(char c)
+/* xarray writes _FillValue of floats as base64 of a little-endian double. */
+static vv_status base64_double(const char *text, size_t len, double *out, bool *good,
+                               vv_error *err)
 {
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(digits, c) : NULL;
-
-    return at ? (int)(at - digits) : -1;
-}
-
-/* xarray writes _FillValue of floats as base64 of a little-endian double: 11 digits and "=". */
-static bool base64_double(const char *text, size_t len, double *out)
-{
-    uint8_t bytes[9];
+    vv_buf bytes = VV_BUF_INIT;
     uint64_t bits;
+    vv_status status = vvi_base64_decode(text, len, &bytes, err);
 
-    if (len != 12 || text[11] != '=')
-        return false;
-    for (size_t i = 0; i < 12; i += 4) {
-        uint32_t group = 0;
-        for (size_t k = 0; k < 4; k++) {
-            int digit = i + k == 11 ? 0 : sextet(text[i + k]);
-            if (digit < 0)
-                return false;
-            group = group << 6 | (uint32_t)digit;
-        }
-        for (size_t k = 0; k < 3; k++)
-            bytes[i / 4 * 3 + k] = (uint8_t)(group >> (16 - 8 * k));
+    *good = !status && bytes.len == sizeof(bits);
+    if (*good) {
+        bits = vvi_get_le64(bytes.data);
+        memcpy(out, &bits, sizeof(*out));
     }
-    bits = vvi_get_le64(bytes);
-    memcpy(out, &bits, sizeof(*out));
-    return true;
+    vv_buf_clear(&bytes);
+    return status == VV_ENOMEM ? status : VV_OK;
 }
 
-static bool real_of(const vvi_json *value, double *out)
+static vv_status real_of(const vvi_json *value, double *out, bool *good, vv_error *err)
 {
     size_t len;
     const char *text = vvi_json_text(value, &len);
 
-    if (vvi_json_double(value, out))
-        return true;
-    return text && (base64_double(text, len, out) || vvi_double_parse(text, out));
+    *good = vvi_json_double(value, out) || (text && vvi_double_parse(text, out));
+    return *good || !text ? VV_OK : base64_double(text, len, out, good, err);
 }
 
 /* To what the element type holds: 1e20 in a float32 is not 1e20. */
@@ -103,12 +87,13 @@ static double rounded_to(vv_dtype dtype, double number)
 }
 
 /* A missing value, which the attribute may state in another type than the elements have. */
-static void add_missing(vvi_decoding *self, const vvi_json *value)
+static vv_status add_missing(vvi_decoding *self, const vvi_json *value, vv_error *err)
 {
     vvi_number number = { 0 };
     double real = 0;
-    bool good = real_of(value, &real);
+    bool good;
 
+    VVI_TRY(real_of(value, &real, &good, err));
     if (self->kind == VVI_NUMBER_SINT || self->kind == VVI_NUMBER_UINT) {
         bool is_signed = self->kind == VVI_NUMBER_SINT;
         bool whole = is_signed ? vvi_json_int64(value, &number.sint)
@@ -128,19 +113,19 @@ static void add_missing(vvi_decoding *self, const vvi_json *value)
     }
     if (good && self->missing_count < VVI_MISSING_MAX)
         self->missing[self->missing_count++] = number;
+    return VV_OK;
 }
 
-static void read_missing(vvi_decoding *self, const vvi_json *attributes, const char *name)
+static vv_status read_missing(vvi_decoding *self, const vvi_json *attributes,
+                              const char *name, vv_error *err)
 {
     const vvi_json *value = vvi_json_get(attributes, name);
 
-    if (!vvi_json_is(value, VVI_JSON_ARRAY)) {
-        if (value)
-            add_missing(self, value);
-        return;
-    }
+    if (!vvi_json_is(value, VVI_JSON_ARRAY))
+        return value ? add_missing(self, value, err) : VV_OK;
     for (const vvi_json *item = vvi_json_first(value); item; item = vvi_json_next(item))
-        add_missing(self, item);
+        VVI_TRY(add_missing(self, item, err));
+    return VV_OK;
 }
 
 /* scale_factor and add_offset are one number; some writers put it into a list. */
@@ -173,15 +158,16 @@ vv_status vvi_decoding_init(vvi_decoding *decoding, const vv_array_meta *meta,
     if (!meta->attributes)
         return VV_OK;
     VVI_TRY(vvi_json_parse(vv_bytes_of(meta->attributes), &attributes, err));
-    read_missing(decoding, attributes, "_FillValue");
-    read_missing(decoding, attributes, "missing_value");
+    vv_status status = read_missing(decoding, attributes, "_FillValue", err);
+    if (!status)
+        status = read_missing(decoding, attributes, "missing_value", err);
     if (meta->dtype != VV_BOOL) {
         bool scaled = read_factor(attributes, "scale_factor", &decoding->scale);
         bool moved = read_factor(attributes, "add_offset", &decoding->offset);
         decoding->packed = scaled || moved;
     }
     vvi_json_free(attributes);
-    return VV_OK;
+    return status;
 }
 
 /* ---- elements -------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include "dataset/attr.h"
 #include "dataset/layout.h"
+#include "util/base64.h"
 #include "util/buf.h"
 
 #include <math.h>
