@@ -98,7 +98,8 @@ typedef struct vvi_codec_ops {
 const vvi_codec_ops *vvi_codec_find(const char *name);
 
 extern const vvi_codec_ops vvi_bytes_ops, vvi_crc32c_ops, vvi_gzip_ops, vvi_zstd_ops,
-    vvi_blosc_ops, vvi_sharding_ops, vvi_transpose_ops;
+    vvi_blosc_ops, vvi_sharding_ops, vvi_transpose_ops, vvi_vlen_utf8_ops,
+    vvi_vlen_bytes_ops;
 
 /* Helpers for configure. */
 

@@ -108,11 +108,19 @@ static vv_status set_bytes(const part *from, const vvi_codec_array *array,
     return vvi_json_set(settings, "endian", vvi_json_new_text(order), err);
 }
 
-/* Append {"name": …, "configuration": {…}}; from NULL: bytes, as it is by default. */
+/* The codec that makes bytes of elements where none is named. */
+static const char *usual_name(const vvi_codec_array *array)
+{
+    return array->dtype.code == VV_STRING  ? "vlen-utf8"
+           : array->dtype.code == VV_BYTES ? "vlen-bytes"
+                                           : "bytes";
+}
+
+/* Append {"name": …, "configuration": {…}}; from NULL: the usual one that makes bytes. */
 static vv_status append_codec(const part *from, const vvi_codec_array *array,
                               vvi_json *codecs, vv_error *err)
 {
-    const char *name = from ? from->field[0] : "bytes";
+    const char *name = from ? from->field[0] : usual_name(array);
     vvi_json *settings = vvi_json_new(VVI_JSON_OBJECT);
     vvi_json *codec = vvi_json_new(VVI_JSON_OBJECT);
     vv_status status;
@@ -121,6 +129,8 @@ static vv_status append_codec(const part *from, const vvi_codec_array *array,
         status = vvi_fail_nomem(err, 0);
     else if (strcmp(name, "bytes") == 0)
         status = set_bytes(from, array, settings, err);
+    else if (!from)
+        status = VV_OK;
     else if (strcmp(name, "zstd") == 0)
         status = set_zstd(from, settings, err);
     else if (strcmp(name, "gzip") == 0)

@@ -4,8 +4,9 @@
 #include <string.h>
 
 static const vvi_codec_ops *const table[] = {
-    &vvi_bytes_ops, &vvi_sharding_ops, &vvi_transpose_ops, &vvi_gzip_ops,
-    &vvi_zstd_ops,  &vvi_blosc_ops,    &vvi_crc32c_ops,
+    &vvi_bytes_ops,  &vvi_sharding_ops,  &vvi_transpose_ops,
+    &vvi_gzip_ops,   &vvi_zstd_ops,      &vvi_blosc_ops,
+    &vvi_crc32c_ops, &vvi_vlen_utf8_ops, &vvi_vlen_bytes_ops,
 };
 
 #define OLD_NAMES (sizeof(table[0]->old_names) / sizeof(table[0]->old_names[0]))

@@ -169,7 +169,7 @@ static void metadata_that_cannot_be_meant_is_refused_by_name(void **state)
         { "[\"zstd\"]", VV_ECORRUPT, "zstd" },
         { "[\"bytes\",\"bytes\"]", VV_ECORRUPT, "bytes" },
         { "[\"bytes\",\"sharding_indexed\"]", VV_ECORRUPT, "sharding_indexed" },
-        { "[{\"name\":\"vlen-utf8\"}]", VV_EUNSUPPORTED, "vlen-utf8" },
+        { "[{\"name\":\"vlen-utf8\"}]", VV_ECORRUPT, "vlen-utf8" },
         { "[\"bytes\",{\"name\":\"zstd\",\"configuration\":3}]", VV_ECORRUPT, "zstd" },
         { "[\"bytes\",{\"name\":\"zstd\",\"configuration\":{\"level\":\"3\"}}]",
           VV_ECORRUPT, "level" },
