@@ -47,8 +47,9 @@ typedef struct vv_array_meta {
      * chunks in it, each length a divisor; codecs are those of the inner chunks. NULL: not
      * sharded. */
     const uint64_t *inner_chunk_shape;
-    /* A rectilinear grid: for each dimension the lengths of its chunks, and how many. NULL: a regular
-     * one. Where it is not NULL, chunk_shape holds the longest of each dimension. */
+    /* A rectilinear grid: for each dimension the lengths of its chunks, and how many there are; NULL
+     * for one whose chunks all have the length in chunk_shape. NULL for all: a regular grid. Where it
+     * is not NULL, chunk_shape holds the longest of each dimension. */
     const uint64_t *const *chunk_edges;
     const uint64_t *chunk_edge_counts;
     uint32_t zarr_format; /* 3, or 2 for an array that was opened; arrays are made in 3 */

@@ -40,6 +40,93 @@ vv_status vvi_grid_init(vvi_grid *grid, uint32_t ndim, const uint64_t *shape,
     return VV_OK;
 }
 
+/* ---- chunks of different lengths ------------------------------------------------------------ */
+
+vv_status vvi_grid_set_ends(vvi_grid *grid, uint32_t dimension, const uint64_t *ends,
+                            uint64_t n, vv_error *err)
+{
+    uint64_t shape = grid->shape[dimension];
+    uint64_t start = 0;
+    uint64_t longest = 1;
+    uint64_t count = 0;
+
+    for (uint64_t i = 0; i < n; i++) {
+        if (ends[i] <= start)
+            return vvi_fail(err, VV_EINVAL,
+                            "chunk %" PRIu64 " of dimension %" PRIu32 " has no length", i,
+                            dimension);
+        if (start < shape) {
+            count++;
+            longest = ends[i] - start > longest ? ends[i] - start : longest;
+        }
+        start = ends[i];
+    }
+    if (start < shape)
+        return vvi_fail(err, VV_EINVAL,
+                        "the chunks of dimension %" PRIu32 " end at %" PRIu64
+                        "; its length is %" PRIu64,
+                        dimension, start, shape);
+    grid->ends[dimension] = ends;
+    grid->count[dimension] = count;
+    grid->chunk[dimension] = longest;
+    if (vvi_product(grid->ndim, grid->chunk, &grid->chunk_elements, NULL))
+        return vvi_fail(err, VV_ERANGE, "a chunk has more than 2^64 elements");
+    return VV_OK;
+}
+
+bool vvi_grid_is_regular(const vvi_grid *grid)
+{
+    for (uint32_t d = 0; d < grid->ndim; d++)
+        if (grid->ends[d])
+            return false;
+    return true;
+}
+
+uint64_t vvi_grid_chunk_of(const vvi_grid *grid, uint32_t dimension, uint64_t element)
+{
+    const uint64_t *ends = grid->ends[dimension];
+    uint64_t low = 0;
+    uint64_t high = grid->count[dimension];
+
+    if (!ends)
+        return element / grid->chunk[dimension];
+    /* The first that ends behind it. */
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+
+        if (ends[middle] <= element)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+uint64_t vvi_grid_chunk_start(const vvi_grid *grid, uint32_t dimension, uint64_t index)
+{
+    const uint64_t *ends = grid->ends[dimension];
+
+    if (!ends)
+        return index * grid->chunk[dimension];
+    return index ? ends[index - 1] : 0;
+}
+
+uint64_t vvi_grid_chunk_length(const vvi_grid *grid, uint32_t dimension, uint64_t index)
+{
+    const uint64_t *ends = grid->ends[dimension];
+
+    return ends ? ends[index] - vvi_grid_chunk_start(grid, dimension, index)
+                : grid->chunk[dimension];
+}
+
+void vvi_grid_chunk_shape(const vvi_grid *grid, const uint64_t *index, uint64_t *shape)
+{
+    for (uint32_t d = 0; d < grid->ndim; d++)
+        shape[d] = vvi_grid_chunk_length(grid, d, index[d]);
+}
+
+/* ---- regions ------------------------------------------------------------------------------- */
+
 vv_status vvi_grid_check_chunk(const vvi_grid *grid, const uint64_t *index, vv_error *err)
 {
     for (uint32_t i = 0; i < grid->ndim; i++)
@@ -84,13 +171,14 @@ vv_status vvi_region_init(vvi_region *region, const vvi_grid *grid, const uint64
 static void seek(vvi_grid_walk *walk, uint32_t d, uint64_t at)
 {
     const vvi_region *region = walk->region;
-    uint64_t chunk = walk->grid->chunk[d];
     uint64_t element = region->start[d] + at * region->step[d];
-    uint64_t first = element % chunk;
-    uint64_t fit = (chunk - 1 - first) / region->step[d] + 1;
+    uint64_t index = vvi_grid_chunk_of(walk->grid, d, element);
+    uint64_t first = element - vvi_grid_chunk_start(walk->grid, d, index);
+    uint64_t length = vvi_grid_chunk_length(walk->grid, d, index);
+    uint64_t fit = (length - 1 - first) / region->step[d] + 1;
     uint64_t rest = region->count[d] - at;
 
-    walk->next.index[d] = element / chunk;
+    walk->next.index[d] = index;
     walk->next.first[d] = first;
     walk->next.count[d] = fit < rest ? fit : rest;
     walk->next.at[d] = at;
@@ -127,8 +215,9 @@ bool vvi_grid_walk_next(vvi_grid_walk *walk, vvi_grid_part *out)
 bool vvi_grid_part_is_all(const vvi_grid *grid, const vvi_grid_part *part)
 {
     for (uint32_t d = 0; d < grid->ndim; d++) {
-        uint64_t rest = grid->shape[d] - part->index[d] * grid->chunk[d];
-        uint64_t inside = rest < grid->chunk[d] ? rest : grid->chunk[d];
+        uint64_t rest = grid->shape[d] - vvi_grid_chunk_start(grid, d, part->index[d]);
+        uint64_t length = vvi_grid_chunk_length(grid, d, part->index[d]);
+        uint64_t inside = rest < length ? rest : length;
 
         if (part->count[d] != inside)
             return false;
@@ -149,9 +238,11 @@ uint64_t vvi_grid_part_offset(const vvi_grid *grid, const vvi_grid_part *part,
 bool vvi_grid_part_lies_alike(const vvi_grid *grid, const vvi_grid_part *part,
                               const uint64_t *strides, const uint64_t *chunk_strides)
 {
-    for (uint32_t d = 0; d < grid->ndim; d++)
-        if (part->count[d] != grid->chunk[d] ||
-            (grid->chunk[d] > 1 && strides[d] != chunk_strides[d]))
+    for (uint32_t d = 0; d < grid->ndim; d++) {
+        uint64_t length = vvi_grid_chunk_length(grid, d, part->index[d]);
+
+        if (part->count[d] != length || (length > 1 && strides[d] != chunk_strides[d]))
             return false;
+    }
     return true;
 }

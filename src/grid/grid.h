@@ -1,5 +1,7 @@
 /*
- * Regular chunk grids: which chunks a region touches, and what of each; the keys of chunks.
+ * Chunk grids: which chunks a region touches, and what of each; the keys of chunks.
+ *
+ * Along a dimension all chunks have the same length, or (a rectilinear grid) each has its own.
  *
  * All lengths are in elements, dimension 0 first; a grid without dimensions has one chunk of one
  * element. Threads: any.
@@ -15,15 +17,34 @@
 typedef struct vvi_grid {
     uint32_t ndim;
     uint64_t shape[VVI_GRID_NDIM_MAX];
-    uint64_t chunk[VVI_GRID_NDIM_MAX]; /* each ≥ 1 */
+    uint64_t chunk[VVI_GRID_NDIM_MAX]; /* each ≥ 1; of different lengths: the longest */
     uint64_t count[VVI_GRID_NDIM_MAX]; /* chunks */
-    uint64_t chunk_elements;
+    uint64_t chunk_elements;           /* of a chunk with the lengths in chunk */
+    const uint64_t *ends
+        [VVI_GRID_NDIM_MAX]; /* where each chunk ends, count of them, borrowed; NULL: all
+                                     have the same length */
 } vvi_grid;
 
 /* Returns VV_EINVAL (a chunk length of 0, too many dimensions), VV_ERANGE (a chunk of 2^64 elements
  * or more). */
 vv_status vvi_grid_init(vvi_grid *grid, uint32_t ndim, const uint64_t *shape,
                         const uint64_t *chunk, vv_error *err);
+/*
+ * Let the chunks of a dimension end at ends[0], ends[1], …; the last one may reach past the shape, and
+ * those that begin behind it do not count. ends is borrowed. Returns VV_EINVAL (not rising, or short
+ * of the shape), VV_ERANGE (a chunk of 2^64 elements or more).
+ */
+vv_status vvi_grid_set_ends(vvi_grid *grid, uint32_t dimension, const uint64_t *ends,
+                            uint64_t n, vv_error *err);
+/* Does every chunk have the lengths in chunk? */
+bool vvi_grid_is_regular(const vvi_grid *grid);
+/* The chunk that an element of a dimension lies in. */
+uint64_t vvi_grid_chunk_of(const vvi_grid *grid, uint32_t dimension, uint64_t element);
+/* The first element of a chunk, and its length, also of what of it reaches past the shape. */
+uint64_t vvi_grid_chunk_start(const vvi_grid *grid, uint32_t dimension, uint64_t index);
+uint64_t vvi_grid_chunk_length(const vvi_grid *grid, uint32_t dimension, uint64_t index);
+/* Its lengths in all dimensions. */
+void vvi_grid_chunk_shape(const vvi_grid *grid, const uint64_t *index, uint64_t *shape);
 /* The product of n lengths; VV_ERANGE past 2^64. */
 vv_status vvi_product(uint32_t n, const uint64_t *lengths, uint64_t *out, vv_error *err);
 /* VV_ERANGE when a chunk lies outside the grid. */

@@ -26,6 +26,7 @@ static vv_status write_text(const vvi_json *value, const char *otherwise, vv_buf
 static vv_status describe(vv_array *array, vv_error *err)
 {
     vvi_meta *meta = &array->meta;
+    bool rectilinear = !vvi_grid_is_regular(&meta->grid);
 
     VVI_TRY(write_text(vvi_json_get(meta->document, "codecs"), "[]", &array->codecs_text,
                        err));
@@ -45,6 +46,8 @@ static vv_status describe(vv_array *array, vv_error *err)
         .v2_keys = meta->keys.v2,
         .dimension_names = meta->dimension_names,
         .attributes = (const char *)array->attributes_text.data,
+        .chunk_edges = rectilinear ? (const uint64_t *const *)meta->edges.lengths : NULL,
+        .chunk_edge_counts = rectilinear ? meta->edges.counts : NULL,
         .item_size = meta->dtype.item,
         .time_unit = meta->dtype.scale ? vvi_time_unit_name(meta->dtype.unit) : NULL,
         .time_scale = meta->dtype.scale,
@@ -212,8 +215,14 @@ vv_status vv_array_chunk_key(const vv_array *array, const uint64_t *index, vv_bu
 
 vv_status vvi_array_chunk_bytes(const vv_array *array, size_t *out, vv_error *err)
 {
-    vv_status status = vvi_codec_chain_size(array->meta.chain, out, err);
+    vv_status status;
 
+    if (!vvi_grid_is_regular(&array->meta.grid))
+        return vvi_fail(err, VV_EUNSUPPORTED,
+                        "array '%s': chunks of different lengths (chunk_grid "
+                        "'rectilinear') are not read and written by this build",
+                        array->path);
+    status = vvi_codec_chain_size(array->meta.chain, out, err);
     return status ? vvi_wrap(err, status, "array '%s'", array->path) : VV_OK;
 }
 

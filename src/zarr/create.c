@@ -162,8 +162,14 @@ static vv_status fill_document(vvi_json *document, const vv_array_meta *wanted,
                            wanted->time_scale, &dtype, err));
     VVI_TRY(set_lengths(document, "shape", wanted->ndim, wanted->shape, err));
     VVI_TRY(set_dtype(document, &dtype, err));
-    VVI_TRY(set_extension(document, "chunk_grid", "regular", &settings, err));
-    VVI_TRY(set_lengths(settings, "chunk_shape", wanted->ndim, wanted->chunk_shape, err));
+    VVI_TRY(set_extension(document, "chunk_grid",
+                          wanted->chunk_edges ? "rectilinear" : "regular", &settings,
+                          err));
+    if (wanted->chunk_edges)
+        VVI_TRY(vvi_rectilinear_write(wanted, settings, err));
+    else
+        VVI_TRY(
+            set_lengths(settings, "chunk_shape", wanted->ndim, wanted->chunk_shape, err));
     VVI_TRY(set_keys(document, wanted, err));
     VVI_TRY(set_fill(document, &dtype, wanted->fill_value, err));
     VVI_TRY(set_codecs(document, wanted, &dtype, err));
@@ -180,7 +186,8 @@ vv_status vvi_meta_document(const vv_array_meta *wanted, vvi_json **out, vv_erro
         return vvi_fail(err, VV_EINVAL,
                         "member 'ndim': %" PRIu32 "; at most %d are handled",
                         wanted->ndim, VV_NDIM_MAX);
-    if (wanted->ndim && (!wanted->shape || !wanted->chunk_shape))
+    if (wanted->ndim &&
+        (!wanted->shape || (!wanted->chunk_shape && !wanted->chunk_edges)))
         return vvi_fail(err, VV_EINVAL, "member '%s' is missing",
                         wanted->shape ? "chunk_shape" : "shape");
     status = begin_document("array", &document, err);

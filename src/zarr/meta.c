@@ -131,6 +131,9 @@ static vv_status read_grid(vvi_meta *meta, vv_error *err)
     VVI_TRY(
         read_lengths(vvi_json_get(meta->document, "shape"), "shape", shape, &ndim, err));
     VVI_TRY(read_extension(meta->document, "chunk_grid", &name, &settings, err));
+    if (strcmp(name, "rectilinear") == 0)
+        return vvi_rectilinear_read(settings, ndim, shape, &meta->grid, &meta->edges,
+                                    err);
     if (strcmp(name, "regular") != 0)
         return vvi_fail(err, VV_EUNSUPPORTED,
                         "chunk_grid '%s' is not known to this build", name);
@@ -174,16 +177,18 @@ static vv_status read_keys(vvi_meta *meta, vv_error *err)
     return VV_OK;
 }
 
-static vv_status read_chain(vvi_meta *meta, vv_error *err)
+vv_status vvi_meta_chain_new(const vvi_meta *meta, const uint64_t *chunk_shape,
+                             vvi_codec_chain **out, vv_error *err)
 {
     vvi_codec_array array = { .dtype = meta->dtype,
                               .fill = meta->fill.data,
                               .ndim = meta->grid.ndim,
-                              .shape = meta->grid.chunk,
-                              .elements = meta->grid.chunk_elements };
-    vv_status status = vvi_codec_chain_new(vvi_json_get(meta->document, "codecs"), &array,
-                                           &meta->chain, err);
+                              .shape = chunk_shape };
+    vv_status status;
 
+    VVI_TRY(vvi_product(array.ndim, chunk_shape, &array.elements, err));
+    status = vvi_codec_chain_new(vvi_json_get(meta->document, "codecs"), &array, out,
+                                 err);
     return status ? vvi_wrap(err, status, "member 'codecs'") : VV_OK;
 }
 
@@ -253,7 +258,7 @@ vv_status vvi_meta_read(vvi_meta *meta, vvi_json *document, vv_error *err)
     VVI_TRY(read_keys(meta, err));
     VVI_TRY(vvi_fill_read(&meta->dtype, vvi_json_get(document, "fill_value"), &meta->fill,
                           err));
-    VVI_TRY(read_chain(meta, err));
+    VVI_TRY(vvi_meta_chain_new(meta, meta->grid.chunk, &meta->chain, err));
     VVI_TRY(check_transformers(document, err));
     return read_dimension_names(meta, err);
 }
@@ -263,6 +268,7 @@ void vvi_meta_clear(vvi_meta *meta)
     vvi_json_free(meta->document);
     vvi_codec_chain_free(meta->chain);
     vv_buf_clear(&meta->fill);
+    vvi_edges_clear(&meta->edges);
     vvi_free(meta->dimension_names);
     memset(meta, 0, sizeof(*meta));
 }

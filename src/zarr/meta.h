@@ -13,11 +13,34 @@
 #include "grid/grid.h"
 #include "json/json.h"
 
+/* How many chunks of different lengths an array's dimensions may have together: their lengths are
+ * held one by one. */
+#define VVI_EDGES_MAX ((uint64_t)1 << 20)
+
+/* A rectilinear grid: of each dimension whose chunks have different lengths, these and their ends;
+ * NULL for one whose chunks are all alike. */
+typedef struct vvi_edges {
+    uint64_t *lengths[VV_NDIM_MAX];
+    uint64_t *ends[VV_NDIM_MAX];
+    uint64_t counts[VV_NDIM_MAX];
+} vvi_edges;
+
+/* The member "chunk_grid" of name "rectilinear" with its configuration, for an array of that shape.
+ * Clear edges also after a failure. Returns VV_ECORRUPT, VV_EUNSUPPORTED, VV_ENOMEM. */
+vv_status vvi_rectilinear_read(const vvi_json *settings, uint32_t ndim,
+                               const uint64_t *shape, vvi_grid *grid, vvi_edges *edges,
+                               vv_error *err);
+void vvi_edges_clear(vvi_edges *edges);
+/* Its configuration for an array that is to be made. Returns VV_EINVAL, VV_ENOMEM. */
+vv_status vvi_rectilinear_write(const vv_array_meta *wanted, vvi_json *settings,
+                                vv_error *err);
+
 /* An array's metadata, read. Clear with vvi_meta_clear(); zero is an empty one. */
 typedef struct vvi_meta {
     vvi_json *document; /* all of it, also what we do not use */
     vvi_dtype dtype;
-    vvi_grid grid;
+    vvi_grid grid; /* points into edges */
+    vvi_edges edges;
     vvi_key_form keys;
     vv_buf fill; /* one element; see vvi_fill_read() */
     vvi_codec_chain *chain;
@@ -30,6 +53,9 @@ typedef struct vvi_meta {
  */
 vv_status vvi_meta_read(vvi_meta *meta, vvi_json *document, vv_error *err);
 void vvi_meta_clear(vvi_meta *meta);
+/* The chain for chunks of another shape than the one that meta's own is for. */
+vv_status vvi_meta_chain_new(const vvi_meta *meta, const uint64_t *chunk_shape,
+                             vvi_codec_chain **out, vv_error *err);
 
 /* The document of an array that is to be made. Returns VV_EINVAL (names the member), VV_ENOMEM. */
 vv_status vvi_meta_document(const vv_array_meta *wanted, vvi_json **out, vv_error *err);

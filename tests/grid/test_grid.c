@@ -142,6 +142,92 @@ static void a_walk_gives_each_element_once_and_chunks_in_order(void **state)
     }
 }
 
+/* The chunk of an element by counting, and what lies in it of the region's one dimension. */
+static uint64_t by_counting(const uint64_t *ends, uint64_t element)
+{
+    uint64_t index = 0;
+
+    while (ends[index] <= element)
+        index++;
+    return index;
+}
+
+static void a_walk_over_chunks_of_different_lengths_is_as_counted(void **state)
+{
+    uint64_t random = 11;
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    for (int i = 0; i < 20000; i++) {
+        uint64_t shape = next_random(&random) % 20;
+        uint64_t other = 4, ends[40], n = 0, end = 0, two[] = { shape, 6 };
+        uint64_t chunk[] = { 1, other }, step[] = { 1 + next_random(&random) % 5, 1 };
+        uint64_t start[] = { next_random(&random) % (shape + 1), 1 }, count[] = { 0, 4 };
+        uint64_t at = 0;
+        vvi_region region;
+        vvi_grid grid;
+        vvi_grid_walk walk;
+        vvi_grid_part part;
+
+        while (end < shape || next_random(&random) % 4 == 0)
+            if (n < 39)
+                ends[n++] = end += 1 + next_random(&random) % 6;
+        count[0] = (shape - start[0] + step[0] - 1) / step[0];
+        count[0] = next_random(&random) % (count[0] + 1);
+        assert_vv_ok(vvi_grid_init(&grid, 2, two, chunk, &err));
+        assert_vv_ok(vvi_grid_set_ends(&grid, 0, ends, n, &err));
+        assert_false(vvi_grid_is_regular(&grid));
+        assert_int_equal(grid.count[0], shape ? by_counting(ends, shape - 1) + 1 : 0);
+        assert_vv_ok(vvi_region_init(&region, &grid, start, count, step, &err));
+        vvi_grid_walk_init(&walk, &grid, &region);
+        while (vvi_grid_walk_next(&walk, &part)) {
+            uint64_t element = start[0] + at * step[0];
+            uint64_t index = by_counting(ends, element);
+            uint64_t begin = index ? ends[index - 1] : 0;
+            uint64_t lengths[2];
+            uint64_t fit = 0;
+
+            assert_int_equal(part.index[0], index);
+            assert_int_equal(part.first[0], element - begin);
+            assert_int_equal(part.at[0], at);
+            assert_int_equal(vvi_grid_chunk_start(&grid, 0, index), begin);
+            vvi_grid_chunk_shape(&grid, part.index, lengths);
+            assert_int_equal(lengths[0], ends[index] - begin);
+            assert_int_equal(lengths[1], 4);
+            assert_true(lengths[0] <= grid.chunk[0]);
+            while (at + fit < count[0] && element + fit * step[0] < ends[index])
+                fit++;
+            assert_int_equal(part.count[0], fit);
+            assert_int_equal(part.count[1], part.index[1] ? 1 : 3);
+            assert_false(vvi_grid_part_is_all(&grid, &part) && part.index[1] == 0);
+            if (part.index[1] == 1) /* the other chunk of this row was first */
+                at += fit;
+        }
+        assert_int_equal(at, count[0]);
+    }
+}
+
+static void ends_that_do_not_rise_or_fall_short_are_refused(void **state)
+{
+    static const uint64_t shape[] = { 6, UINT64_MAX }, chunk[] = { 6, 1 };
+    static const uint64_t twice[] = { 2, 2, 6 }, down[] = { 4, 2, 6 }, none[] = { 0, 6 };
+    static const uint64_t good[] = { 1, 5, 9, 12 }, huge[] = { 1, UINT64_MAX };
+    vv_error err = VV_ERROR_INIT;
+    vvi_grid grid;
+
+    (void)state;
+    assert_vv_ok(vvi_grid_init(&grid, 2, shape, chunk, &err));
+    assert_int_equal(vvi_grid_set_ends(&grid, 0, twice, 3, &err), VV_EINVAL);
+    assert_int_equal(vvi_grid_set_ends(&grid, 0, down, 3, &err), VV_EINVAL);
+    assert_int_equal(vvi_grid_set_ends(&grid, 0, none, 2, &err), VV_EINVAL);
+    assert_int_equal(vvi_grid_set_ends(&grid, 0, good, 2, &err), VV_EINVAL);
+    assert_int_equal(vvi_grid_set_ends(&grid, 0, good, 0, &err), VV_EINVAL);
+    assert_vv_ok(vvi_grid_set_ends(&grid, 0, good, 4, &err));
+    assert_int_equal(grid.count[0], 3);
+    assert_int_equal(grid.chunk[0], 4);
+    assert_int_equal(vvi_grid_set_ends(&grid, 1, huge, 2, &err), VV_ERANGE);
+}
+
 static void keys_are_written_as_the_specification_says_and_read_back(void **state)
 {
     static const struct {
@@ -267,6 +353,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_counted_is_refused),
         cmocka_unit_test(a_region_past_the_shape_is_refused),
         cmocka_unit_test(a_walk_gives_each_element_once_and_chunks_in_order),
+        cmocka_unit_test(a_walk_over_chunks_of_different_lengths_is_as_counted),
+        cmocka_unit_test(ends_that_do_not_rise_or_fall_short_are_refused),
         cmocka_unit_test(keys_are_written_as_the_specification_says_and_read_back),
         cmocka_unit_test(a_key_of_another_form_is_not_read),
         cmocka_unit_test(boxes_are_copied_and_filled_as_one_element_at_a_time),

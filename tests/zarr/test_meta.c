@@ -104,6 +104,10 @@ static void every_spelling_of_a_member_is_read(void **state)
     }
 }
 
+#define EDGES(shapes_)                                                              \
+    "{\"name\": \"rectilinear\", \"configuration\": {\"kind\": \"inline\", "           \
+    "\"chunk_shapes\": " shapes_ "}}"
+
 static void what_cannot_be_meant_is_refused_by_name(void **state)
 {
     static const struct {
@@ -140,7 +144,24 @@ static void what_cannot_be_meant_is_refused_by_name(void **state)
         { "data_type", "[[\"a\", \"int32\"]]", VV_ECORRUPT, "data_type" },
         { "chunk_grid", "", VV_ECORRUPT, "chunk_grid" },
         { "chunk_grid", "\"regular\"", VV_ECORRUPT, "chunk_shape" },
-        { "chunk_grid", "{\"name\": \"rectilinear\"}", VV_EUNSUPPORTED, "rectilinear" },
+        { "chunk_grid", "{\"name\": \"rectilinear\"}", VV_ECORRUPT, "rectilinear" },
+        { "chunk_grid",
+          "{\"name\": \"rectilinear\", \"configuration\": {\"kind\": \"stored\"}}",
+          VV_EUNSUPPORTED, "stored" },
+        { "chunk_grid", EDGES("[[4]]"), VV_ECORRUPT, "chunk_shapes" },
+        { "chunk_grid", EDGES("[[4], [1, 2, 0, 3]]"), VV_ECORRUPT, "dimension 1" },
+        { "chunk_grid", EDGES("[[4], [1, 4]]"), VV_ECORRUPT, "end at 5" },
+        { "chunk_grid", EDGES("[[4], [1, [2, 3, 4]]]"), VV_ECORRUPT, "dimension 1" },
+        { "chunk_grid", EDGES("[[4], [[1, 0], 6]]"), VV_ECORRUPT, "dimension 1" },
+        { "chunk_grid", EDGES("[[4], [[[1, 2], 3], 6]]"), VV_ECORRUPT, "dimension 1" },
+        { "chunk_grid", EDGES("[[4], 0]"), VV_ECORRUPT, "dimension 1" },
+        { "chunk_grid", EDGES("[[4], \"6\"]"), VV_ECORRUPT, "dimension 1" },
+        { "chunk_grid", EDGES("[[4], [1, [4294967296, 4294967296]]]"), VV_ECORRUPT, "2^64" },
+        { "chunk_grid", EDGES("[[4], [1, 18446744073709551615]]"), VV_ECORRUPT, "2^64" },
+        { "chunk_grid", EDGES("[[4], [2, [1, 99999999999]]]"), VV_EUNSUPPORTED,
+          "100000000000" },
+        { "chunk_grid", EDGES("[[3, [1, 600000]], [3, [1, 600000]]]"), VV_EUNSUPPORTED,
+          "1200002" },
         { "chunk_grid",
           "{\"name\": \"regular\", \"configuration\": {\"chunk_shape\": [2, 0]}}",
           VV_ECORRUPT, "chunk_grid" },
@@ -183,6 +204,54 @@ static void what_cannot_be_meant_is_refused_by_name(void **state)
             fail_msg("%s: %s: %s, %s", cases[i].member, cases[i].value,
                      vv_status_name(status), err.message);
     }
+}
+
+static void chunks_of_different_lengths_are_told(void **state)
+{
+    /* The same lengths in five ways; the second as zarr-python 3.4.2 writes them. */
+    static const char *const shapes[] = {
+        "[[2, 2], [1, 2, 3]]",     "[[[2, 2]], [1, 2, 3]]",
+        "[2, [1, 2, 3]]",          "[[[2, 99999999999]], [1, 2, [3, 5]]]",
+        "[[[2, 1], 2], [1, 2, 3]]"
+    };
+    vv_error err = VV_ERROR_INIT;
+
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        char grid[200];
+        vv_array *array = NULL;
+        vv_array *again = NULL;
+        uint64_t chunks[2];
+
+        snprintf(grid, sizeof(grid), EDGES("%s"), shapes[i]);
+        assert_vv_ok(open_with(*state, "chunk_grid", grid, &err));
+        assert_vv_ok(vv_array_open(*state, "x", &array, &err));
+        for (int k = 0; k < 2; k++) {
+            const vv_array_meta *meta = vv_array_get_meta(k ? again : array);
+
+            assert_non_null(meta->chunk_edges);
+            assert_null(meta->chunk_edges[0]);
+            assert_int_equal(meta->chunk_shape[0], 2);
+            assert_int_equal(meta->chunk_shape[1], 3);
+            assert_int_equal(meta->chunk_edge_counts[1], 3);
+            assert_int_equal(meta->chunk_edges[1][0], 1);
+            assert_int_equal(meta->chunk_edges[1][1], 2);
+            assert_int_equal(meta->chunk_edges[1][2], 3);
+            vv_array_grid(array, chunks);
+            assert_int_equal(chunks[0], 2);
+            assert_int_equal(chunks[1], 3);
+            if (!k)
+                assert_vv_ok(vv_array_create(*state, "y", meta, true, &again, &err));
+        }
+        vv_array_free(array);
+        vv_array_free(again);
+    }
+    /* Lengths that are all alike make a regular grid, however many there are. */
+    vv_array *array = NULL;
+    assert_vv_ok(
+        open_with(*state, "chunk_grid", EDGES("[[[2, 99999999999]], [6]]"), &err));
+    assert_vv_ok(vv_array_open(*state, "x", &array, &err));
+    assert_null(vv_array_get_meta(array)->chunk_edges);
+    vv_array_free(array);
 }
 
 static void a_document_that_is_no_json_is_named_by_its_key(void **state)
@@ -394,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PROMISE(every_spelling_of_a_member_is_read),
         PROMISE(what_cannot_be_meant_is_refused_by_name),
+        PROMISE(chunks_of_different_lengths_are_told),
         PROMISE(a_document_that_is_no_json_is_named_by_its_key),
         PROMISE(huge_shapes_are_opened_and_cost_nothing),
         PROMISE(random_arrays_are_opened_as_they_were_made),
