@@ -92,10 +92,6 @@ size_t vvi_utf8_put(uint32_t point, char out[4]);
 #define VVI_TIME_TEXT 64
 size_t vvi_time_format(const vvi_dtype *dtype, int64_t count, char out[VVI_TIME_TEXT]);
 
-/* Base64 of RFC 4648, appended. Decoding does without the padding; VV_ECORRUPT for other letters. */
-vv_status vvi_base64_encode(vv_bytes bytes, vv_buf *out, vv_error *err);
-vv_status vvi_base64_decode(const char *text, size_t len, vv_buf *out, vv_error *err);
-
 /* One element as text; see vv_array_element_format(). */
 size_t vvi_element_format(const vvi_dtype *dtype, const void *element, char *out,
                           size_t cap);

@@ -1,6 +1,7 @@
 /* Fill values: JSON ↔ one element. */
 #include "dtype/dtype.h"
 
+#include "util/base64.h"
 #include "util/buf.h"
 
 #include <math.h>
