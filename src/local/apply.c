@@ -2,6 +2,7 @@
 #include "local/store.h"
 
 #include "util/alloc.h"
+#include "util/buf.h"
 
 /* ---- one record ------------------------------------------------------------------------ */
 
@@ -113,24 +114,33 @@ vv_status vvi_local_grow(vvi_local *self, vvi_index_state *state, uint64_t more,
 
 /* ---- durability ------------------------------------------------------------------------ */
 
-static vv_status sync_segment(vvi_local *self, uint64_t number, vv_error *err)
+static vv_status open_segment(vvi_local *self, uint64_t number, vvi_file *file,
+                              vv_error *err)
 {
     char name[VVI_SEGMENT_NAME_MAX];
-    vvi_file file = VVI_FILE_INIT;
     vv_status status;
     char *path;
 
-    if (vvi_file_is_open(&self->log) && self->log_number == number)
-        return vvi_file_sync(&self->log, err);
     vvi_segment_name(number, name);
     path = vvi_path_join(self->directory, name);
     if (!path)
         return vvi_fail_nomem(err, 1);
-    status = vvi_file_open(&file, path, VVI_FILE_WRITE, err);
+    status = vvi_file_open(file, path, VVI_FILE_WRITE, err);
+    vvi_free(path);
+    return status;
+}
+
+static vv_status sync_segment(vvi_local *self, uint64_t number, vv_error *err)
+{
+    vvi_file file = VVI_FILE_INIT;
+    vv_status status;
+
+    if (vvi_file_is_open(&self->log) && self->log_number == number)
+        return vvi_file_sync(&self->log, err);
+    status = open_segment(self, number, &file, err);
     if (!status)
         status = vvi_file_sync(&file, err);
     vvi_file_close(&file);
-    vvi_free(path);
     return status;
 }
 
@@ -149,6 +159,97 @@ vv_status vvi_local_sync_log(vvi_local *self, vvi_place from, vvi_place to, vv_e
     return first == last ? VV_OK : vvi_dir_sync(self->directory, err);
 }
 
+/* Write bytes of a file again as they are, so that the next sync has them before it. */
+static vv_status rewrite_bytes(const vvi_file *file, uint64_t from, uint64_t len,
+                               vv_error *err)
+{
+    uint8_t piece[4096];
+
+    while (len) {
+        size_t want = len < sizeof(piece) ? (size_t)len : sizeof(piece);
+        size_t got;
+
+        VVI_TRY(vvi_file_read_at(file, from, piece, want, &got, err));
+        if (!got)
+            break;
+        VVI_TRY(vvi_file_write_at(file, from, vvi_bytes(piece, got), err));
+        from += got;
+        len -= got;
+    }
+    return VV_OK;
+}
+
+/* The records of one segment; those that the page cache has lost stay as the disk has them. */
+static vv_status rewrite_segment(vvi_local *self, uint64_t number, uint64_t from,
+                                 uint64_t end, bool *whole, vv_error *err)
+{
+    vvi_file file = VVI_FILE_INIT;
+    vvi_scan scan;
+    vvi_scanned item;
+    vv_status status;
+
+    VVI_TRY(vvi_scan_open(&scan, self->directory, &self->key, number, from, end, err));
+    status = open_segment(self, number, &file, err);
+    /* Its header too: nobody knows which pages it were. */
+    if (!status && from == VVI_SEGMENT_HEADER)
+        status = rewrite_bytes(&file, 0, VVI_SEGMENT_HEADER, err);
+    while (!status && !(status = vvi_scan_next(&scan, &item, err))) {
+        bool good = !item.bad;
+
+        if (good)
+            status = vvi_scan_check(&scan, &item, &good, err);
+        if (!status && good)
+            status = rewrite_bytes(&file, vvi_place_offset(item.place), item.len, err);
+        *whole &= good;
+    }
+    vvi_file_close(&file);
+    vvi_scan_close(&scan);
+    return status == VV_ENOTFOUND ? VV_OK : status;
+}
+
+vv_status vvi_local_rewrite_log(vvi_local *self, vvi_place from, vvi_place to,
+                                bool *whole, vv_error *err)
+{
+    uint64_t first = vvi_place_segment(from);
+    uint64_t last = vvi_place_segment(to);
+
+    *whole = true;
+    for (uint64_t number = first; number <= last; number++) {
+        uint64_t begin = number == first ? vvi_place_offset(from) : VVI_SEGMENT_HEADER;
+        uint64_t end = vvi_place_offset(to);
+        vv_status status = VV_OK;
+
+        if (number != last)
+            status = vvi_local_sealed_end(self, number, number + 1, &end, err);
+        if (!status)
+            status = rewrite_segment(self, number, begin, end, whole, err);
+        if (status && !(status == VV_ENOTFOUND && number != last))
+            return status;
+    }
+    return VV_OK;
+}
+
+vv_status vvi_local_sync_indexed(vvi_local *self, vvi_index_state *state, vv_error *err)
+{
+    bool whole = true;
+    vv_status status;
+
+    if (state->flags & VVI_INDEX_REWRITE)
+        VVI_TRY(vvi_local_rewrite_log(self, state->durable, state->indexed, &whole, err));
+    if (!whole)
+        return vvi_fail(err, VV_ECORRUPT,
+                        "%s: a sync failed, and blocks from before it are lost; see fsck",
+                        self->directory);
+    status = vvi_local_sync_log(self, state->durable, state->indexed, err);
+    if (status && !(state->flags & VVI_INDEX_REWRITE)) {
+        state->flags |= VVI_INDEX_REWRITE;
+        vvi_index_set_state(self->index, state);
+    } else if (!status) {
+        state->flags &= ~VVI_INDEX_REWRITE;
+    }
+    return status;
+}
+
 vv_status vvi_local_checkpoint(vvi_local *self, vvi_index_state *state, vv_error *err)
 {
     vv_status status;
@@ -156,7 +257,7 @@ vv_status vvi_local_checkpoint(vvi_local *self, vvi_index_state *state, vv_error
     if (!self->index->map)
         return VV_OK;
     if (state->flags & VVI_INDEX_UNSYNCED)
-        VVI_TRY(vvi_local_sync_log(self, state->durable, state->indexed, err));
+        VVI_TRY(vvi_local_sync_indexed(self, state, err));
     status = vvi_index_sync(self->index, err);
     if (status) {
         /* The pages that failed may count as written now: only a new file is sure. */

@@ -58,21 +58,26 @@ static vv_status must_keep(vvi_local *self, const vvi_scanned *item, bool has_ol
 }
 
 /* Where the records of a segment end, as far as the index goes. */
-static uint64_t records_end(const vvi_index_state *state, uint64_t number)
+static vv_status records_end(vvi_local *self, const vvi_index_state *state,
+                             uint64_t number, uint64_t *out, vv_error *err)
 {
-    return number == vvi_place_segment(state->indexed) ? vvi_place_offset(state->indexed)
-                                                       : UINT64_MAX;
+    *out = vvi_place_offset(state->indexed);
+    return number == vvi_place_segment(state->indexed)
+               ? VV_OK
+               : vvi_local_sealed_end(self, number, number + 1, out, err);
 }
 
 static vv_status look_through(vvi_local *self, const vvi_index_state *state,
                               bool has_older, survey *out, vv_error *err)
 {
+    uint64_t end;
     vvi_scan scan;
     vvi_scanned item;
     vv_status status;
 
+    VVI_TRY(records_end(self, state, out->number, &end, err));
     VVI_TRY(vvi_scan_open(&scan, self->directory, &self->key, out->number,
-                          VVI_SEGMENT_HEADER, records_end(state, out->number), err));
+                          VVI_SEGMENT_HEADER, end, err));
     out->size = scan.size;
     while (!(status = vvi_scan_next(&scan, &item, err))) {
         bool keep = false;
@@ -118,11 +123,12 @@ static vv_status copy_record(vvi_local *self, vvi_index_state *state,
 static vv_status copy_segment(vvi_local *self, vvi_index_state *state, survey *victim,
                               bool has_older, vv_error *err)
 {
-    uint64_t end = records_end(state, victim->number);
+    uint64_t end;
     vvi_scan scan;
     vvi_scanned item;
     vv_status status;
 
+    VVI_TRY(records_end(self, state, victim->number, &end, err));
     VVI_TRY(vvi_scan_open(&scan, self->directory, &self->key, victim->number,
                           VVI_SEGMENT_HEADER, end, err));
     while (!victim->damaged && !(status = vvi_scan_next(&scan, &item, err))) {

@@ -13,11 +13,14 @@
  *   16 16  id of the store
  *   32  4  log2 of the number of slots
  *   64  8  1 while the file is being replaced
+ *   72 16  the run of the machine that last indexed what was not synced
  *  128     state, copy A    256  state, copy B
  * 4096     slots, 16 bytes each: tag, place
  */
 #define HEADER_BYTES 4096
 #define HEADER_USED  48
+#define BOOT_AT      72
+#define BOOT_BYTES   16
 #define STATE_A      128
 #define STATE_B      256
 #define STATE_WORDS  12 /* eleven fields and the CRC of them */
@@ -246,6 +249,46 @@ void vvi_index_set_moving(vvi_index *index, bool moving)
     changed(index, at, 8);
 }
 
+/* What tells this run of the machine from others; zeros where nothing does. */
+static void read_boot(uint8_t out[BOOT_BYTES])
+{
+    char text[64];
+    vvi_file file = VVI_FILE_INIT;
+    size_t got = 0;
+    size_t digits = 0;
+
+    memset(out, 0, BOOT_BYTES);
+    if (vvi_file_open(&file, "/proc/sys/kernel/random/boot_id", VVI_FILE_READ, NULL) ||
+        vvi_file_read_at(&file, 0, text, sizeof(text), &got, NULL))
+        got = 0;
+    vvi_file_close(&file);
+    for (size_t i = 0; i < got && digits < 2 * (size_t)BOOT_BYTES; i++) {
+        const char *hex = "0123456789abcdef";
+        const char *digit = text[i] ? strchr(hex, text[i]) : NULL;
+
+        if (digit) {
+            out[digits / 2] = (uint8_t)(out[digits / 2] << 4 | (digit - hex));
+            digits++;
+        }
+    }
+}
+
+void vvi_index_set_boot(vvi_index *index)
+{
+    read_boot(index->base + BOOT_AT);
+    changed(index, index->base + BOOT_AT, BOOT_BYTES);
+}
+
+bool vvi_index_is_of_this_boot(const vvi_index *index)
+{
+    static const uint8_t none[BOOT_BYTES];
+    uint8_t boot[BOOT_BYTES];
+
+    read_boot(boot);
+    return memcmp(boot, none, BOOT_BYTES) != 0 &&
+           memcmp(boot, index->base + BOOT_AT, BOOT_BYTES) == 0;
+}
+
 /* ---- slots ----------------------------------------------------------------------------- */
 
 static void set_place(vvi_index *index, vvi_slot *slot, vvi_place place)
@@ -324,6 +367,7 @@ vv_status vvi_index_grown(const vvi_index *index, const vvi_local_key *key, uint
         return vvi_fail(err, VV_ELIMIT, "more than %" PRIu64 " blocks in one store",
                         VVI_INDEX_SLOTS_MAX / 2);
     VVI_TRY(vvi_index_new(key, slots, &grown, err));
+    memcpy(grown->base + BOOT_AT, index->base + BOOT_AT, BOOT_BYTES);
     state.used = 0;
     for (uint64_t i = 0; i <= index->mask; i++) {
         vvi_place place = vvi_slot_place(&index->slots[i]);

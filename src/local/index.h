@@ -43,6 +43,8 @@ typedef struct vvi_index_state {
 #define VVI_INDEX_UNSYNCED ((uint64_t)1)
 /* The segment at the end took a failed sync: the next record begins another. */
 #define VVI_INDEX_ROLL ((uint64_t)2)
+/* A sync of what was indexed since durable failed: before the next it is written again. */
+#define VVI_INDEX_REWRITE ((uint64_t)4)
 
 #define VVI_INDEX_SLOTS_MIN ((uint64_t)1 << 12)
 #define VVI_INDEX_SLOTS_MAX ((uint64_t)1 << 36)
@@ -76,6 +78,13 @@ static inline bool vvi_index_is_moving(const vvi_index *index)
     return __atomic_load_n(at, __ATOMIC_ACQUIRE) != 0;
 }
 void vvi_index_set_moving(vvi_index *index, bool moving);
+
+/*
+ * Note that this run of the machine fills slots for records that are not synced; and ask whether
+ * one before it did. Then the slots of deletions may have reached the disk without their records.
+ */
+void vvi_index_set_boot(vvi_index *index);
+bool vvi_index_is_of_this_boot(const vvi_index *index);
 
 /* Walk the places under a tag: start at vvi_index_first(), end at VVI_PLACE_EMPTY. */
 typedef struct vvi_probe {

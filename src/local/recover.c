@@ -190,20 +190,16 @@ static vv_status mend_header(const replay *r, size_t i, vv_error *err)
     return vvi_local_write_segment(r->self, number, r->numbers[i - 1], r->last_end, err);
 }
 
-/* Where the records of segment i end; UINT64_MAX: nobody but the file itself says. */
-static vv_status sealed_end(const replay *r, size_t i, uint64_t *out, vv_error *err)
+vv_status vvi_local_sealed_end(vvi_local *self, uint64_t number, uint64_t successor,
+                               uint64_t *out, vv_error *err)
 {
     vvi_segment_header next;
-    vv_status status;
+    vv_status status = vvi_local_read_segment(self, successor, &next, err);
 
     *out = UINT64_MAX;
-    if (i + 1 == r->count)
-        return VV_OK;
-    status = vvi_local_read_segment(r->self, r->numbers[i + 1], &next, err);
-    if (!status && next.previous == r->numbers[i] &&
-        next.previous_end >= VVI_SEGMENT_HEADER)
+    if (!status && next.previous == number && next.previous_end >= VVI_SEGMENT_HEADER)
         *out = next.previous_end;
-    return status == VV_ECORRUPT ? VV_OK : status;
+    return status == VV_ECORRUPT || status == VV_ENOTFOUND ? VV_OK : status;
 }
 
 /* The last segment was read up to stop, or to its end: the log goes on from there. */
@@ -231,13 +227,14 @@ static vv_status replay_segment(replay *r, size_t i, uint64_t from, vv_error *er
     uint64_t number = r->numbers[i];
     bool last = i + 1 == r->count;
     uint64_t gap = 0;
-    uint64_t end;
+    uint64_t end = UINT64_MAX;
     vvi_scanned item;
     vvi_scan scan;
     vv_status status;
 
     VVI_TRY(mend_header(r, i, err));
-    VVI_TRY(sealed_end(r, i, &end, err));
+    if (!last)
+        VVI_TRY(vvi_local_sealed_end(r->self, number, r->numbers[i + 1], &end, err));
     r->holes |= i > 0 && number != r->numbers[i - 1] + 1;
     VVI_TRY(
         vvi_scan_open(&scan, r->self->directory, &r->self->key, number, from, end, err));
@@ -397,9 +394,11 @@ static vv_status save_index(vvi_local *self, vvi_index_state *state, vv_error *e
     return VV_OK;
 }
 
-vv_status vvi_local_rebuild(vvi_local *self, vv_error *err)
+/* A new index. again: from there on a sync failed, so that the log is written again; or EMPTY. */
+static vv_status rebuild(vvi_local *self, vvi_place again, vv_error *err)
 {
     vvi_index_state state;
+    bool whole;
     replay r = {
         .self = self, .state = &state, .mode = VVI_APPLY_REBUILD, .writable = true
     };
@@ -408,7 +407,16 @@ vv_status vvi_local_rebuild(vvi_local *self, vv_error *err)
     VVI_TRY(replay_log(&r, vvi_place_of(1, VVI_SEGMENT_HEADER), err));
     if (!r.count)
         VVI_TRY(vvi_local_write_segment(self, 1, 0, 0, err));
+    if (again != VVI_PLACE_EMPTY) {
+        VVI_TRY(vvi_local_rewrite_log(self, again, state.indexed, &whole, err));
+        VVI_TRY(vvi_local_sync_log(self, again, state.indexed, err));
+    }
     return save_index(self, &state, err);
+}
+
+vv_status vvi_local_rebuild(vvi_local *self, vv_error *err)
+{
+    return rebuild(self, VVI_PLACE_EMPTY, err);
 }
 
 /* ---- what open.c calls ------------------------------------------------------------------- */
@@ -476,9 +484,12 @@ static vv_status replay_tail(vvi_local *self, vv_error *err)
     VVI_TRY(replay_log(&r, state.durable, err));
     if (r.cut)
         return fail_cut(self, &state, r.trusted, err);
-    /* Deletions without their blocks, or the other way round: only counting anew is right. */
-    if (r.holes || (r.lost && state.flags & VVI_INDEX_UNSYNCED))
-        return vvi_local_rebuild(self, err);
+    /* Deletions without their blocks, or the other way round: only counting anew is right. After
+     * a power cut the log may be shorter than the index knew, and end in a whole record. */
+    if (r.holes || (state.flags & VVI_INDEX_UNSYNCED &&
+                    (r.lost || !vvi_index_is_of_this_boot(self->index))))
+        return rebuild(
+            self, state.flags & VVI_INDEX_REWRITE ? state.durable : VVI_PLACE_EMPTY, err);
     vvi_index_set_moving(self->index, false);
     state.flags |=
         VVI_INDEX_UNSYNCED; /* so that the checkpoint syncs what was mended too */

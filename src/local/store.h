@@ -133,6 +133,15 @@ vv_status vvi_local_grow(vvi_local *self, vvi_index_state *state, uint64_t more,
 /* Sync the segments from one place to another, and the directory if there are several. */
 vv_status vvi_local_sync_log(vvi_local *self, vvi_place from, vvi_place to,
                              vv_error *err);
+/* Write the records between two places again where they lie, after a sync that failed; see
+ * VVI_INDEX_REWRITE. *whole is false when some were not there any more. */
+vv_status vvi_local_rewrite_log(vvi_local *self, vvi_place from, vvi_place to,
+                                bool *whole, vv_error *err);
+/*
+ * Sync what was indexed without. A sync that fails may have dropped pages, and the next one would
+ * say yes: from then on VVI_INDEX_REWRITE has whoever comes write them again first.
+ */
+vv_status vvi_local_sync_indexed(vvi_local *self, vvi_index_state *state, vv_error *err);
 /* Make log and index durable up to state->indexed. */
 vv_status vvi_local_checkpoint(vvi_local *self, vvi_index_state *state, vv_error *err);
 
@@ -169,6 +178,10 @@ vv_status vvi_local_start_private(vvi_local *self, vvi_index_state *state, vv_er
 /* The header of a segment. VV_ECORRUPT: damaged, or of another store. */
 vv_status vvi_local_read_segment(vvi_local *self, uint64_t number,
                                  vvi_segment_header *out, vv_error *err);
+/* Where the records of a segment end, as the one after it has it; UINT64_MAX: nobody says. Behind
+ * that may lie what a failed sync or a recovery gave up. */
+vv_status vvi_local_sealed_end(vvi_local *self, uint64_t number, uint64_t successor,
+                               uint64_t *out, vv_error *err);
 /* Write the header of a segment, which is made if it is not there. */
 vv_status vvi_local_write_segment(vvi_local *self, uint64_t number, uint64_t previous,
                                   uint64_t previous_end, vv_error *err);

@@ -144,6 +144,9 @@ static vv_status give_up_tail(vvi_local *self, vvi_index_state *state, vv_status
     vvi_file_close(&self->log);
     state->written = state->indexed;
     state->flags |= VVI_INDEX_ROLL;
+    /* What was indexed without a sync lies in the same files. */
+    if (state->flags & VVI_INDEX_UNSYNCED)
+        state->flags |= VVI_INDEX_REWRITE;
     self->lost_seen = ++state->lost;
     vvi_index_set_state(self->index, state);
     return latch(self, status, err);
@@ -164,6 +167,8 @@ static vv_status begin_segment(vvi_local *self, vvi_index_state *state, vv_error
     if (number >= VVI_SEGMENT_MAX)
         return vvi_fail(err, VV_ELIMIT, "the store has used up its pack file numbers");
     /* What the new header says of this one must be true before it can be read. */
+    if (state->flags & VVI_INDEX_REWRITE)
+        VVI_TRY(vvi_local_sync_indexed(self, state, err));
     path = segment_path(self, number);
     if (!path)
         return vvi_fail_nomem(err, 1);
@@ -543,10 +548,12 @@ static vv_status index_tail(vvi_local *self, vvi_index_state *state, vv_error *e
     for (uint64_t n = vvi_place_segment(state->indexed); n <= last && !status; n++) {
         bool first = n == vvi_place_segment(state->indexed);
         uint64_t from = first ? vvi_place_offset(state->indexed) : VVI_SEGMENT_HEADER;
-        uint64_t end = n == last ? vvi_place_offset(state->written) : UINT64_MAX;
+        uint64_t end = vvi_place_offset(state->written);
         vvi_scan scan;
         vvi_scanned item;
 
+        if (n != last)
+            VVI_TRY(vvi_local_sealed_end(self, n, n + 1, &end, err));
         status = vvi_scan_open(&scan, self->directory, &self->key, n, from, end, err);
         if (status == VV_ENOTFOUND)
             return vvi_wrap(err, VV_ECORRUPT, "a pack file is missing; see fsck");
@@ -582,6 +589,7 @@ vv_status vvi_local_commit(vvi_local *self, vvi_index_state *state, vv_error *er
     } else if (!(state->flags & VVI_INDEX_UNSYNCED)) {
         /* Known on the disk before the first slot that a power cut could make wrong. */
         state->flags |= VVI_INDEX_UNSYNCED;
+        vvi_index_set_boot(self->index);
         vvi_index_set_state(self->index, state);
         VVI_TRY(vvi_index_sync(self->index, err));
     }

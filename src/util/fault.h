@@ -45,15 +45,17 @@ uint64_t vvi_fault_plan(const vvi_fault *plan);
 /* A call that changed a file, in the order of the changes. */
 typedef struct vvi_file_event {
     enum vvi_event_kind {
-        VVI_EVENT_CREATE,   /* path, file */
-        VVI_EVENT_WRITE,    /* file, offset, data */
-        VVI_EVENT_MAP,      /* the same through a mapping */
-        VVI_EVENT_TRUNCATE, /* file, offset: the new size */
-        VVI_EVENT_SYNC,     /* file */
-        VVI_EVENT_RENAME,   /* path → path2 */
-        VVI_EVENT_UNLINK,   /* path */
-        VVI_EVENT_MKDIR,    /* path */
-        VVI_EVENT_DIR_SYNC  /* path */
+        VVI_EVENT_CREATE,      /* path, file */
+        VVI_EVENT_WRITE,       /* file, offset, data */
+        VVI_EVENT_MAP,         /* the same through a mapping */
+        VVI_EVENT_TRUNCATE,    /* file, offset: the new size */
+        VVI_EVENT_SYNC,        /* file */
+        VVI_EVENT_SYNC_FAILED, /* file: what was written since the last sync may be lost,
+                                  although another sync says yes */
+        VVI_EVENT_RENAME,      /* path → path2 */
+        VVI_EVENT_UNLINK,      /* path */
+        VVI_EVENT_MKDIR,       /* path */
+        VVI_EVENT_DIR_SYNC     /* path */
     } kind;
     uint64_t file; /* inode number */
     uint64_t offset;

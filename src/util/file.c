@@ -284,12 +284,13 @@ vv_status vvi_file_allocate(const vvi_file *file, uint64_t size, vv_error *err)
 vv_status vvi_file_sync(const vvi_file *file, vv_error *err)
 {
     int result;
+    int error;
 
     CALL(VVI_CALL_SYNC, result, fdatasync(file->fd));
-    if (result)
-        return vvi_fail_errno(err, errno, "sync %s", file->path);
-    tell_file(file, VVI_EVENT_SYNC, 0, (vv_bytes){ NULL, 0 });
-    return VV_OK;
+    error = errno;
+    tell_file(file, result ? VVI_EVENT_SYNC_FAILED : VVI_EVENT_SYNC, 0,
+              (vv_bytes){ NULL, 0 });
+    return result ? vvi_fail_errno(err, error, "sync %s", file->path) : VV_OK;
 }
 
 void vvi_file_start_writeback(const vvi_file *file, uint64_t offset, uint64_t len)
@@ -698,13 +699,14 @@ void vvi_map_release(void *ptr)
 vv_status vvi_map_sync(vvi_map *map, vv_error *err)
 {
     int result;
+    int error;
 
     CALL(VVI_CALL_SYNC, result, msync(map->data, map->len, MS_SYNC));
-    if (result)
-        return vvi_fail_errno(err, errno, "sync a mapped file");
+    error = errno;
     if (vvi_file_listening() && map->id)
-        vvi_file_tell(&(vvi_file_event){ .kind = VVI_EVENT_SYNC, .file = map->id });
-    return VV_OK;
+        vvi_file_tell(&(vvi_file_event){
+            .kind = result ? VVI_EVENT_SYNC_FAILED : VVI_EVENT_SYNC, .file = map->id });
+    return result ? vvi_fail_errno(err, error, "sync a mapped file") : VV_OK;
 }
 
 void vvi_map_changed(const vvi_map *map, const void *at, size_t len)
