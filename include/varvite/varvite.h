@@ -14,6 +14,7 @@
 #include <varvite/hash.h>
 #include <varvite/local.h>
 #include <varvite/open.h>
+#include <varvite/pytree.h>
 #include <varvite/stats.h>
 #include <varvite/store.h>
 #include <varvite/zarr.h>

@@ -102,6 +102,10 @@ void vvi_json_remove(vvi_json *object, const char *name);
  * point. Returns its length. */
 size_t vvi_double_format(double number, char out[VVI_DOUBLE_TEXT]);
 size_t vvi_float_format(float number, char out[VVI_DOUBLE_TEXT]);
+/* The fewest significant digits that read back equal to a finite number ≥ 0, without zeros at the end
+ * ("0" for 0), terminated; returns the power of ten of the first. */
+#define VVI_DOUBLE_DIGITS 24
+int vvi_double_digits(double number, char out[VVI_DOUBLE_DIGITS]);
 /* All of text must be one number; false otherwise. */
 bool vvi_double_parse(const char *text, double *out);
 

@@ -41,6 +41,26 @@ static size_t keep_a_point(char *out, size_t len)
     return len + 2;
 }
 
+int vvi_double_digits(double number, char out[VVI_DOUBLE_DIGITS])
+{
+    locale_t before = enter_c_locale();
+    char text[VVI_DOUBLE_TEXT];
+    size_t len = 0;
+    int precision = -1;
+
+    do
+        snprintf(text, sizeof(text), "%.*e", ++precision, number);
+    while (precision < 16 && strtod(text, NULL) != number);
+    uselocale(before);
+    for (const char *c = text; *c != 'e'; c++)
+        if (*c != '.')
+            out[len++] = *c;
+    while (len > 1 && out[len - 1] == '0')
+        len--;
+    out[len] = '\0';
+    return (int)strtol(strchr(text, 'e') + 1, NULL, 10);
+}
+
 size_t vvi_double_format(double number, char out[VVI_DOUBLE_TEXT])
 {
     locale_t before;
