@@ -82,10 +82,6 @@ uint16_t vvi_bfloat_from_double(double number);
 /* A floating-point element of any type, as a double. */
 double vvi_float_load(vv_dtype type, const void *in);
 
-/* The character at *text, which is UTF-8, and step over it. */
-uint32_t vvi_utf8_next(const char **text);
-/* A character as UTF-8; its length, 0 for what is none. */
-size_t vvi_utf8_put(uint32_t point, char out[4]);
 
 /* A count of VV_DATETIME64 or VV_TIMEDELTA64 as ISO 8601: "2020-02-29T12:00:00.125", "-P3D", "NaT";
  * units not named and counts that no calendar holds as numbers. Returns its length. */

@@ -111,5 +111,9 @@ bool vvi_double_parse(const char *text, double *out);
 
 /* Is it UTF-8: shortest forms only, no surrogates, nothing past U+10FFFF? */
 bool vvi_is_utf8(vv_bytes text);
+/* The character at *text, which is UTF-8, and step over it. */
+uint32_t vvi_utf8_next(const char **text);
+/* A character as UTF-8; its length, 0 for what is none. */
+size_t vvi_utf8_put(uint32_t point, char out[4]);
 
 #endif

@@ -14,26 +14,6 @@
 
 /* ---- text ---------------------------------------------------------------------------------- */
 
-uint32_t vvi_utf8_next(const uint8_t *text, size_t *len)
-{
-    if (text[0] < 0x80) {
-        *len = 1;
-        return text[0];
-    }
-    if (text[0] < 0xE0) {
-        *len = 2;
-        return (uint32_t)(text[0] & 0x1F) << 6 | (text[1] & 0x3F);
-    }
-    if (text[0] < 0xF0) {
-        *len = 3;
-        return (uint32_t)(text[0] & 0x0F) << 12 | (uint32_t)(text[1] & 0x3F) << 6 |
-               (text[2] & 0x3F);
-    }
-    *len = 4;
-    return (uint32_t)(text[0] & 0x07) << 18 | (uint32_t)(text[1] & 0x3F) << 12 |
-           (uint32_t)(text[2] & 0x3F) << 6 | (text[3] & 0x3F);
-}
-
 bool vvi_is_printable(uint32_t character)
 {
     size_t low = 0;
@@ -86,10 +66,11 @@ static vv_status write_text(vv_bytes text, vv_buf *out, vv_error *err)
     char quote = quote_for(text);
 
     VVI_TRY(vvi_buf_append_byte(out, (uint8_t)quote, err));
-    for (size_t i = 0, len; i < text.len; i += len) {
-        uint32_t c = vvi_utf8_next(text.data + i, &len);
+    for (const char *at = (const char *)text.data, *end = at + text.len; at < end;) {
+        const char *from = at;
+        uint32_t c = vvi_utf8_next(&at);
 
-        VVI_TRY(write_character(c, vvi_bytes(text.data + i, len), quote, out, err));
+        VVI_TRY(write_character(c, vvi_bytes(from, (size_t)(at - from)), quote, out, err));
     }
     return vvi_buf_append_byte(out, (uint8_t)quote, err);
 }
@@ -117,8 +98,8 @@ vv_status vvi_write_ascii_json(vv_bytes text, vv_buf *out, vv_error *err)
     };
 
     VVI_TRY(vvi_buf_append_byte(out, '"', err));
-    for (size_t i = 0, len; i < text.len; i += len) {
-        uint32_t c = vvi_utf8_next(text.data + i, &len);
+    for (const char *at = (const char *)text.data, *end = at + text.len; at < end;) {
+        uint32_t c = vvi_utf8_next(&at);
 
         if (c < sizeof(short_forms) / sizeof(short_forms[0]) && short_forms[c])
             VVI_TRY(vvi_buf_append_text(out, short_forms[c], err));

@@ -74,8 +74,6 @@ vv_status vvi_py_from_json(const vvi_json *json, vvi_py **out, vv_error *err);
 /* Append its JSON text, on one line. */
 vv_status vvi_py_write_json(const vvi_py *value, vv_buf *out, vv_error *err);
 
-/* A Unicode character of UTF-8 text, and how many bytes it has. The text must be UTF-8. */
-uint32_t vvi_utf8_next(const uint8_t *text, size_t *len);
 /* Does Python's repr() print it as it is? */
 bool vvi_is_printable(uint32_t character);
 /* Append text as json.dumps() does: everything but ASCII as \uXXXX. */
