@@ -7,6 +7,7 @@
 #include <varvite/car.h>
 #include <varvite/cbor.h>
 #include <varvite/cid.h>
+#include <varvite/copy.h>
 #include <varvite/dag.h>
 #include <varvite/dtype.h>
 #include <varvite/dataset.h>

@@ -330,3 +330,50 @@ vv_status vv_hamt_store_pointer(vv_store *store, const char *key, vv_cid *out,
     VVI_TRY(as_hamt(store, &self, err));
     return find_pointer(self, key, out, err);
 }
+
+vv_status vvi_hamt_store_parts(vv_store *store, vv_blockstore **blocks, vv_cid *root,
+                               vv_error *err)
+{
+    hamt_store *self;
+
+    VVI_TRY(as_hamt(store, &self, err));
+    *blocks = self->blocks;
+    return vv_hamt_flush(self->hamt, root, err);
+}
+
+bool vvi_hamt_stores_share(const vv_store *a, const vv_store *b)
+{
+    return a->ops == &hamt_ops && b->ops == &hamt_ops &&
+           ((const hamt_store *)a)->blocks == ((const hamt_store *)b)->blocks;
+}
+
+vv_status vvi_hamt_store_link(vv_store *from, const char *const *from_keys, vv_store *to,
+                              const char *const *to_keys, size_t n, size_t *linked,
+                              vv_error *err)
+{
+    hamt_store *source = (hamt_store *)from;
+    hamt_store *target = (hamt_store *)to;
+    many all;
+    vv_status status = many_init(&all, from_keys, n, err);
+
+    *linked = 0;
+    if (!status && to->read_only)
+        status = vvi_fail(err, VV_EREADONLY, "the HAMT store is open for reading only");
+    if (!status)
+        status = vv_hamt_get_pointers(source->hamt, all.texts, n, all.pointers,
+                                      all.statuses, err);
+    vvi_rwlock_read(&target->changes);
+    for (size_t i = 0; i < n && !status; i++) {
+        if (all.statuses[i] == VV_ENOTFOUND)
+            continue;
+        status = all.statuses[i]
+                     ? vvi_fail(err, all.statuses[i], "key '%s' cannot be looked up",
+                                from_keys[i])
+                     : vv_hamt_set_pointer(target->hamt, vv_bytes_of(to_keys[i]),
+                                           &all.pointers[i], err);
+        *linked += !status;
+    }
+    vvi_rwlock_unlock(&target->changes);
+    many_clear(&all, n);
+    return status;
+}

@@ -12,4 +12,18 @@ vv_status vvi_fail_missing_key(vv_error *err, const vv_store *store, const char 
 /* Give out the part of value that range means. value is left empty. */
 void vvi_store_give(vv_buf *value, vv_range range, vv_buf *out);
 
+/* ---- HAMT stores (hamt.c) ---- */
+
+/* The block store, borrowed, and the root; changes are saved first, without a flush of the block
+ * store. VV_EINVAL: no HAMT store. */
+vv_status vvi_hamt_store_parts(vv_store *store, vv_blockstore **blocks, vv_cid *root,
+                               vv_error *err);
+/* Are both HAMT stores on one block store? */
+bool vvi_hamt_stores_share(const vv_store *a, const vv_store *b);
+/* Give n keys of one such store the values of keys of the other, by name; *linked: how many of them
+ * were there. */
+vv_status vvi_hamt_store_link(vv_store *from, const char *const *from_keys, vv_store *to,
+                              const char *const *to_keys, size_t n, size_t *linked,
+                              vv_error *err);
+
 #endif

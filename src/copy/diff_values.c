@@ -1,0 +1,337 @@
+/* Values of arrays in both, decoded and compared. */
+#include "copy/diff.h"
+
+#include "copy/plan.h"
+#include "copy/run.h"
+#include "dtype/dtype.h"
+#include "util/alloc.h"
+#include "util/buf.h"
+#include "util/endian.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What a comparison of elements found. */
+typedef struct tally {
+    uint64_t differing;
+    double most; /* −1: none yet */
+} tally;
+
+static void note_difference(tally *sum, double difference)
+{
+    sum->differing++;
+    if (!isnan(difference) && difference > sum->most)
+        sum->most = difference;
+}
+
+/* ---- elements ------------------------------------------------------------------------------------ */
+
+static void compare_real(tally *sum, double a, double b)
+{
+    if (!(a == b || (isnan(a) && isnan(b))))
+        note_difference(sum, fabs(b - a));
+}
+
+static void compare_signed(tally *sum, int64_t a, int64_t b)
+{
+    if (a != b)
+        note_difference(
+            sum, (double)(a < b ? (uint64_t)b - (uint64_t)a : (uint64_t)a - (uint64_t)b));
+}
+
+static void compare_unsigned(tally *sum, uint64_t a, uint64_t b)
+{
+    if (a != b)
+        note_difference(sum, (double)(a < b ? b - a : a - b));
+}
+
+static void compare_complex(tally *sum, const double *a, const double *b)
+{
+    bool same[2];
+
+    for (int i = 0; i < 2; i++)
+        same[i] = a[i] == b[i] || (isnan(a[i]) && isnan(b[i]));
+    if (!same[0] || !same[1])
+        note_difference(sum, hypot(b[0] - a[0], b[1] - a[1]));
+}
+
+static double read_real(vv_dtype dtype, const uint8_t *at)
+{
+    uint32_t bits;
+    uint16_t half;
+    double number;
+    float single;
+
+    if (dtype == VV_FLOAT64 || dtype == VV_COMPLEX128) {
+        memcpy(&number, at, sizeof(number));
+        return number;
+    }
+    if (dtype == VV_FLOAT32 || dtype == VV_COMPLEX64) {
+        memcpy(&single, at, sizeof(single));
+        return (double)single;
+    }
+    memcpy(&half, at, sizeof(half));
+    if (dtype == VV_FLOAT16)
+        return vvi_half_to_double(half);
+    bits = (uint32_t)half << 16;
+    memcpy(&single, &bits, sizeof(single));
+    return (double)single;
+}
+
+static int64_t read_signed(size_t item, const uint8_t *at)
+{
+    int8_t a;
+    int16_t b;
+    int32_t c;
+    int64_t d;
+
+    switch (item) {
+    case 1:
+        memcpy(&a, at, 1);
+        return a;
+    case 2:
+        memcpy(&b, at, 2);
+        return b;
+    case 4:
+        memcpy(&c, at, 4);
+        return c;
+    default:
+        memcpy(&d, at, 8);
+        return d;
+    }
+}
+
+static uint64_t read_unsigned(size_t item, const uint8_t *at)
+{
+    uint16_t b;
+    uint32_t c;
+    uint64_t d;
+
+    switch (item) {
+    case 1:
+        return *at;
+    case 2:
+        memcpy(&b, at, 2);
+        return b;
+    case 4:
+        memcpy(&c, at, 4);
+        return c;
+    default:
+        memcpy(&d, at, 8);
+        return d;
+    }
+}
+
+static void compare_one(tally *sum, vv_dtype dtype, size_t item, const uint8_t *a,
+                        const uint8_t *b)
+{
+    double x[2];
+    double y[2];
+
+    switch (dtype) {
+    case VV_FLOAT16:
+    case VV_BFLOAT16:
+    case VV_FLOAT32:
+    case VV_FLOAT64:
+        compare_real(sum, read_real(dtype, a), read_real(dtype, b));
+        break;
+    case VV_COMPLEX64:
+    case VV_COMPLEX128:
+        for (int i = 0; i < 2; i++) {
+            x[i] = read_real(dtype, a + (size_t)i * item / 2);
+            y[i] = read_real(dtype, b + (size_t)i * item / 2);
+        }
+        compare_complex(sum, x, y);
+        break;
+    case VV_INT8:
+    case VV_INT16:
+    case VV_INT32:
+    case VV_INT64:
+    case VV_DATETIME64:
+    case VV_TIMEDELTA64:
+        compare_signed(sum, read_signed(item, a), read_signed(item, b));
+        break;
+    case VV_BOOL:
+    case VV_UINT8:
+    case VV_UINT16:
+    case VV_UINT32:
+    case VV_UINT64:
+        compare_unsigned(sum, read_unsigned(item, a), read_unsigned(item, b));
+        break;
+    default:
+        if (memcmp(a, b, item) != 0)
+            note_difference(sum, NAN);
+    }
+}
+
+static void compare_elements(tally *sum, vv_dtype dtype, size_t item, size_t n,
+                             const uint8_t *a, const uint8_t *b)
+{
+    if (memcmp(a, b, n * item) == 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        compare_one(sum, dtype, item, a + i * item, b + i * item);
+}
+
+/* ---- boxes ----------------------------------------------------------------------------------------- */
+
+static size_t item_of(const vv_array_meta *meta)
+{
+    return meta->item_size ? meta->item_size : vv_dtype_size(meta->dtype);
+}
+
+static vv_status compare_box(vvi_tree_diff *diff, vvi_diff_node *node,
+                             const uint64_t *start, const uint64_t *count, uint8_t *a,
+                             uint8_t *b, size_t bytes, vv_error *err)
+{
+    const vv_array_meta *meta = vv_array_get_meta(node->arrays[0]);
+    size_t item = item_of(meta);
+    tally sum = { 0, -1 };
+
+    VVI_TRY(vv_array_read(node->arrays[0], start, count, NULL, a, bytes, err));
+    VVI_TRY(vv_array_read(node->arrays[1], start, count, NULL, b, bytes, err));
+    compare_elements(&sum, meta->dtype, item, bytes / item, a, b);
+    vvi_mutex_lock(&diff->lock);
+    for (uint32_t d = 0; d < meta->ndim; d++) {
+        if (!node->compared || start[d] < node->value_start[d])
+            node->value_start[d] = start[d];
+        if (!node->compared || start[d] + count[d] > node->value_stop[d])
+            node->value_stop[d] = start[d] + count[d];
+    }
+    node->compared += bytes / item;
+    node->differing += sum.differing;
+    if (sum.most > node->max_difference)
+        node->max_difference = sum.most;
+    vvi_mutex_unlock(&diff->lock);
+    return VV_OK;
+}
+
+static vv_status box_bytes(const vv_array_meta *meta, const uint64_t *count, size_t *out,
+                           vv_error *err)
+{
+    uint64_t bytes = item_of(meta);
+
+    for (uint32_t d = 0; d < meta->ndim; d++)
+        if (__builtin_mul_overflow(bytes, count[d], &bytes) || bytes > SIZE_MAX / 4)
+            return vvi_fail(err, VV_ELIMIT, "a chunk too large to compare");
+    *out = (size_t)bytes;
+    return VV_OK;
+}
+
+static vv_status run_job(void *ctx, size_t i, vv_error *err)
+{
+    vvi_tree_diff *diff = ctx;
+    vvi_diff_job *job = &diff->jobs[i];
+    size_t bytes = 0;
+    uint8_t *data;
+    vv_status status = box_bytes(vv_array_get_meta(job->node->arrays[0]), job->count,
+                                 &bytes, err);
+
+    if (status)
+        return status;
+    data = vvi_alloc(bytes * 2);
+    status = data ? compare_box(diff, job->node, job->start, job->count, data,
+                                data + bytes, bytes, err)
+                  : vvi_fail_nomem(err, bytes * 2);
+    vvi_free(data);
+    return status ? vvi_wrap(err, status, "compare '/%s'", job->node->path) : VV_OK;
+}
+
+/* As many threads as there is memory for. */
+static uint32_t threads_for(const vvi_tree_diff *diff)
+{
+    uint32_t threads = diff->options.threads ? diff->options.threads : vvi_cpu_count();
+    size_t most = 1;
+
+    for (size_t i = 0; i < diff->job_count; i++) {
+        const vvi_diff_job *job = &diff->jobs[i];
+        size_t bytes = 0;
+
+        if (!box_bytes(vv_array_get_meta(job->node->arrays[0]), job->count, &bytes,
+                       NULL) &&
+            bytes > most)
+            most = bytes;
+    }
+    if (diff->options.memory_bytes / most / 2 < threads)
+        threads = (uint32_t)(diff->options.memory_bytes / most / 2);
+    return threads ? threads : 1;
+}
+
+vv_status vvi_diff_run_jobs(vvi_tree_diff *diff, vv_error *err)
+{
+    size_t n = diff->job_count;
+    vv_status status = n ? vvi_parallel(threads_for(diff), n, run_job, diff, err) : VV_OK;
+
+    diff->job_count = 0;
+    return status;
+}
+
+/* ---- whole arrays ---------------------------------------------------------------------------------- */
+
+static const uint64_t *unit_of(const vv_array_meta *meta)
+{
+    return meta->inner_chunk_shape ? meta->inner_chunk_shape : meta->chunk_shape;
+}
+
+static bool comparable(const vv_array_meta *a, const vv_array_meta *b)
+{
+    return a->dtype == b->dtype && a->ndim == b->ndim && item_of(a) == item_of(b) &&
+           !vv_dtype_is_variable(a->dtype) &&
+           ((!a->time_unit && !b->time_unit) ||
+            (a->time_unit && b->time_unit && strcmp(a->time_unit, b->time_unit) == 0 &&
+             a->time_scale == b->time_scale));
+}
+
+static vv_status compare_regions(vvi_tree_diff *diff, vvi_diff_node *node,
+                                 const vvi_plan *plan, uint8_t *data, size_t most,
+                                 vv_error *err)
+{
+    const vvi_grid *regions = &plan->regions;
+    uint64_t zero[VVI_GRID_NDIM_MAX] = { 0 };
+    vvi_region all;
+    vvi_grid_walk walk;
+    vvi_grid_part part;
+
+    VVI_TRY(vvi_region_init(&all, regions, zero, regions->shape, NULL, err));
+    if (all.elements == 0)
+        return VV_OK;
+    vvi_grid_walk_init(&walk, regions, &all);
+    while (vvi_grid_walk_next(&walk, &part)) {
+        uint64_t start[VV_NDIM_MAX];
+        size_t bytes = 0;
+
+        for (uint32_t d = 0; d < regions->ndim; d++)
+            start[d] = part.index[d] * regions->chunk[d];
+        VVI_TRY(box_bytes(vv_array_get_meta(node->arrays[0]), part.count, &bytes, err));
+        VVI_TRY(
+            compare_box(diff, node, start, part.count, data, data + most, bytes, err));
+        VVI_TRY(vvi_diff_tell_keys(diff, 0, err));
+    }
+    return VV_OK;
+}
+
+vv_status vvi_diff_whole(vvi_tree_diff *diff, vvi_diff_node *node, bool *can,
+                         vv_error *err)
+{
+    const vv_array_meta *a = vv_array_get_meta(node->arrays[0]);
+    const vv_array_meta *b = vv_array_get_meta(node->arrays[1]);
+    uint64_t shape[VV_NDIM_MAX];
+    vvi_plan plan;
+    uint8_t *data;
+    size_t most;
+    vv_status status;
+
+    *can = comparable(a, b);
+    if (!*can)
+        return VV_OK;
+    for (uint32_t d = 0; d < a->ndim; d++)
+        shape[d] = a->shape[d] < b->shape[d] ? a->shape[d] : b->shape[d];
+    VVI_TRY(vvi_plan_make(a->ndim, shape, unit_of(a), unit_of(b), item_of(a),
+                          diff->options.memory_bytes / 4, &plan, err));
+    most = (size_t)plan.region_bytes;
+    data = vvi_alloc(most * 2);
+    status = data ? compare_regions(diff, node, &plan, data, most, err)
+                  : vvi_fail_nomem(err, most * 2);
+    vvi_free(data);
+    return status;
+}
