@@ -48,6 +48,9 @@ typedef struct vv_blockstore_ops {
 struct vv_blockstore {
     const vv_blockstore_ops *ops;
     bool trusted; /* fixed once made: what it returns is not hashed again */
+    /* Set once made: a block is in memory or on a disk here, so that getting one by one costs no round
+     * trips. */
+    bool is_near;
     int refs;     /* atomic; only retain and free touch it */
 };
 

@@ -8,6 +8,19 @@
 extern "C" {
 #endif
 
+/**
+ * A value that is open for reading. What is read through it belongs to one state of the value, also
+ * where another takes its place meanwhile.
+ */
+typedef struct vv_store_value {
+    uint64_t size;
+    /* Differ from those of every other value that the key has had or will have; both 0: not known. */
+    uint64_t version[2];
+    const uint8_t *view; /* the value, where it lies in memory; else NULL */
+    void *handle;        /* the backend's own */
+    int fd;              /* the backend's own */
+} vv_store_value;
+
 /** Every function may be called from several threads at once. */
 typedef struct vv_store_ops {
     const char *name;
@@ -31,12 +44,25 @@ typedef struct vv_store_ops {
         vv_error *err); /* optional: made from list; prefix ends in / or is "" */
     vv_status (*flush)(vv_store *self, vv_error *err); /* optional */
     void (*free)(vv_store *self);
+    /* Optional, for stores that may be near (see struct vv_store): how values are
+     * read from many threads without a buffer for each. read_value: VV_ECORRUPT where the value has
+     * no such bytes any more; not called where there is a view. close_value is called for what has
+     * a handle or an fd that is not -1. */
+    vv_status (*open_value)(vv_store *self, const char *key, vv_store_value *out,
+                            vv_error *err);
+    vv_status (*read_value)(vv_store *self, const vv_store_value *value, uint64_t offset,
+                            void *out, size_t len, vv_error *err);
+    void (*close_value)(vv_store *self, vv_store_value *value);
 } vv_store_ops;
 
 /** First member of each backend's own struct. Fill with vv_store_base_init(). */
 struct vv_store {
     const vv_store_ops *ops;
     bool read_only;
+    /* Set once made, by stores that have open_value: opening a value takes no round trip, so that who
+     * wants many opens one after the other, each in the thread that uses it, instead of asking for
+     * all with get_many. */
+    bool is_near;
     int refs; /* atomic */
 };
 

@@ -532,6 +532,7 @@ vv_status vv_cache_blockstore_new(vv_blockstore *inner, size_t capacity_bytes,
     self->inner = vv_blockstore_retain(inner);
     self->capacity = capacity_bytes;
     vv_blockstore_base_init(&self->base, &cache_ops, true);
+    self->base.is_near = inner->is_near;
     *out = &self->base;
     return VV_OK;
 }

@@ -473,6 +473,7 @@ vv_status vv_memory_blockstore_new(vv_blockstore **out, vv_error *err)
         return status;
     }
     vv_blockstore_base_init(&self->base, &memory_ops, true);
+    self->base.is_near = true;
     *out = &self->base;
     return VV_OK;
 }

@@ -317,6 +317,7 @@ vv_status vv_car_open(const char *path, vv_blockstore **out, vv_error *err)
     if (!self)
         return vvi_fail_nomem(err, sizeof(*self));
     vv_blockstore_base_init(&self->base, &car_ops, false);
+    self->base.is_near = true;
     status = open_car(self, path, err);
     if (status) {
         if (status == VV_ECORRUPT || status == VV_EUNSUPPORTED || status == VV_ELIMIT)

@@ -341,6 +341,7 @@ vv_status vvi_local_new(const char *directory, const vv_local_options *opts,
     vv_blockstore_base_init(&self->base,
                             opts->read_only ? &vvi_local_read_only_ops : &vvi_local_ops,
                             opts->trusted);
+    self->base.is_near = true;
     self->directory = vvi_strdup(directory);
     if (!self->directory) {
         vvi_local_free(&self->base);

@@ -21,6 +21,8 @@
 #define NAME_MAX_LEN  255
 /* A directory can be removed, being empty, between making it and writing into it. */
 #define MAKE_ATTEMPTS 100
+/* Longer than the clocks of file systems stand still. */
+#define SETTLED_NS ((uint64_t)50 * 1000 * 1000)
 
 typedef struct directory_store {
     vv_store base;
@@ -78,16 +80,33 @@ static vv_status path_of(const directory_store *self, const char *key, char **ou
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
-static vv_status read_part(const vvi_file *file, vv_range range, vv_buf *out,
-                           vv_error *err)
+/* Open the file of a key and see what it is; VV_ENOTFOUND for what is no file. */
+static vv_status open_key(const directory_store *self, const char *key, vvi_file *file,
+                          vvi_file_facts *facts, vv_error *err)
+{
+    char *path;
+    vv_status status;
+
+    VVI_TRY(path_of(self, key, &path, err));
+    status = vvi_file_open(file, path, VVI_FILE_READ | VVI_FILE_NO_WAIT, err);
+    vvi_free(path);
+    if (!status)
+        status = vvi_file_look(file, facts, err);
+    if (status == VV_ENOTFOUND || (!status && facts->kind != VVI_PATH_FILE))
+        status = vvi_fail_missing_key(err, &self->base, key);
+    if (status)
+        vvi_file_close(file);
+    return status;
+}
+
+static vv_status read_part(const vvi_file *file, uint64_t size, vv_range range,
+                           vv_buf *out, vv_error *err)
 {
     vv_buf data = VV_BUF_INIT;
-    uint64_t size;
     uint64_t offset;
     uint64_t count;
     vv_status status;
 
-    VVI_TRY(vvi_file_size(file, &size, err));
     vvi_range_resolve(range, size, &offset, &count);
     /* No block and no chunk is longer; a file that takes no room on the disk may claim to be. */
     if (count > VV_BLOCK_BYTES_MAX)
@@ -121,26 +140,71 @@ static vv_status directory_size(vv_store *base, const char *key, uint64_t *out,
 static vv_status directory_get(vv_store *base, const char *key, vv_range range,
                                vv_buf *out, vv_error *err)
 {
-    directory_store *self = (directory_store *)base;
     vvi_file file = VVI_FILE_INIT;
-    vvi_path_kind kind;
-    char *path;
+    vvi_file_facts facts;
+    vv_status status = open_key((directory_store *)base, key, &file, &facts, err);
+
+    if (!status)
+        status = read_part(&file, facts.size, range, out, err);
+    vvi_file_close(&file);
+    return status;
+}
+
+/*
+ * A file's number, length and time tell its state from others, unless it changed just now: the clock
+ * of a file system may stand still for some milliseconds, and numbers are given out again.
+ */
+static void set_version(const vvi_file_facts *facts, vv_store_value *out)
+{
+    uint64_t now = vvi_wall_ns();
+
+    if (facts->changed_ns + SETTLED_NS > now)
+        return;
+    out->version[0] = facts->id;
+    out->version[1] = facts->changed_ns;
+}
+
+static vv_status directory_open_value(vv_store *base, const char *key,
+                                      vv_store_value *out, vv_error *err)
+{
+    vvi_file *file = vvi_alloc(sizeof(*file));
+    vvi_file_facts facts;
     vv_status status;
 
-    VVI_TRY(path_of(self, key, &path, err));
-    /* Opening a directory, or a pipe, would go well. */
-    status = vvi_path_look(path, &kind, NULL, err);
-    if (!status && kind != VVI_PATH_FILE)
-        status = VV_ENOTFOUND;
-    if (!status)
-        status = vvi_file_open(&file, path, VVI_FILE_READ, err);
-    if (status == VV_ENOTFOUND)
-        vvi_fail_missing_key(err, base, key);
-    if (!status)
-        status = read_part(&file, range, out, err);
-    vvi_file_close(&file);
-    vvi_free(path);
-    return status;
+    if (!file)
+        return vvi_fail_nomem(err, sizeof(*file));
+    *file = VVI_FILE_INIT;
+    status = open_key((directory_store *)base, key, file, &facts, err);
+    if (status) {
+        vvi_free(file);
+        return status;
+    }
+    out->size = facts.size;
+    out->handle = file;
+    set_version(&facts, out);
+    return VV_OK;
+}
+
+static vv_status directory_read_value(vv_store *base, const vv_store_value *value,
+                                      uint64_t offset, void *out, size_t len,
+                                      vv_error *err)
+{
+    const vvi_file *file = value->handle;
+    size_t got;
+
+    (void)base;
+    VVI_TRY(vvi_file_read_at(file, offset, out, len, &got, err));
+    if (got < len)
+        return vvi_fail(err, VV_ECORRUPT, "%s became shorter while it was read",
+                        file->path);
+    return VV_OK;
+}
+
+static void directory_close_value(vv_store *base, vv_store_value *value)
+{
+    (void)base;
+    vvi_file_close(value->handle);
+    vvi_free(value->handle);
 }
 
 typedef struct many {
@@ -508,6 +572,9 @@ static const vv_store_ops directory_ops = {
     .list_dir = directory_list_dir,
     .flush = directory_flush,
     .free = directory_free,
+    .open_value = directory_open_value,
+    .read_value = directory_read_value,
+    .close_value = directory_close_value,
 };
 
 static vv_status find_root(const char *path, bool read_only, vv_error *err)
@@ -544,6 +611,7 @@ vv_status vv_directory_store_open(const char *path, bool read_only, vv_store **o
         return vvi_fail_nomem(err, len + 1);
     }
     vv_store_base_init(&self->base, &directory_ops, read_only);
+    self->base.is_near = true;
     *out = &self->base;
     return VV_OK;
 }

@@ -7,6 +7,8 @@
 #include "util/options.h"
 #include "util/thread.h"
 
+#include <varvite/blockstore_backend.h>
+
 #include <string.h>
 
 typedef struct hamt_store {
@@ -52,6 +54,39 @@ static vv_status hamt_get(vv_store *base, const char *key, vv_range range, vv_bu
     VVI_TRY(find_pointer(self, key, &pointer, err));
     return check_block(vv_blockstore_get_range(self->blocks, &pointer, range, out, err),
                        key, err);
+}
+
+static vv_status hamt_open_value(vv_store *base, const char *key, vv_store_value *out,
+                                 vv_error *err)
+{
+    hamt_store *self = (hamt_store *)base;
+    vv_buf *block;
+    vv_cid pointer;
+    vv_status status;
+
+    VVI_TRY(find_pointer(self, key, &pointer, err));
+    block = vvi_alloc_zero(sizeof(*block));
+    if (!block)
+        return vvi_fail_nomem(err, sizeof(*block));
+    status = check_block(vv_blockstore_get(self->blocks, &pointer, block, err), key, err);
+    if (status) {
+        vvi_free(block);
+        return status;
+    }
+    out->size = block->len;
+    out->view = block->data;
+    out->handle = block;
+    /* The name of what is in it. */
+    if (pointer.hash != VV_HASH_IDENTITY && pointer.digest_len >= sizeof(out->version))
+        memcpy(out->version, pointer.digest, sizeof(out->version));
+    return VV_OK;
+}
+
+static void hamt_close_value(vv_store *base, vv_store_value *value)
+{
+    (void)base;
+    vv_buf_clear(value->handle);
+    vvi_free(value->handle);
 }
 
 /* Where the values lie and what was asked of them, gathered for one call of the block store. */
@@ -276,6 +311,8 @@ static const vv_store_ops hamt_ops = {
     .list = hamt_list,
     .flush = hamt_flush,
     .free = hamt_free,
+    .open_value = hamt_open_value,
+    .close_value = hamt_close_value,
 };
 
 vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
@@ -296,6 +333,7 @@ vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
         return status;
     }
     vv_store_base_init(&self->base, &hamt_ops, options.read_only);
+    self->base.is_near = blocks->is_near;
     self->blocks = vv_blockstore_retain(blocks);
     status = vv_hamt_open(blocks, root, &options, &self->hamt, err);
     if (status)

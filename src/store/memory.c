@@ -10,7 +10,8 @@
 
 /* A value is never changed, only replaced, so readers hold it without a copy. */
 typedef struct value {
-    int refs; /* atomic */
+    int refs;        /* atomic */
+    uint64_t number; /* no other value of the store has it */
     size_t len;
     uint8_t data[];
 } value;
@@ -19,6 +20,7 @@ typedef struct memory_store {
     vv_store base;
     vvi_rwlock lock;
     vvi_key_set keys; /* key → value; guarded by lock */
+    uint64_t made;    /* values so far; guarded by lock */
 } memory_store;
 
 static value *value_new(vv_bytes bytes)
@@ -71,6 +73,26 @@ static vv_status memory_get(vv_store *base, const char *key, vv_range range, vv_
     return VV_OK;
 }
 
+static vv_status memory_open_value(vv_store *base, const char *key, vv_store_value *out,
+                                   vv_error *err)
+{
+    value *found = hold_value((memory_store *)base, key);
+
+    if (!found)
+        return vvi_fail_missing_key(err, base, key);
+    out->size = found->len;
+    out->version[0] = found->number;
+    out->view = found->data;
+    out->handle = found;
+    return VV_OK;
+}
+
+static void memory_close_value(vv_store *base, vv_store_value *open)
+{
+    (void)base;
+    value_release(open->handle);
+}
+
 static vv_status memory_exists(vv_store *base, const char *key, bool *out, vv_error *err)
 {
     value *found = hold_value((memory_store *)base, key);
@@ -112,6 +134,7 @@ static vv_status memory_set(vv_store *base, const char *key, vv_bytes bytes,
     if (!status) {
         old = entry->value;
         entry->value = fresh;
+        fresh->number = ++self->made;
     }
     vvi_rwlock_unlock(&self->lock);
     value_release(old);
@@ -191,6 +214,8 @@ static const vv_store_ops memory_ops = {
     .size = memory_size,
     .list = memory_list,
     .free = memory_free,
+    .open_value = memory_open_value,
+    .close_value = memory_close_value,
 };
 
 vv_status vv_memory_store_new(vv_store **out, vv_error *err)
@@ -206,6 +231,7 @@ vv_status vv_memory_store_new(vv_store **out, vv_error *err)
         return status;
     }
     vv_store_base_init(&self->base, &memory_ops, false);
+    self->base.is_near = true;
     *out = &self->base;
     return VV_OK;
 }

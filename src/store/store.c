@@ -12,6 +12,7 @@ void vv_store_base_init(vv_store *base, const vv_store_ops *ops, bool read_only)
 {
     base->ops = ops;
     base->read_only = read_only;
+    base->is_near = false;
     __atomic_store_n(&base->refs, 1, __ATOMIC_RELAXED);
 }
 
@@ -51,7 +52,7 @@ void vvi_store_give(vv_buf *value, vv_range range, vv_buf *out)
 
 /* Zarr v3 core, "Abstract store interface": a key is not empty and neither begins nor ends with a
  * slash. */
-static vv_status check_key(const char *key, vv_error *err)
+vv_status vvi_store_check_key(const char *key, vv_error *err)
 {
     size_t len = key ? strlen(key) : 0;
 
@@ -77,7 +78,7 @@ static vv_status check_write(const vv_store *store, vv_error *err)
 vv_status vv_store_get(vv_store *store, const char *key, vv_range range, vv_buf *out,
                        vv_error *err)
 {
-    VVI_TRY(check_key(key, err));
+    VVI_TRY(vvi_store_check_key(key, err));
     return store->ops->get(store, key, range, out, err);
 }
 
@@ -137,7 +138,7 @@ vv_status vv_store_get_many(vv_store *store, const char *const *keys,
     vv_status status = VV_OK;
 
     for (size_t i = 0; i < n && !status; i++)
-        status = check_key(keys[i], err);
+        status = vvi_store_check_key(keys[i], err);
     if (!status) {
         got = vvi_alloc_array_zero(n, sizeof(*got));
         own = statuses ? statuses : vvi_alloc_array_zero(n, sizeof(*own));
@@ -165,13 +166,13 @@ done:
 
 vv_status vv_store_exists(vv_store *store, const char *key, bool *out, vv_error *err)
 {
-    VVI_TRY(check_key(key, err));
+    VVI_TRY(vvi_store_check_key(key, err));
     return store->ops->exists(store, key, out, err);
 }
 
 vv_status vv_store_size(vv_store *store, const char *key, uint64_t *out, vv_error *err)
 {
-    VVI_TRY(check_key(key, err));
+    VVI_TRY(vvi_store_check_key(key, err));
     return store->ops->size(store, key, out, err);
 }
 
@@ -180,7 +181,7 @@ vv_status vv_store_size(vv_store *store, const char *key, uint64_t *out, vv_erro
 vv_status vv_store_set(vv_store *store, const char *key, vv_bytes value, vv_error *err)
 {
     VVI_TRY(check_write(store, err));
-    VVI_TRY(check_key(key, err));
+    VVI_TRY(vvi_store_check_key(key, err));
     return store->ops->set(store, key, value, false, err);
 }
 
@@ -188,7 +189,7 @@ vv_status vv_store_set_if_absent(vv_store *store, const char *key, vv_bytes valu
                                  vv_error *err)
 {
     VVI_TRY(check_write(store, err));
-    VVI_TRY(check_key(key, err));
+    VVI_TRY(vvi_store_check_key(key, err));
     return store->ops->set(store, key, value, true, err);
 }
 
@@ -197,7 +198,7 @@ vv_status vv_store_set_many(vv_store *store, const char *const *keys,
 {
     VVI_TRY(check_write(store, err));
     for (size_t i = 0; i < n; i++)
-        VVI_TRY(check_key(keys[i], err));
+        VVI_TRY(vvi_store_check_key(keys[i], err));
     if (store->ops->set_many)
         return store->ops->set_many(store, keys, values, n, err);
     for (size_t i = 0; i < n; i++)
@@ -210,7 +211,7 @@ vv_status vv_store_delete(vv_store *store, const char *key, vv_error *err)
     vv_status status;
 
     VVI_TRY(check_write(store, err));
-    VVI_TRY(check_key(key, err));
+    VVI_TRY(vvi_store_check_key(key, err));
     status = store->ops->remove(store, key, err);
     return status == VV_ENOTFOUND ? VV_OK : status;
 }

@@ -54,6 +54,8 @@ static int open_flags(unsigned flags)
         sys |= O_EXCL;
     if (flags & VVI_FILE_TRUNCATE)
         sys |= O_TRUNC;
+    if (flags & VVI_FILE_NO_WAIT)
+        sys |= O_NONBLOCK;
     return sys;
 }
 
@@ -125,6 +127,26 @@ vv_status vvi_file_identity(const vvi_file *file, uint64_t *out, vv_error *err)
 
     VVI_TRY(stat_file(file, &st, err));
     *out = (uint64_t)st.st_ino;
+    return VV_OK;
+}
+
+static vvi_path_kind kind_of_mode(mode_t mode)
+{
+    return S_ISREG(mode)   ? VVI_PATH_FILE
+           : S_ISDIR(mode) ? VVI_PATH_DIRECTORY
+                           : VVI_PATH_OTHER;
+}
+
+vv_status vvi_file_look(const vvi_file *file, vvi_file_facts *out, vv_error *err)
+{
+    struct stat st;
+
+    VVI_TRY(stat_file(file, &st, err));
+    out->kind = kind_of_mode(st.st_mode);
+    out->size = (uint64_t)st.st_size;
+    out->id = (uint64_t)st.st_ino;
+    out->changed_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+                      (uint64_t)st.st_mtim.tv_nsec;
     return VV_OK;
 }
 
@@ -507,13 +529,6 @@ bool vvi_dir_is_remote(const char *path)
     (void)path;
     return false;
 #endif
-}
-
-static vvi_path_kind kind_of_mode(mode_t mode)
-{
-    return S_ISREG(mode)   ? VVI_PATH_FILE
-           : S_ISDIR(mode) ? VVI_PATH_DIRECTORY
-                           : VVI_PATH_OTHER;
 }
 
 vv_status vvi_path_look(const char *path, vvi_path_kind *kind, uint64_t *size,

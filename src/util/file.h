@@ -11,6 +11,13 @@
 
 #include "util/error.h"
 
+/* What lies at a path. */
+typedef enum vvi_path_kind {
+    VVI_PATH_FILE,
+    VVI_PATH_DIRECTORY,
+    VVI_PATH_OTHER
+} vvi_path_kind;
+
 /* An open file. Start from VVI_FILE_INIT; close accepts it. */
 typedef struct vvi_file {
     int fd;
@@ -24,7 +31,8 @@ enum {
     VVI_FILE_WRITE = 1,     /* for reading and writing */
     VVI_FILE_CREATE = 2,    /* make it if it is not there */
     VVI_FILE_EXCLUSIVE = 4, /* with CREATE: VV_EEXISTS if it is there */
-    VVI_FILE_TRUNCATE = 8
+    VVI_FILE_TRUNCATE = 8,
+    VVI_FILE_NO_WAIT = 16 /* what is no file, a pipe, is opened without waiting for its other end */
 };
 
 vv_status vvi_file_open(vvi_file *file, const char *path, unsigned flags, vv_error *err);
@@ -37,6 +45,15 @@ static inline bool vvi_file_is_open(const vvi_file *file)
 vv_status vvi_file_size(const vvi_file *file, uint64_t *out, vv_error *err);
 /* Inode number: two opens of one path name the same file when it is equal. */
 vv_status vvi_file_identity(const vvi_file *file, uint64_t *out, vv_error *err);
+
+/* What an open file is. */
+typedef struct vvi_file_facts {
+    vvi_path_kind kind;
+    uint64_t size;
+    uint64_t id;         /* inode number */
+    uint64_t changed_ns; /* of the wall clock: when its bytes changed last */
+} vvi_file_facts;
+vv_status vvi_file_look(const vvi_file *file, vvi_file_facts *out, vv_error *err);
 
 /* *got < len only at the end of the file. */
 vv_status vvi_file_read_at(const vvi_file *file, uint64_t offset, void *out, size_t len,
@@ -90,12 +107,6 @@ bool vvi_dir_is_remote(const char *path);
 typedef vv_status (*vvi_dir_fn)(void *ctx, const char *name, vv_error *err);
 vv_status vvi_dir_list(const char *path, vvi_dir_fn visit, void *ctx, vv_error *err);
 
-/* What lies at a path. */
-typedef enum vvi_path_kind {
-    VVI_PATH_FILE,
-    VVI_PATH_DIRECTORY,
-    VVI_PATH_OTHER
-} vvi_path_kind;
 /* Links are followed. size: of a file; NULL if not wanted. VV_ENOTFOUND when there is nothing. */
 vv_status vvi_path_look(const char *path, vvi_path_kind *kind, uint64_t *size,
                         vv_error *err);
