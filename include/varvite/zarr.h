@@ -131,6 +131,14 @@ VV_API vv_status vv_array_chunk_key(const vv_array *array, const uint64_t *index
  */
 VV_API vv_status vv_array_read_chunk(vv_array *array, const uint64_t *index, void *out,
                                      vv_error *err);
+/**
+ * Read many chunks in one call: they are fetched and decoded in parallel.
+ *
+ * @param indices  n × ndim chunk coordinates
+ * @param outs     n places of chunk_shape elements each, as in vv_array_read_chunk()
+ */
+VV_API vv_status vv_array_read_chunks(vv_array *array, size_t n, const uint64_t *indices,
+                                      void *const *outs, vv_error *err);
 /** Write one whole chunk, chunk_shape elements. A chunk of fill values only is not stored. */
 VV_API vv_status vv_array_write_chunk(vv_array *array, const uint64_t *index,
                                       const void *data, vv_error *err);

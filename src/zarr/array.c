@@ -23,17 +23,26 @@ static vv_status write_text(const vvi_json *value, const char *otherwise, vv_buf
     return vvi_buf_terminate(out, err);
 }
 
+/* Of an array in shards, the codecs of the inner chunks. */
+static const vvi_json *codecs_of(const vv_array *array)
+{
+    const vvi_json *codecs = vvi_json_get(array->meta.document, "codecs");
+
+    if (!array->form.sharding)
+        return codecs;
+    return vvi_json_get(vvi_json_get(vvi_json_first(codecs), "configuration"), "codecs");
+}
+
 static vv_status describe(vv_array *array, vv_error *err)
 {
     vvi_meta *meta = &array->meta;
     bool rectilinear = !vvi_grid_is_regular(&meta->grid);
 
-    VVI_TRY(write_text(vvi_json_get(meta->document, "codecs"), "[]", &array->codecs_text,
-                       err));
+    array->item = meta->dtype.item;
+    VVI_TRY(vvi_forms_init(array, err));
+    VVI_TRY(write_text(codecs_of(array), "[]", &array->codecs_text, err));
     VVI_TRY(write_text(vvi_json_get(meta->document, "attributes"), "{}",
                        &array->attributes_text, err));
-    array->item = meta->dtype.item;
-    vvi_strides(meta->grid.ndim, meta->grid.chunk, array->item, array->strides);
     array->public_meta = (vv_array_meta){
         .struct_size = sizeof(vv_array_meta),
         .dtype = meta->dtype.code,
@@ -48,12 +57,39 @@ static vv_status describe(vv_array *array, vv_error *err)
         .attributes = (const char *)array->attributes_text.data,
         .chunk_edges = rectilinear ? (const uint64_t *const *)meta->edges.lengths : NULL,
         .chunk_edge_counts = rectilinear ? meta->edges.counts : NULL,
+        .inner_chunk_shape = array->form.sharding ? array->form.units.chunk : NULL,
         .item_size = meta->dtype.item,
         .time_unit = meta->dtype.scale ? vvi_time_unit_name(meta->dtype.unit) : NULL,
         .time_scale = meta->dtype.scale,
         .zarr_format = 3,
     };
     return VV_OK;
+}
+
+/* What of it can be cleared afterwards is told by has_locks. */
+static vv_status init_locks(vv_array *array, vv_error *err)
+{
+    VVI_TRY(vvi_desks_init(&array->desks, err));
+    vv_status status = vvi_index_cache_init(&array->indexes, err);
+
+    if (!status) {
+        status = vvi_turns_init(&array->turns, err);
+        if (status)
+            vvi_index_cache_clear(&array->indexes);
+    }
+    if (status)
+        vvi_desks_clear(&array->desks);
+    array->has_locks = status == VV_OK;
+    return status;
+}
+
+static void clear_locks(vv_array *array)
+{
+    if (!array->has_locks)
+        return;
+    vvi_turns_clear(&array->turns);
+    vvi_index_cache_clear(&array->indexes);
+    vvi_desks_clear(&array->desks);
 }
 
 /* Takes path and document, also when it fails. */
@@ -70,7 +106,11 @@ static vv_status array_new(vv_store *store, char *path, vvi_json *document,
     }
     array->store = vv_store_retain(store);
     array->path = path;
-    status = vvi_meta_read(&array->meta, document, err);
+    status = init_locks(array, err);
+    if (status)
+        vvi_json_free(document);
+    else
+        status = vvi_meta_read(&array->meta, document, err);
     if (!status)
         status = describe(array, err);
     if (status) {
@@ -86,6 +126,8 @@ void vv_array_free(vv_array *array)
 {
     if (!array)
         return;
+    clear_locks(array);
+    vvi_forms_clear(array);
     vvi_meta_clear(&array->meta);
     vv_buf_clear(&array->codecs_text);
     vv_buf_clear(&array->attributes_text);
@@ -213,28 +255,40 @@ vv_status vv_array_chunk_key(const vv_array *array, const uint64_t *index, vv_bu
     return status;
 }
 
+uint64_t vvi_array_chunk_number(const vv_array *array, const uint64_t *index)
+{
+    uint64_t number = 0;
+
+    for (uint32_t d = 0; d < array->meta.grid.ndim; d++)
+        number = number * array->meta.grid.count[d] + index[d];
+    return number;
+}
+
 vv_status vvi_array_chunk_bytes(const vv_array *array, size_t *out, vv_error *err)
 {
-    vv_status status;
-
-    if (!vvi_grid_is_regular(&array->meta.grid))
-        return vvi_fail(err, VV_EUNSUPPORTED,
-                        "array '%s': chunks of different lengths (chunk_grid "
-                        "'rectilinear') are not read and written by this build",
-                        array->path);
-    status = vvi_codec_chain_size(array->meta.chain, out, err);
+    vv_status status = vvi_codec_chain_size(array->meta.chain, out, err);
     return status ? vvi_wrap(err, status, "array '%s'", array->path) : VV_OK;
 }
 
-vv_status vvi_array_check_bytes(const vv_array *array, const vvi_region *region,
-                                size_t given, vv_error *err)
+vv_status vvi_array_check_fixed(const vv_array *array, vv_error *err)
+{
+    if (array->meta.dtype.kind != VVI_KIND_VARIABLE)
+        return VV_OK;
+    return vvi_fail(err, VV_EINVAL,
+                    "array '%s' has elements of variable length (%s): see "
+                    "vv_array_read_varlen()",
+                    array->path, vv_dtype_name(array->meta.dtype.code));
+}
+
+vv_status vvi_array_check_bytes(const vv_array *array, uint64_t elements, size_t given,
+                                vv_error *err)
 {
     uint64_t bytes;
 
-    if (__builtin_mul_overflow(region->elements, array->item, &bytes) || bytes != given)
+    if (__builtin_mul_overflow(elements, array->item, &bytes) || bytes != given)
         return vvi_fail(err, VV_EINVAL,
                         "array '%s': %" PRIu64
                         " elements of %zu bytes do not make %zu bytes",
-                        array->path, region->elements, array->item, given);
+                        array->path, elements, array->item, given);
     return VV_OK;
 }

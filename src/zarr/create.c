@@ -121,6 +121,46 @@ static vv_status set_fill(vvi_json *document, const vvi_dtype *dtype,
     return status ? status : vvi_json_set(document, "fill_value", value, err);
 }
 
+/* Put a codec at the end of a list; *settings belongs to it. */
+static vv_status append_codec(vvi_json *codecs, const char *name, vvi_json **settings,
+                              vv_error *err)
+{
+    vvi_json *codec = vvi_json_new(VVI_JSON_OBJECT);
+
+    VVI_TRY(vvi_json_append(codecs, codec, err));
+    VVI_TRY(vvi_json_set(codec, "name", vvi_json_new_text(name), err));
+    if (!settings)
+        return VV_OK;
+    *settings = vvi_json_new(VVI_JSON_OBJECT);
+    return vvi_json_set(codec, "configuration", *settings, err);
+}
+
+/* Shards: the codecs are those inside, the index is checked by a CRC-32C and stands at the end. */
+static vv_status set_sharding(vvi_json *document, const vv_array_meta *wanted,
+                              vvi_json *inner, vv_error *err)
+{
+    vvi_json *codecs = vvi_json_new(VVI_JSON_ARRAY);
+    vvi_json *settings = NULL;
+    vvi_json *index;
+    vv_status status = vvi_json_set(document, "codecs", codecs, err);
+
+    if (!status)
+        status = append_codec(codecs, "sharding_indexed", &settings, err);
+    if (status) {
+        vvi_json_free(inner);
+        return status;
+    }
+    VVI_TRY(vvi_json_set(settings, "codecs", inner, err));
+    VVI_TRY(set_lengths(settings, "chunk_shape", wanted->ndim, wanted->inner_chunk_shape,
+                        err));
+    index = vvi_json_new(VVI_JSON_ARRAY);
+    VVI_TRY(vvi_json_set(settings, "index_codecs", index, err));
+    VVI_TRY(vvi_json_set(settings, "index_location", vvi_json_new_text("end"), err));
+    VVI_TRY(append_codec(index, "bytes", &settings, err));
+    VVI_TRY(vvi_json_set(settings, "endian", vvi_json_new_text("little"), err));
+    return append_codec(index, "crc32c", NULL, err);
+}
+
 static vv_status set_codecs(vvi_json *document, const vv_array_meta *wanted,
                             const vvi_dtype *dtype, vv_error *err)
 {
@@ -129,6 +169,8 @@ static vv_status set_codecs(vvi_json *document, const vv_array_meta *wanted,
 
     VVI_TRY(vvi_codecs_from_text(wanted->codecs ? wanted->codecs : "zstd:3", &array,
                                  &codecs, err));
+    if (wanted->inner_chunk_shape)
+        return set_sharding(document, wanted, codecs, err);
     return vvi_json_set(document, "codecs", codecs, err);
 }
 

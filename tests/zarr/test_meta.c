@@ -104,8 +104,8 @@ static void every_spelling_of_a_member_is_read(void **state)
     }
 }
 
-#define EDGES(shapes_)                                                              \
-    "{\"name\": \"rectilinear\", \"configuration\": {\"kind\": \"inline\", "           \
+#define EDGES(shapes_)                                                       \
+    "{\"name\": \"rectilinear\", \"configuration\": {\"kind\": \"inline\", " \
     "\"chunk_shapes\": " shapes_ "}}"
 
 static void what_cannot_be_meant_is_refused_by_name(void **state)
@@ -156,7 +156,8 @@ static void what_cannot_be_meant_is_refused_by_name(void **state)
         { "chunk_grid", EDGES("[[4], [[[1, 2], 3], 6]]"), VV_ECORRUPT, "dimension 1" },
         { "chunk_grid", EDGES("[[4], 0]"), VV_ECORRUPT, "dimension 1" },
         { "chunk_grid", EDGES("[[4], \"6\"]"), VV_ECORRUPT, "dimension 1" },
-        { "chunk_grid", EDGES("[[4], [1, [4294967296, 4294967296]]]"), VV_ECORRUPT, "2^64" },
+        { "chunk_grid", EDGES("[[4], [1, [4294967296, 4294967296]]]"), VV_ECORRUPT,
+          "2^64" },
         { "chunk_grid", EDGES("[[4], [1, 18446744073709551615]]"), VV_ECORRUPT, "2^64" },
         { "chunk_grid", EDGES("[[4], [2, [1, 99999999999]]]"), VV_EUNSUPPORTED,
           "100000000000" },
@@ -209,11 +210,10 @@ static void what_cannot_be_meant_is_refused_by_name(void **state)
 static void chunks_of_different_lengths_are_told(void **state)
 {
     /* The same lengths in five ways; the second as zarr-python 3.4.2 writes them. */
-    static const char *const shapes[] = {
-        "[[2, 2], [1, 2, 3]]",     "[[[2, 2]], [1, 2, 3]]",
-        "[2, [1, 2, 3]]",          "[[[2, 99999999999]], [1, 2, [3, 5]]]",
-        "[[[2, 1], 2], [1, 2, 3]]"
-    };
+    static const char *const shapes[] = { "[[2, 2], [1, 2, 3]]", "[[[2, 2]], [1, 2, 3]]",
+                                          "[2, [1, 2, 3]]",
+                                          "[[[2, 99999999999]], [1, 2, [3, 5]]]",
+                                          "[[[2, 1], 2], [1, 2, 3]]" };
     vv_error err = VV_ERROR_INIT;
 
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
