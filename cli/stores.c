@@ -44,6 +44,17 @@ vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
     return status ? cli_wrap(call, status, "root") : VV_OK;
 }
 
+void cli_split_root(const char *text, char **root, char **path)
+{
+    const char *colon = is_directory(text) ? NULL : strchr(text, ':');
+
+    *root = cli_strdup(text);
+    *path = cli_strdup(colon ? colon + 1 : "");
+    if (colon)
+        (*root)[colon - text] = '\0';
+    cli_trim_slashes(*path);
+}
+
 /* How the blocks of the tree are named: as its root is, else as --hash says. */
 static vv_status name_blocks(cli_call *call, const vv_cid *root, vv_cid_prefix *ids)
 {

@@ -21,6 +21,10 @@ vv_status cli_open_blocks(cli_call *call, cli_access access, vv_blockstore **out
 /* The tree of a root, or the Zarr store in a directory, for reading. */
 vv_status cli_open_root(cli_call *call, const char *root, vv_store **out);
 
+/* "ROOT:PATH" taken apart, both to be freed; "" where there is no path. A directory whose name has a
+ * colon is taken as it is. */
+void cli_split_root(const char *text, char **root, char **path);
+
 /*
  * A tree to change: that of root, or an empty one for NULL. --bucket-size and --hash are obeyed
  * where the command has them.

@@ -150,6 +150,53 @@ static const cli_option compare_options[] = {
     END,
 };
 
+#define MEMORY                          \
+    WITH("memory", 0, CLI_TEXT, "SIZE", \
+         "cap of the buffers, as in 256M; the default is 128M")
+
+static const cli_option copy_options[] = {
+    MANY(
+        "chunk", 0, CLI_TEXT, "DIM=N,...",
+        "new lengths of chunks by dimension, as in time=12,lat=all; other dimensions keep "
+        "theirs. A length for each dimension, as in 12,90, goes by place"),
+    MANY("shard", 0, CLI_TEXT, "DIM=N,...",
+         "lengths of shards, each made a whole number of chunks; none means no shards"),
+    WITH("codec", 0, CLI_TEXT, "CHAIN",
+         "how chunks are compressed, as for import; the default is as they are"),
+    PICK("keys", 0, "FORM", "default/|default.|v2/|v2.",
+         "form of the chunks' keys, as in c/0/1, c.0.1, 0/1 and 0.1"),
+    MANY(
+        "array", 0, CLI_KEY, "PATH",
+        "change this array, by its path below the source, and copy the others as they are"),
+    WITH("into", 0, CLI_KEY, "PATH", "where to copy to; the default is the top"),
+    WITH("root", 0, CLI_CID, "CID", "add to this tree instead of beginning an empty one"),
+    WITH(
+        "resume", 0, CLI_CID, "CID",
+        "go on where a stopped copy of the same source with the same options ended: CID is "
+        "the root it named"),
+    WITH("to", 0, CLI_DIRECTORY, "DIR",
+         "copy into a Zarr directory instead of a tree; the same command goes on where a "
+         "stopped one ended"),
+    FLAG("force", 'f', "replace what lies at the target"),
+    BUCKET,
+    TREE_HASH,
+    THREADS,
+    MEMORY,
+    JSON,
+    END,
+};
+
+static const cli_option diff_options[] = {
+    FLAG(
+        "values", 0,
+        "decode what differs, count the elements that do, and give the largest difference; "
+        "the same values in another form are then the same"),
+    THREADS,
+    MEMORY,
+    JSON,
+    END,
+};
+
 static const cli_option ls_options[] = {
     FLAG("long", 'l', "with the bytes and the CID of each value"),
     FLAG("recursive", 'r', "every key below PATH, in full"),
@@ -326,6 +373,50 @@ const cli_command cli_commands[] = {
       { { "SOURCE", CLI_FILE, NULL, false, false }, ROOT, NO_MORE },
       compare_options,
       cmd_compare,
+      SINCE_FIRST },
+    { "copy",
+      "copy a hierarchy or an array, in other chunks if asked",
+      "Copies the group or array at PATH of SOURCE, and all below it, into a new tree and prints "
+      "its root; with --root into a tree that is there, with --to into a Zarr directory. SOURCE "
+      "is a ROOT or a directory, with the path behind a colon.\n"
+      "\n"
+      "Where nothing of an array's encoding changes, its chunks are copied as they are stored, "
+      "within one store by their names alone. With --chunk, --shard or --codec arrays stream "
+      "through memory in regions that are whole chunks of the copy; where --memory is too small "
+      "for regions that also end where the source's chunks end, chunks are read more than once, "
+      "and that is said. A dimension's own coordinate array keeps its chunks.\n"
+      "\n"
+      "SIGINT stops the copy; the message gives the --resume option that goes on from there. "
+      "What a killed copy leaves is whole arrays.",
+      "varvite copy --chunk time=all,lat=10,lon=10 bafy...\n"
+      "varvite copy --shard time=120 --codec zstd:5 bafy...:ocean --into sea\n"
+      "varvite copy bafy... --to ocean.zarr",
+      { { "SOURCE", CLI_CID, NULL, false, false }, NO_MORE },
+      copy_options,
+      cmd_copy,
+      SINCE_FIRST },
+    { "rechunk",
+      "copy in other chunks: another name of copy",
+      "The same as copy; see there.",
+      "varvite rechunk --chunk time=all,lat=10,lon=10 bafy...",
+      { { "SOURCE", CLI_CID, NULL, false, false }, NO_MORE },
+      copy_options,
+      cmd_copy,
+      SINCE_FIRST },
+    { "diff",
+      "what two hierarchies do not have in common",
+      "Compares two groups or arrays, each a ROOT or a directory with the path behind a colon, "
+      "and prints a line for each difference: nodes added (+) and removed (-), members of "
+      "metadata before and after, and for each array how many stored chunks differ and which "
+      "elements they cover. Two roots are compared by walking only what differs. The exit status "
+      "is 1 if there is any difference.",
+      "varvite diff bafy...a bafy...b\n"
+      "varvite diff --values bafy...:ocean ocean.zarr",
+      { { "BEFORE", CLI_CID, NULL, false, false },
+        { "AFTER", CLI_CID, NULL, false, false },
+        NO_MORE },
+      diff_options,
+      cmd_diff,
       SINCE_FIRST },
     { "ls",
       "list what is directly below a path",

@@ -92,6 +92,8 @@ vv_status cmd_compact(cli_call *call);
 vv_status cmd_compare(cli_call *call);
 vv_status cmd_completion(cli_call *call);
 vv_status cmd_dag_get(cli_call *call);
+vv_status cmd_copy(cli_call *call);
+vv_status cmd_diff(cli_call *call);
 vv_status cmd_export(cli_call *call);
 vv_status cmd_fsck(cli_call *call);
 vv_status cmd_get(cli_call *call);

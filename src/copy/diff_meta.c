@@ -67,6 +67,21 @@ static vv_status text_of(const vvi_json *value, vv_buf *out, vv_error *err)
     return vvi_buf_terminate(out, err);
 }
 
+/* 0 and 0.0 are one fill value, in two forms. */
+static bool same_fill(const vvi_diff_node *node)
+{
+    const vv_array_meta *a;
+    const vv_array_meta *b;
+
+    if (!node->arrays[0] || !node->arrays[1])
+        return false;
+    a = vv_array_get_meta(node->arrays[0]);
+    b = vv_array_get_meta(node->arrays[1]);
+    return a->dtype == b->dtype && a->item_size == b->item_size &&
+           !vv_dtype_is_variable(a->dtype) && a->item_size &&
+           memcmp(a->fill_value, b->fill_value, a->item_size) == 0;
+}
+
 /* Compare one member, which may be missing on one side. */
 static vv_status compare_member(vvi_tree_diff *diff, const vvi_diff_node *node,
                                 vv_node_kind kind, const char *prefix, const char *name,
@@ -113,7 +128,8 @@ static vv_status compare_objects(vvi_tree_diff *diff, const vvi_diff_node *node,
             values[0] = vvi_json_get(objects[0], name);
             values[1] = vvi_json_get(objects[1], name);
             if ((side == 1 && values[0]) || strcmp(name, "consolidated_metadata") == 0 ||
-                (!*prefix && strcmp(name, "attributes") == 0))
+                (!*prefix && strcmp(name, "attributes") == 0) ||
+                (!*prefix && strcmp(name, "fill_value") == 0 && same_fill(node)))
                 continue;
             VVI_TRY(compare_member(diff, node, kind, prefix, name, values, err));
         }

@@ -1,0 +1,282 @@
+/* copy: a hierarchy to another place, in other chunks if asked. */
+#include "describe.h"
+#include "out.h"
+#include "progress.h"
+#include "stores.h"
+
+#include <varvite/copy.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What was stored is made safe this often, so that a kill costs little. */
+#define FLUSH_EVERY_MS 2000
+
+typedef struct copy {
+    cli_call *call;
+    cli_progress progress;
+    vv_blockstore *blocks; /* NULL: into a directory */
+    uint64_t flushed_ms;
+    vv_copy_options options;
+    char *chunks, *shards; /* all --chunk, all --shard, joined */
+    const char **arrays;
+    char *source_name;
+    vv_copy_result result;
+} copy;
+
+static vv_status tick(void *ctx, const vv_progress *at)
+{
+    copy *self = ctx;
+    uint64_t now = progress_ms(&self->progress);
+
+    if (self->blocks && now - self->flushed_ms >= FLUSH_EVERY_MS) {
+        self->flushed_ms = now;
+        vv_blockstore_flush(self->blocks,
+                            NULL); /* a failure comes back from the next put */
+    }
+    return progress_tick(&self->progress, at);
+}
+
+static void planned(void *ctx, const char *path, const vv_array_meta *meta,
+                    const vv_copy_plan *plan)
+{
+    copy *self = ctx;
+    char inner[VV_NDIM_MAX * 24];
+    char shards[VV_NDIM_MAX * 24];
+
+    if (plan->way == VV_COPY_STORED)
+        return;
+    format_lengths(meta->inner_chunk_shape ? meta->inner_chunk_shape : meta->chunk_shape,
+                   meta->ndim, inner, sizeof(inner));
+    format_lengths(meta->chunk_shape, meta->ndim, shards, sizeof(shards));
+    cli_talk(self->call, "%.200s: chunks of %s%s%s, %s in hand", *path ? path : "/",
+             inner, meta->inner_chunk_shape ? ", shards of " : "",
+             meta->inner_chunk_shape ? shards : "", cli_bytes_text(plan->region_bytes));
+    if (plan->source_reads > plan->source_chunks)
+        cli_talk(self->call,
+                 "%.200s: a chunk is read %.1f times, for want of memory; see --memory",
+                 *path ? path : "/",
+                 (double)plan->source_reads / (double)plan->source_chunks);
+}
+
+/* --chunk a=1 --chunk b=2 is --chunk a=1,b=2; NULL where there is none. */
+static char *join(cli_call *call, const char *option)
+{
+    size_t n;
+    size_t cap = 1;
+    const char **texts = cli_texts(call, option, &n);
+    char *joined;
+
+    for (size_t i = 0; i < n; i++)
+        cap += strlen(texts[i]) + 1;
+    joined = n ? cli_alloc(cap) : NULL;
+    if (joined)
+        *joined = '\0';
+    for (size_t i = 0; i < n; i++) {
+        strcat(joined, i ? "," : "");
+        strcat(joined, texts[i]);
+    }
+    free(texts);
+    return joined;
+}
+
+static vv_status read_options(cli_call *call, copy *self)
+{
+    uint64_t threads = 0;
+    size_t n;
+
+    self->options = VV_COPY_OPTIONS_INIT;
+    vv_status status = cli_number(call, "threads", 0, 1024, &threads);
+    if (!status)
+        status = cli_size(call, "memory", 0, &self->options.memory_bytes);
+    if (!status && cli_text(call, "root") && cli_text(call, "resume"))
+        status = cli_usage(call, "--root and --resume exclude each other");
+    if (!status && cli_text(call, "to") &&
+        (cli_text(call, "root") || cli_text(call, "resume")))
+        status = cli_usage(call, "--to does not go with --root and --resume");
+    if (status)
+        return status;
+    self->options.chunks = self->chunks = join(call, "chunk");
+    self->options.shards = self->shards = join(call, "shard");
+    self->arrays = cli_texts(call, "array", &n);
+    self->options.arrays = n ? self->arrays : NULL;
+    self->options.array_count = n;
+    self->options.codecs = cli_text(call, "codec");
+    self->options.keys = cli_text(call, "keys");
+    self->options.threads = (uint32_t)threads;
+    self->options.overwrite = cli_has(call, "force");
+    self->options.resume = cli_text(call, "resume") != NULL;
+    self->options.progress = tick;
+    self->options.planned = planned;
+    self->options.ctx = self;
+    return VV_OK;
+}
+
+/* The source. Of a tree in the store that is written to, through the same handle: so its values are
+ * copied by name. */
+static vv_status open_source(cli_call *call, copy *self, const char *root, vv_store **out)
+{
+    vv_hamt_options options = VV_HAMT_OPTIONS_INIT;
+    vv_cid cid;
+
+    if (vv_cid_parse(root, &cid, NULL) == VV_OK && self->blocks) {
+        options.read_only = true;
+        vv_status status = vv_hamt_store_open(self->blocks, &cid, &options, out,
+                                              &call->err);
+        return status ? cli_wrap(call, status, "root") : VV_OK;
+    }
+    vv_status status = cli_open_root(call, root, out);
+    if (!status && vv_cid_parse(root, &cid, NULL)) {
+        char *real = realpath(root, NULL);
+        if (real && asprintf(&self->source_name, "directory %s", real) < 0)
+            self->source_name = NULL;
+        free(real);
+        self->options.source_name = self->source_name;
+    }
+    return status;
+}
+
+/* Name what was copied before the end came. The failure stays in call->err. */
+static void save_part(cli_call *call, cli_tree *tree)
+{
+    char text[VV_CID_TEXT_MAX];
+    vv_error failure = call->err;
+    vv_cid part;
+
+    progress_hide();
+    if (cli_tree_commit(call, tree, &part) == VV_OK) {
+        vv_cid_format(&part, text);
+        cli_complain(call, "what was copied so far is stored; to go on:");
+        cli_complain(call, "varvite copy --resume %s ...", text);
+    }
+    call->err = failure;
+}
+
+static void report(cli_call *call, copy *self, const vv_cid *root)
+{
+    const vv_copy_result *result = &self->result;
+
+    cli_talk(call, "%s: %s as stored (%s), %s cut or encoded anew, in %.1f s",
+             cli_count_text(result->arrays, "array"),
+             cli_count_text(result->values, "value"),
+             result->linked ? "by name" : "copied", cli_bytes_text(result->bytes),
+             (double)progress_ms(&self->progress) / 1000);
+    if (!call->json) {
+        if (root) {
+            out_cid(root);
+            out_text("\n");
+        }
+        return;
+    }
+    json_object(NULL);
+    if (root)
+        json_cid("root", root);
+    json_uint("groups", result->groups);
+    json_uint("arrays", result->arrays);
+    json_uint("arrays_as_stored", result->arrays_stored);
+    json_uint("values_as_stored", result->values);
+    json_uint("values_by_name", result->linked);
+    json_uint("bytes", result->bytes);
+    json_end();
+}
+
+static vv_status copy_into_tree(cli_call *call, copy *self, const char *root,
+                                const char *path, const char *into)
+{
+    const char *resume = cli_text(call, "resume");
+    vv_store *from = NULL;
+    cli_tree tree = { NULL, NULL };
+    vv_cid made;
+
+    vv_status status = cli_tree_open(call, resume ? resume : cli_text(call, "root"),
+                                     &tree);
+    self->blocks = tree.blocks;
+    if (!status)
+        status = open_source(call, self, root, &from);
+    if (status)
+        goto done;
+    progress_begin(&self->progress, call, "copy");
+    status = vv_copy(from, path, tree.store, into, &self->options, &self->result,
+                     &call->err);
+    progress_hide();
+    if (status == VV_ECANCELED)
+        save_part(call, &tree);
+    if (!status)
+        status = cli_tree_commit(call, &tree, &made);
+    if (!status)
+        report(call, self, &made);
+
+done:
+    vv_store_free(from);
+    cli_tree_clear(&tree);
+    return status;
+}
+
+/* A copy that was stopped in this very directory is gone on with; its note tells. */
+static vv_status look_for_note(cli_call *call, copy *self, vv_store *to, const char *into)
+{
+    char *key = cli_alloc(strlen(into) + 20);
+    bool there = false;
+
+    sprintf(key, "%s%s.varvite-copy", into, *into ? "/" : "");
+    vv_status status = vv_store_exists(to, key, &there, &call->err);
+    self->options.resume = there && !self->options.overwrite;
+    free(key);
+    return status;
+}
+
+static vv_status copy_into_directory(cli_call *call, copy *self, const char *root,
+                                     const char *path, const char *into)
+{
+    vv_store *from = NULL;
+    vv_store *to = NULL;
+
+    vv_status status = open_source(call, self, root, &from);
+    if (!status)
+        status = vv_directory_store_open(cli_text(call, "to"), false, &to, &call->err);
+    if (!status)
+        status = look_for_note(call, self, to, into);
+    if (status)
+        goto done;
+    progress_begin(&self->progress, call, "copy");
+    status = vv_copy(from, path, to, into, &self->options, &self->result, &call->err);
+    progress_hide();
+    if (!status)
+        status = vv_store_flush(to, &call->err);
+    if (!status)
+        report(call, self, NULL);
+
+done:
+    vv_store_free(from);
+    vv_store_free(to);
+    return status;
+}
+
+vv_status cmd_copy(cli_call *call)
+{
+    char *into = cli_strdup(cli_text(call, "into") ? cli_text(call, "into") : "");
+    char *root = NULL;
+    char *path = NULL;
+    copy self = { .call = call };
+
+    vv_status status = read_options(call, &self);
+    if (!status) {
+        cli_split_root(call->args[0], &root, &path);
+        status = cli_text(call, "to")
+                     ? copy_into_directory(call, &self, root, path,
+                                           cli_trim_slashes(into))
+                     : copy_into_tree(call, &self, root, path, cli_trim_slashes(into));
+    }
+    if (status == VV_EEXISTS)
+        cli_wrap(call, status, "give --force to replace it");
+    free(self.source_name);
+    free(self.arrays);
+    free(self.chunks);
+    free(self.shards);
+    free(root);
+    free(path);
+    free(into);
+    return status;
+}
