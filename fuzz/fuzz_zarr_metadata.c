@@ -1,6 +1,6 @@
 /*
- * Input: a zarr.json, a zero byte, the bytes of chunk 0. Whatever they are, nothing but an error may
- * come of them; what opens writes a document that opens as the same.
+ * Input: a zarr.json, or a .zarray of Zarr version 2, a zero byte, the bytes of chunk 0. Whatever they
+ * are, nothing but an error may come of them; what opens writes a document that opens as the same.
  */
 #include "fuzz.h"
 
@@ -35,6 +35,9 @@ static void read_first_chunk(vv_store *store, vv_array *array, vv_bytes chunk)
     CHECK(vv_array_chunk_key(array, index, &key, NULL) == VV_OK);
     CHECK(vv_store_set(store, (const char *)key.data, chunk, NULL) == VV_OK);
     if (vv_array_read_chunk(array, index, out, NULL) == VV_OK) {
+        char shown[40];
+
+        (void)vv_array_element_format(array, out, shown, sizeof(shown));
         CHECK(vv_array_write_chunk(array, index, out, NULL) == VV_OK);
         CHECK(vv_array_read(array, index, count, NULL, out,
                             (size_t)part * meta->item_size, NULL) == VV_OK);
@@ -60,6 +63,25 @@ static void open_again(vv_store *store, const vv_array *array)
     vv_buf_clear(&other);
 }
 
+/* The same text as a node of version 2, and as its attributes. */
+static void read_version_2(vv_store *store, vv_bytes document, vv_bytes chunk)
+{
+    vv_array *array = NULL;
+    vv_node_kind kind;
+    vv_buf text = VV_BUF_INIT;
+
+    CHECK(vv_store_set(store, "z/.zarray", document, NULL) == VV_OK);
+    (void)vv_node_kind_of(store, "z", &kind, NULL);
+    if (vv_array_open(store, "z", &array, NULL) == VV_OK) {
+        open_again(store, array);
+        read_first_chunk(store, array, chunk);
+    }
+    CHECK(vv_store_set(store, "z/.zattrs", document, NULL) == VV_OK);
+    (void)vv_node_attributes(store, "z", &text, NULL);
+    vv_array_free(array);
+    vv_buf_clear(&text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     const uint8_t *zero = len ? memchr(data, 0, len) : NULL;
@@ -79,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         open_again(store, array);
         read_first_chunk(store, array, chunk);
     }
+    read_version_2(store, (vv_bytes){ data, json }, chunk);
     vv_array_free(array);
     vv_buf_clear(&text);
     vv_store_free(store);

@@ -33,7 +33,7 @@ static const vvi_json *codecs_of(const vv_array *array)
     return vvi_json_get(vvi_json_get(vvi_json_first(codecs), "configuration"), "codecs");
 }
 
-static vv_status describe(vv_array *array, vv_error *err)
+static vv_status describe(vv_array *array, uint32_t format, vv_error *err)
 {
     vvi_meta *meta = &array->meta;
     bool rectilinear = !vvi_grid_is_regular(&meta->grid);
@@ -61,7 +61,7 @@ static vv_status describe(vv_array *array, vv_error *err)
         .item_size = meta->dtype.item,
         .time_unit = meta->dtype.scale ? vvi_time_unit_name(meta->dtype.unit) : NULL,
         .time_scale = meta->dtype.scale,
-        .zarr_format = 3,
+        .zarr_format = format,
     };
     return VV_OK;
 }
@@ -94,7 +94,7 @@ static void clear_locks(vv_array *array)
 
 /* Takes path and document, also when it fails. */
 static vv_status array_new(vv_store *store, char *path, vvi_json *document,
-                           vv_array **out, vv_error *err)
+                           uint32_t format, vv_array **out, vv_error *err)
 {
     vv_array *array = vvi_alloc_zero(sizeof(*array));
     vv_status status;
@@ -112,7 +112,7 @@ static vv_status array_new(vv_store *store, char *path, vvi_json *document,
     else
         status = vvi_meta_read(&array->meta, document, err);
     if (!status)
-        status = describe(array, err);
+        status = describe(array, format, err);
     if (status) {
         vvi_wrap(err, status, "array '%s'", path);
         vv_array_free(array);
@@ -139,25 +139,27 @@ void vv_array_free(vv_array *array)
 vv_status vv_array_open(vv_store *store, const char *path, vv_array **out, vv_error *err)
 {
     vvi_json *document = NULL;
-    vv_node_kind kind;
+    vvi_zarr_node node;
+    uint32_t format;
     char *clean;
     vv_status status;
 
     VVI_TRY(vvi_path_clean(path, &clean, err));
-    status = vvi_node_load(store, clean, &document, err);
-    if (!status) {
-        status = vvi_document_kind(document, &kind, err);
-        if (status)
-            vvi_wrap(err, status, "'%s'", clean);
-    }
-    if (!status && kind != VV_NODE_ARRAY)
+    status = vvi_zarr_node_find(store, clean, &node, err);
+    if (!status && node.kind != VV_NODE_ARRAY)
         status = vvi_fail(err, VV_ENOTFOUND, "'%s' is a group, not an array", clean);
+    if (!status) {
+        status = vvi_zarr_node_document(&node, &document, err);
+        if (status)
+            vvi_wrap(err, status, "array '%s'", clean);
+    }
+    format = node.format;
+    vvi_zarr_node_clear(&node);
     if (status) {
-        vvi_json_free(document);
         vvi_free(clean);
         return status;
     }
-    return array_new(store, clean, document, out, err);
+    return array_new(store, clean, document, format, out, err);
 }
 
 vv_status vv_array_create(vv_store *store, const char *path, const vv_array_meta *given,
@@ -176,7 +178,7 @@ vv_status vv_array_create(vv_store *store, const char *path, const vv_array_meta
         vvi_json_free(document);
         return status;
     }
-    status = array_new(store, clean, document, &array, err);
+    status = array_new(store, clean, document, 3, &array, err);
     /* What is wrong with it came from the caller. */
     if (status == VV_ECORRUPT)
         return vvi_wrap(err, VV_EINVAL, "cannot be made");

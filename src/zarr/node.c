@@ -2,6 +2,7 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
+#include "zarr/v2.h"
 
 #include <string.h>
 
@@ -58,44 +59,114 @@ vv_status vvi_document_parse(const char *key, vv_bytes text, vvi_json **out,
     return status ? vvi_wrap(err, status, "%s", key) : VV_OK;
 }
 
-/* Nothing at path that we read; is it of the version before? */
-static vv_status fail_missing_node(vv_store *store, const char *path, vv_error *err)
+void vvi_zarr_node_clear(vvi_zarr_node *node)
 {
-    static const char *const old[] = { ".zarray", ".zgroup" };
-
-    for (size_t i = 0; i < 2; i++) {
-        vv_buf key = VV_BUF_INIT;
-        bool there = false;
-
-        VVI_TRY(vvi_path_key(path, old[i], &key, err));
-        (void)vv_store_exists(store, (const char *)key.data, &there, NULL);
-        vv_buf_clear(&key);
-        if (there)
-            return vvi_fail(err, VV_EUNSUPPORTED,
-                            "'%s' is Zarr version 2; this build reads 3", path);
-    }
-    return vvi_fail(err, VV_ENOTFOUND,
-                    "no array or group at '%s' (no key '%s%s" DOCUMENT "')", path, path,
-                    *path ? "/" : "");
+    vvi_json_free(node->document);
+    vvi_json_free(node->zattrs);
+    memset(node, 0, sizeof(*node));
 }
 
-vv_status vvi_node_load(vv_store *store, const char *path, vvi_json **out, vv_error *err)
+/* ---- finding ------------------------------------------------------------------------------- */
+
+static const char *const v2_names[] = { ".zarray", ".zgroup", ".zattrs" };
+
+/* Read the three documents of a node of version 2, in one call. */
+static vv_status get_v2(vv_store *store, const char *path, vv_buf keys[3],
+                        vv_buf texts[3], vv_status statuses[3], vv_error *err)
+{
+    const char *names[3];
+
+    for (size_t i = 0; i < 3; i++) {
+        VVI_TRY(vvi_path_key(path, v2_names[i], &keys[i], err));
+        names[i] = (const char *)keys[i].data;
+    }
+    VVI_TRY(vv_store_get_many(store, names, NULL, 3, texts, statuses, err));
+    for (size_t i = 0; i < 3; i++)
+        if (statuses[i] && statuses[i] != VV_ENOTFOUND) /* once more, for the reason */
+            VVI_TRY(vv_store_get(store, names[i], VV_RANGE_ALL, &texts[i], err));
+    return VV_OK;
+}
+
+static vv_status find_v2(vv_store *store, const char *path, vvi_zarr_node *out,
+                         vv_error *err)
+{
+    vv_buf keys[3] = { VV_BUF_INIT, VV_BUF_INIT, VV_BUF_INIT };
+    vv_buf texts[3] = { VV_BUF_INIT, VV_BUF_INIT, VV_BUF_INIT };
+    vv_status statuses[3] = { VV_ENOTFOUND, VV_ENOTFOUND, VV_ENOTFOUND };
+    vv_status status = get_v2(store, path, keys, texts, statuses, err);
+    size_t which = statuses[0] ? 1 : 0;
+
+    if (!status && statuses[0] && statuses[1])
+        status = vvi_fail(err, VV_ENOTFOUND,
+                          "no array or group at '%s' (no key '%s%s" DOCUMENT "')", path,
+                          path, *path ? "/" : "");
+    if (!status)
+        status = vvi_document_parse((const char *)keys[which].data,
+                                    vvi_buf_bytes(&texts[which]), &out->document, err);
+    if (!status) {
+        status = vvi_v2_check(out->document, err);
+        if (status)
+            vvi_wrap(err, status, "%s", (const char *)keys[which].data);
+    }
+    if (!status && !statuses[2])
+        status = vvi_document_parse((const char *)keys[2].data, vvi_buf_bytes(&texts[2]),
+                                    &out->zattrs, err);
+    out->kind = which ? VV_NODE_GROUP : VV_NODE_ARRAY;
+    out->format = 2;
+    for (size_t i = 0; i < 3; i++) {
+        vv_buf_clear(&keys[i]);
+        vv_buf_clear(&texts[i]);
+    }
+    return status;
+}
+
+vv_status vvi_zarr_node_find(vv_store *store, const char *path, vvi_zarr_node *out,
+                             vv_error *err)
 {
     vv_buf key = VV_BUF_INIT;
     vv_buf text = VV_BUF_INIT;
     vv_status status = vvi_path_key(path, DOCUMENT, &key, err);
 
+    memset(out, 0, sizeof(*out));
+    out->format = 3;
     if (!status) {
         status = vv_store_get(store, (const char *)key.data, VV_RANGE_ALL, &text, err);
-        if (status == VV_ENOTFOUND)
-            status = fail_missing_node(store, path, err);
-        else if (!status)
-            status = vvi_document_parse((const char *)key.data, vvi_buf_bytes(&text), out,
-                                        err);
+        if (status == VV_ENOTFOUND) {
+            status = find_v2(store, path, out, err);
+        } else if (!status) {
+            status = vvi_document_parse((const char *)key.data, vvi_buf_bytes(&text),
+                                        &out->document, err);
+            if (!status) {
+                status = vvi_document_kind(out->document, &out->kind, err);
+                if (status)
+                    vvi_wrap(err, status, "'%s'", path);
+            }
+        }
     }
+    if (status)
+        vvi_zarr_node_clear(out);
     vv_buf_clear(&key);
     vv_buf_clear(&text);
     return status;
+}
+
+vv_status vvi_zarr_node_document(vvi_zarr_node *node, vvi_json **out, vv_error *err)
+{
+    if (node->format == 2)
+        return (node->kind == VV_NODE_ARRAY ? vvi_v2_array : vvi_v2_group)(
+            node->document, node->zattrs, out, err);
+    *out = node->document;
+    node->document = NULL;
+    return VV_OK;
+}
+
+vv_status vvi_zarr_node_check_write(const vvi_zarr_node *node, const char *path,
+                                    vv_error *err)
+{
+    if (node->format == 2)
+        return vvi_fail(err, VV_EUNSUPPORTED,
+                        "'%s' is Zarr version 2, which is read and not written", path);
+    return VV_OK;
 }
 
 /* ---- making -------------------------------------------------------------------------------- */
@@ -137,23 +208,22 @@ static vv_status drop_consolidated(vv_store *store, const char *path, vvi_json *
 static vv_status prepare_group(vv_store *store, const char *path, const vvi_json *fresh,
                                vv_error *err)
 {
-    vvi_json *document = NULL;
-    vv_node_kind kind;
-    vv_status status = vvi_node_load(store, path, &document, err);
+    vvi_zarr_node node;
+    vv_status status = vvi_zarr_node_find(store, path, &node, err);
 
     if (status == VV_ENOTFOUND) {
         status = fresh ? put_document(store, path, fresh, true, err) : VV_OK;
         /* Another writer was faster: then it is there. */
         return status == VV_EEXISTS ? VV_OK : status;
     }
-    if (!status)
-        status = vvi_document_kind(document, &kind, err);
-    if (!status && kind == VV_NODE_ARRAY)
+    if (!status && node.kind == VV_NODE_ARRAY)
         status = vvi_fail(err, VV_EINVAL, "'%s' is an array, so no node can lie below it",
                           path);
     if (!status)
-        status = drop_consolidated(store, path, document, err);
-    vvi_json_free(document);
+        status = vvi_zarr_node_check_write(&node, path, err);
+    if (!status)
+        status = drop_consolidated(store, path, node.document, err);
+    vvi_zarr_node_clear(&node);
     return status;
 }
 
@@ -202,12 +272,32 @@ static vv_status delete_below(vv_store *store, const char *path, vv_error *err)
     return status;
 }
 
+/* A node of version 2 is in the way of a new one too, under keys of its own. */
+static vv_status check_no_v2(vv_store *store, const char *path, bool overwrite,
+                             vv_error *err)
+{
+    for (size_t i = 0; i < 2 && !overwrite; i++) {
+        vv_buf key = VV_BUF_INIT;
+        bool there = false;
+        vv_status status = vvi_path_key(path, v2_names[i], &key, err);
+
+        if (!status)
+            status = vv_store_exists(store, (const char *)key.data, &there, err);
+        vv_buf_clear(&key);
+        VVI_TRY(status);
+        if (there)
+            return vvi_fail(err, VV_EEXISTS, "there is a node at '%s' already", path);
+    }
+    return VV_OK;
+}
+
 vv_status vvi_node_save_new(vv_store *store, const char *path, const vvi_json *document,
                             bool overwrite, vv_error *err)
 {
     vv_status status;
 
     VVI_TRY(make_parents(store, path, err));
+    VVI_TRY(check_no_v2(store, path, overwrite, err));
     if (overwrite)
         VVI_TRY(delete_below(store, path, err));
     status = put_document(store, path, document, !overwrite, err);
@@ -221,23 +311,19 @@ vv_status vvi_node_save_new(vv_store *store, const char *path, const vvi_json *d
 vv_status vv_node_kind_of(vv_store *store, const char *path, vv_node_kind *out,
                           vv_error *err)
 {
-    vvi_json *document = NULL;
+    vvi_zarr_node node;
     char *clean;
     vv_status status;
 
     VVI_TRY(vvi_path_clean(path, &clean, err));
-    status = vvi_node_load(store, clean, &document, err);
-    if (status == VV_ENOTFOUND || status == VV_EUNSUPPORTED) {
+    status = vvi_zarr_node_find(store, clean, &node, err);
+    if (!status)
+        *out = node.kind;
+    else if (status == VV_ENOTFOUND)
         *out = VV_NODE_NONE;
-        status = VV_OK;
-    } else if (!status) {
-        status = vvi_document_kind(document, out, err);
-        if (status)
-            vvi_wrap(err, status, "'%s'", clean);
-    }
-    vvi_json_free(document);
+    vvi_zarr_node_clear(&node);
     vvi_free(clean);
-    return status;
+    return status == VV_ENOTFOUND ? VV_OK : status;
 }
 
 vv_status vv_group_create(vv_store *store, const char *path, const char *attributes,
@@ -256,31 +342,38 @@ vv_status vv_group_create(vv_store *store, const char *path, const char *attribu
     return status;
 }
 
+static vv_status write_attributes(const vvi_zarr_node *node, vv_buf *out, vv_error *err)
+{
+    const vvi_json *attributes = vvi_json_get(node->document, "attributes");
+    vvi_json *made = NULL;
+    vv_status status;
+
+    if (node->format == 2) {
+        VVI_TRY(vvi_v2_attributes(node->document, node->zattrs, &made, err));
+        attributes = made;
+    }
+    status = attributes ? vvi_json_write(attributes, 0, out, err)
+                        : vvi_buf_append_text(out, "{}", err);
+    vvi_json_free(made);
+    return status ? status : vvi_buf_terminate(out, err);
+}
+
 vv_status vv_node_attributes(vv_store *store, const char *path, vv_buf *out,
                              vv_error *err)
 {
-    vvi_json *document = NULL;
-    const vvi_json *attributes;
     vv_buf text = VV_BUF_INIT;
-    vv_node_kind kind;
+    vvi_zarr_node node;
     char *clean;
     vv_status status;
 
     VVI_TRY(vvi_path_clean(path, &clean, err));
-    status = vvi_node_load(store, clean, &document, err);
+    status = vvi_zarr_node_find(store, clean, &node, err);
     if (!status)
-        status = vvi_document_kind(document, &kind, err);
-    if (!status) {
-        attributes = vvi_json_get(document, "attributes");
-        status = attributes ? vvi_json_write(attributes, 0, &text, err)
-                            : vvi_buf_append_text(&text, "{}", err);
-    }
-    if (!status)
-        status = vvi_buf_terminate(&text, err);
+        status = write_attributes(&node, &text, err);
     if (!status)
         vvi_buf_move(out, &text);
     vv_buf_clear(&text);
-    vvi_json_free(document);
+    vvi_zarr_node_clear(&node);
     vvi_free(clean);
     return status;
 }
@@ -288,28 +381,27 @@ vv_status vv_node_attributes(vv_store *store, const char *path, vv_buf *out,
 vv_status vv_node_set_attributes(vv_store *store, const char *path,
                                  const char *attributes, vv_error *err)
 {
-    vvi_json *document = NULL;
     vvi_json *value = NULL;
-    vv_node_kind kind;
+    vvi_zarr_node node = { .kind = VV_NODE_NONE };
     char *clean;
     vv_status status;
 
     VVI_TRY(vvi_path_clean(path, &clean, err));
     status = vvi_attributes_parse(attributes, &value, err);
     if (!status)
-        status = vvi_node_load(store, clean, &document, err);
+        status = vvi_zarr_node_find(store, clean, &node, err);
     if (!status)
-        status = vvi_document_kind(document, &kind, err);
+        status = vvi_zarr_node_check_write(&node, clean, err);
     if (!status) {
-        status = vvi_json_set(document, "attributes", value, err);
+        status = vvi_json_set(node.document, "attributes", value, err);
         value = NULL;
     }
     if (!status)
         status = prepare_parents(store, clean, NULL, err);
     if (!status)
-        status = put_document(store, clean, document, false, err);
+        status = put_document(store, clean, node.document, false, err);
     vvi_json_free(value);
-    vvi_json_free(document);
+    vvi_zarr_node_clear(&node);
     vvi_free(clean);
     return status;
 }

@@ -15,9 +15,23 @@ vv_status vvi_path_key(const char *path, const char *name, vv_buf *out, vv_error
 vv_status vvi_document_parse(const char *key, vv_bytes text, vvi_json **out,
                              vv_error *err);
 
-/* Read the document at a clean path. Returns VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED (a Zarr
- * version 2 node), VV_EIO. */
-vv_status vvi_node_load(vv_store *store, const char *path, vvi_json **out, vv_error *err);
+/* What the store holds of a node. Clear with vvi_zarr_node_clear(); zero is an empty one. */
+typedef struct vvi_zarr_node {
+    vv_node_kind kind;
+    uint32_t format;    /* 3 or 2, of Zarr */
+    vvi_json *document; /* zarr.json; .zarray or .zgroup */
+    vvi_json *zattrs;   /* of version 2; NULL: none */
+} vvi_zarr_node;
+
+/* Read the node at a clean path. Returns VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO. */
+vv_status vvi_zarr_node_find(vv_store *store, const char *path, vvi_zarr_node *out,
+                             vv_error *err);
+void vvi_zarr_node_clear(vvi_zarr_node *node);
+/* Take its document as one of version 3 out of it. Returns VV_ECORRUPT, VV_EUNSUPPORTED. */
+vv_status vvi_zarr_node_document(vvi_zarr_node *node, vvi_json **out, vv_error *err);
+/* VV_EUNSUPPORTED for a node of version 2: those are not written. */
+vv_status vvi_zarr_node_check_write(const vvi_zarr_node *node, const char *path,
+                                    vv_error *err);
 
 /* Put a document at a clean path: groups above it are made; with overwrite, what lay at the path
  * and below it is deleted, without it VV_EEXISTS. */

@@ -3,61 +3,98 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
+#include "zarr/v2.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define DOCUMENT "zarr.json"
-#define BATCH    64
+#define BATCH 64
 
-/* Paths of all documents below the start. */
-typedef struct path_list {
-    char **paths;
+/* The documents that make a node; at one path the first of them counts. */
+static const char *const documents[] = { "zarr.json", ".zarray", ".zgroup" };
+#define DOCUMENTS (sizeof(documents) / sizeof(documents[0]))
+
+typedef struct found_node {
+    char *path;
+    size_t document; /* which of them */
+} found_node;
+
+/* The documents below the start. */
+typedef struct node_list {
+    found_node *nodes;
     size_t count, cap;
-} path_list;
+} node_list;
 
-static void clear_list(path_list *list)
+static void clear_list(node_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
-        vvi_free(list->paths[i]);
-    vvi_free(list->paths);
+        vvi_free(list->nodes[i].path);
+    vvi_free(list->nodes);
 }
 
-/* Keep the keys that end in /zarr.json, without that end. */
+/* Is this the key of a document, and of which? *len becomes the length of the path. */
+static bool is_document(const char *key, size_t *len, size_t *which)
+{
+    const char *slash = strrchr(key, '/');
+    const char *name = slash ? slash + 1 : key;
+
+    *len = slash ? (size_t)(slash - key) : 0;
+    for (*which = 0; *which < DOCUMENTS; ++*which)
+        if (strcmp(name, documents[*which]) == 0)
+            return true;
+    return false;
+}
+
 static vv_status take_key(void *ctx, const char *key, vv_error *err)
 {
-    path_list *list = ctx;
-    size_t len = strlen(key);
-    size_t end = strlen(DOCUMENT);
+    node_list *list = ctx;
+    size_t which;
+    size_t len;
 
-    if (len < end || strcmp(key + len - end, DOCUMENT) != 0 ||
-        (len > end && key[len - end - 1] != '/'))
+    if (!is_document(key, &len, &which))
         return VV_OK;
-    VVI_TRY(vvi_grow((void **)&list->paths, &list->cap, list->count + 1,
-                     sizeof(*list->paths), err));
-    list->paths[list->count] = vvi_strndup(key, len > end ? len - end - 1 : 0);
-    if (!list->paths[list->count])
+    VVI_TRY(vvi_grow((void **)&list->nodes, &list->cap, list->count + 1,
+                     sizeof(*list->nodes), err));
+    list->nodes[list->count] = (found_node){ vvi_strndup(key, len), which };
+    if (!list->nodes[list->count].path)
         return vvi_fail_nomem(err, len);
     list->count++;
     return VV_OK;
 }
 
 /* Names in order, a node before what lies below it: the slash counts less than any character. */
-static int compare_paths(const void *a, const void *b)
+static int compare_nodes(const void *a, const void *b)
 {
-    const unsigned char *left = *(const unsigned char *const *)a;
-    const unsigned char *right = *(const unsigned char *const *)b;
+    const found_node *one = a;
+    const found_node *other = b;
+    const unsigned char *left = (const unsigned char *)one->path;
+    const unsigned char *right = (const unsigned char *)other->path;
 
     while (*left && *left == *right) {
         left++;
         right++;
     }
+    if (*left == *right)
+        return (int)one->document - (int)other->document;
     return (*left == '/' ? 1
             : *left      ? *left + 1
                          : 0) -
            (*right == '/' ? 1
             : *right      ? *right + 1
                           : 0);
+}
+
+/* Keep the first document of each path. */
+static void drop_repeated(node_list *list)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->count; i++)
+        if (kept && strcmp(list->nodes[kept - 1].path, list->nodes[i].path) == 0)
+            vvi_free(list->nodes[i].path);
+        else
+            list->nodes[kept++] = list->nodes[i];
+    list->count = kept;
 }
 
 typedef struct node_walk {
@@ -103,19 +140,31 @@ static uint32_t depth_of(const char *start, const char *path)
     return depth;
 }
 
-static vv_status visit_node(node_walk *self, const char *path, vv_bytes text,
-                            vv_error *err)
+/* The kind of node that a document describes. */
+static vv_status read_kind(const found_node *node, vv_bytes text, vv_node_kind *out,
+                           vv_error *err)
 {
     vvi_json *document = NULL;
+    vv_status status = vvi_document_parse(node->path, text, &document, err);
+
+    if (!status && node->document == 0)
+        status = vvi_document_kind(document, out, err);
+    else if (!status)
+        status = vvi_v2_check(document, err);
+    if (node->document > 0)
+        *out = node->document == 1 ? VV_NODE_ARRAY : VV_NODE_GROUP;
+    vvi_json_free(document);
+    return status ? vvi_wrap(err, status, "'%s'", node->path) : VV_OK;
+}
+
+static vv_status visit_node(node_walk *self, const found_node *node, vv_bytes text,
+                            vv_error *err)
+{
+    const char *path = node->path;
     vv_node_kind kind = VV_NODE_NONE;
     char *copy;
-    vv_status status = vvi_document_parse(path, text, &document, err);
 
-    if (!status)
-        status = vvi_document_kind(document, &kind, err);
-    vvi_json_free(document);
-    if (status)
-        return vvi_wrap(err, status, "'%s'", path);
+    VVI_TRY(read_kind(node, text, &kind, err));
     if (kind == VV_NODE_GROUP) {
         copy = vvi_strdup(path);
         if (!copy)
@@ -133,7 +182,8 @@ static bool is_reached(node_walk *self, const char *path)
            (self->group && climb_to_parent(self->group, self->start, path));
 }
 
-static vv_status read_batch(node_walk *self, char *const *paths, size_t n, vv_error *err)
+static vv_status read_batch(node_walk *self, const found_node *nodes, size_t n,
+                            vv_error *err)
 {
     vv_buf keys[BATCH];
     vv_buf texts[BATCH];
@@ -144,17 +194,17 @@ static vv_status read_batch(node_walk *self, char *const *paths, size_t n, vv_er
     memset(keys, 0, sizeof(keys));
     memset(texts, 0, sizeof(texts));
     for (size_t i = 0; i < n && !status; i++) {
-        status = vvi_path_key(paths[i], DOCUMENT, &keys[i], err);
+        status = vvi_path_key(nodes[i].path, documents[nodes[i].document], &keys[i], err);
         names[i] = (const char *)keys[i].data;
     }
     if (!status)
         status = vv_store_get_many(self->store, names, NULL, n, texts, statuses, err);
     for (size_t i = 0; i < n && !status; i++) {
-        if (statuses[i] == VV_ENOTFOUND || !is_reached(self, paths[i]))
+        if (statuses[i] == VV_ENOTFOUND || !is_reached(self, nodes[i].path))
             continue; /* deleted since the listing; or not ours */
         status = statuses[i]
                      ? vv_store_get(self->store, names[i], VV_RANGE_ALL, &texts[i], err)
-                     : visit_node(self, paths[i], vvi_buf_bytes(&texts[i]), err);
+                     : visit_node(self, &nodes[i], vvi_buf_bytes(&texts[i]), err);
     }
     for (size_t i = 0; i < n; i++) {
         vv_buf_clear(&keys[i]);
@@ -165,19 +215,21 @@ static vv_status read_batch(node_walk *self, char *const *paths, size_t n, vv_er
 
 static vv_status walk_all(node_walk *self, vv_error *err)
 {
-    path_list list = { NULL, 0, 0 };
+    node_list list = { NULL, 0, 0 };
     vv_buf prefix = VV_BUF_INIT;
     vv_status status = vvi_path_key(self->start, "", &prefix, err);
 
     if (!status)
         status = vv_store_list(self->store, (const char *)prefix.data, take_key, &list,
                                err);
-    if (!status && list.count)
-        qsort(list.paths, list.count, sizeof(*list.paths), compare_paths);
+    if (!status && list.count) {
+        qsort(list.nodes, list.count, sizeof(*list.nodes), compare_nodes);
+        drop_repeated(&list);
+    }
     for (size_t at = 0; at < list.count && !status; at += BATCH) {
         size_t n = list.count - at < BATCH ? list.count - at : BATCH;
 
-        status = read_batch(self, list.paths + at, n, err);
+        status = read_batch(self, list.nodes + at, n, err);
     }
     clear_list(&list);
     vv_buf_clear(&prefix);
@@ -188,17 +240,16 @@ vv_status vv_node_walk(vv_store *store, const char *path, bool recursive,
                        vv_node_fn visit, void *ctx, vv_error *err)
 {
     node_walk self = { .store = store, .visit = visit, .ctx = ctx };
-    vv_node_kind kind = VV_NODE_NONE;
-    vvi_json *document = NULL;
+    vvi_zarr_node node;
+    vv_node_kind kind;
     char *clean;
     vv_status status;
 
     VVI_TRY(vvi_path_clean(path, &clean, err));
     self.start = clean;
-    status = vvi_node_load(store, clean, &document, err);
-    if (!status)
-        status = vvi_document_kind(document, &kind, err);
-    vvi_json_free(document);
+    status = vvi_zarr_node_find(store, clean, &node, err);
+    kind = node.kind;
+    vvi_zarr_node_clear(&node);
     if (!status && kind == VV_NODE_GROUP && recursive)
         status = walk_all(&self, err);
     else if (!status)

@@ -236,17 +236,6 @@ static void a_group_with_members_of_unknown_meaning_is_refused(void **state)
     assert_int_equal(vv_node_attributes(*state, "g", &out, &err), VV_EUNSUPPORTED);
 }
 
-static void a_version_2_node_is_told_as_such(void **state)
-{
-    vv_error err = VV_ERROR_INIT;
-    vv_array *array = NULL;
-
-    put(*state, "old/.zarray", "{}");
-    assert_int_equal(vv_array_open(*state, "old", &array, &err), VV_EUNSUPPORTED);
-    assert_non_null(strstr(err.message, "version 2"));
-    assert_int_equal(kind_of(*state, "old"), VV_NODE_NONE);
-}
-
 static void a_group_is_no_array(void **state)
 {
     vv_error err = VV_ERROR_INIT;
@@ -375,7 +364,6 @@ int main(void)
         PROMISE(members_that_we_do_not_use_stay_when_attributes_change),
         PROMISE(consolidated_metadata_goes_when_it_is_no_longer_true),
         PROMISE(a_group_with_members_of_unknown_meaning_is_refused),
-        PROMISE(a_version_2_node_is_told_as_such),
         PROMISE(a_group_is_no_array),
         PROMISE(the_walk_gives_parents_first_and_names_in_order),
         PROMISE(the_walk_passes_by_what_no_group_leads_to),
