@@ -1,6 +1,9 @@
+#include "coords.h"
 #include "describe.h"
 #include "numbers.h"
 #include "stores.h"
+
+#include <varvite/stats.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,54 +12,28 @@
 
 /* A selection is read in pieces of about so many bytes. */
 #define PIECE_BYTES ((uint64_t)32 << 20)
-/* Coordinates of more places than this are not read for labels. */
-#define COORDINATES_MAX ((uint64_t)1 << 22)
 
-/* Read the coordinates of one dimension from the array called path, if it is such. */
-static bool read_coordinates(vv_store *store, const char *path, uint64_t len,
+/* The coordinates of one dimension as they are stored, if there are any of a plain type. */
+static void read_coordinates(vv_store *store, const vv_array *of,
                              const cli_selection *selection, uint32_t dim, cli_axis *axis)
 {
-    vv_array *array;
-    bool good = false;
+    vv_array *array = axis->count > COORDINATES_MAX ? NULL
+                                                    : coordinates_open(store, of, dim);
 
-    if (axis->count > COORDINATES_MAX || vv_array_open(store, path, &array, NULL))
-        return false;
-    const vv_array_meta *meta = vv_array_get_meta(array);
-    if (meta->ndim == 1 && meta->shape[0] == len) {
-        size_t bytes = (size_t)axis->count * vv_dtype_size(meta->dtype);
-        axis->coordinates = cli_alloc(bytes);
-        axis->dtype = meta->dtype;
-        good = vv_array_read(array, &selection->start[dim], &selection->count[dim],
-                             &selection->step[dim], axis->coordinates, bytes,
-                             NULL) == VV_OK;
-        if (!good) {
-            free(axis->coordinates);
-            axis->coordinates = NULL;
-            axis->dtype = VV_DTYPE_NONE;
-        }
+    if (!array)
+        return;
+    vv_dtype dtype = vv_array_get_meta(array)->dtype;
+    size_t bytes = (size_t)axis->count * vv_dtype_size(dtype);
+    uint8_t *coordinates = cli_alloc(bytes);
+    if (vv_dtype_is_number(dtype) &&
+        vv_array_read(array, &selection->start[dim], &selection->count[dim],
+                      &selection->step[dim], coordinates, bytes, NULL) == VV_OK) {
+        axis->coordinates = coordinates;
+        axis->dtype = dtype;
+    } else {
+        free(coordinates);
     }
     vv_array_free(array);
-    return good;
-}
-
-/* Coordinates lie beside the array under the dimension's name, or in a group above it. */
-static void find_coordinates(vv_store *store, const char *array_path, uint64_t len,
-                             const cli_selection *selection, uint32_t dim, cli_axis *axis)
-{
-    size_t cap = strlen(array_path) + strlen(axis->name) + 2;
-    char *path = cli_alloc(cap);
-
-    snprintf(path, cap, "%s", array_path);
-    for (;;) {
-        char *slash = strrchr(path, '/');
-        size_t keep = slash ? (size_t)(slash - path) : 0;
-        path[keep] = '\0';
-        snprintf(path + keep, cap - keep, "%s%s", keep ? "/" : "", axis->name);
-        if (read_coordinates(store, path, len, selection, dim, axis) || keep == 0)
-            break;
-        path[keep] = '\0';
-    }
-    free(path);
 }
 
 static void set_axes(cli_call *call, vv_store *store, const vv_array *array,
@@ -75,8 +52,7 @@ static void set_axes(cli_call *call, vv_store *store, const vv_array *array,
                             .start = selection->start[i],
                             .step = selection->step[i] };
         if (name && *name && !by_index && axis->count)
-            find_coordinates(store, vv_array_path(array), meta->shape[i], selection, i,
-                             axis);
+            read_coordinates(store, array, selection, i, axis);
     }
 }
 
@@ -234,6 +210,8 @@ vv_status cmd_slice(cli_call *call)
                                 call->args[1]);
     if (!status) {
         status = select_resolve(call, inside, vv_array_get_meta(array), &selection);
+        if (!status)
+            status = select_all_at(call, store, array, &selection);
         if (status)
             cli_wrap(call, status, "%.100s", call->args[1]);
     }

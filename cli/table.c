@@ -27,6 +27,10 @@
 #define BASES \
     "base32|base58btc|base16|base36|base64|base64url|base2|base8|base10|base32upper|base16upper"
 
+#define AT                                                                                 \
+    MANY("at", 0, CLI_TEXT, "NAME=VALUE",                                                  \
+         "select by coordinate: the place of dimension NAME that is nearest to VALUE, or, " \
+         "with NAME=LOW:HIGH, those from LOW to HIGH")
 #define JSON FLAG("json", 0, "print the result as JSON")
 #define BUCKET                                                                           \
     WITH(                                                                                \
@@ -228,8 +232,30 @@ static const cli_option slice_options[] = {
     FLAG("csv", 0, "one line for each number: the labels of its dimensions, the number"),
     FLAG("npy", 0, "NumPy's binary format"),
     FLAG("index", 0, "label by index, also where there are coordinates"),
+    AT,
     OUTPUT,
     JSON,
+    END,
+};
+
+static const cli_option plot_options[] = {
+    WITH("output", 'o', CLI_FILE, "FILE",
+         "draw into FILE, which must end in .png, .svg or .pdf; without it, a preview is "
+         "drawn with characters"),
+    FLAG("preview", 0, "draw the preview also where a FILE is given"),
+    PICK("kind", 0, "KIND", "auto|line|map|histogram",
+         "auto, the default, is a line for one dimension and a map for two; line draws up to 8 "
+         "lines of two dimensions; histogram takes any number"),
+    AT,
+    WITH("size", 0, CLI_TEXT, "WxH",
+         "pixels of the picture, characters of the preview; the default is 1000 wide and as "
+         "high as suits, or the terminal"),
+    WITH("range", 0, CLI_TEXT, "LOW:HIGH",
+         "values at the ends of the colours, or of the axis; the default is theirs"),
+    PICK("cmap", 0, "NAME", "tide|poles|ember|grey",
+         "colours; the default is tide, or poles where values lie to both sides of zero alike"),
+    FLAG("log", 0, "values on a logarithmic scale"),
+    WITH("title", 0, CLI_TEXT, "TEXT", "in place of the array's long_name"),
     END,
 };
 
@@ -460,6 +486,23 @@ const cli_command cli_commands[] = {
       { ROOT, { "SELECTION", CLI_KEY, NULL, false, false }, NO_MORE },
       slice_options,
       cmd_slice,
+      SINCE_FIRST },
+    { "plot",
+      "draw a line, a map or a histogram of an array",
+      "Draws a part of an array: a line if one dimension is left of it, a map if two are. "
+      "SELECTION is as for slice. Axes are labelled by coordinate variables where there are "
+      "any: degrees, dates of every CF calendar, depths downward; their distances need not be "
+      "equal. Missing values are grey, scale_factor and add_offset are applied.\n"
+      "\n"
+      "Without --output, a preview is drawn on standard output: in colours on a terminal, in "
+      "plain characters elsewhere or with $NO_COLOR. Of a large part, each pixel shows the mean of "
+      "what falls into it; a long line keeps its peaks.",
+      "varvite plot -o sst.png bafy... 'SST[0]'\n"
+      "varvite plot bafy... SST --at TIME=366 --at COADSY=-30:30\n"
+      "varvite plot --kind histogram -o sst.pdf bafy... SST",
+      { ROOT, { "SELECTION", CLI_KEY, NULL, false, false }, NO_MORE },
+      plot_options,
+      cmd_plot,
       SINCE_FIRST },
     { "stats",
       "what the values of arrays are, and how well they are compressed",

@@ -9,12 +9,13 @@
 #include <varvite/cid.h>
 #include <varvite/copy.h>
 #include <varvite/dag.h>
-#include <varvite/dtype.h>
 #include <varvite/dataset.h>
+#include <varvite/dtype.h>
 #include <varvite/hamt.h>
 #include <varvite/hash.h>
 #include <varvite/local.h>
 #include <varvite/open.h>
+#include <varvite/plot.h>
 #include <varvite/pytree.h>
 #include <varvite/stats.h>
 #include <varvite/store.h>

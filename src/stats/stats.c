@@ -1,4 +1,5 @@
 /* Statistics of an array: every element once, unit by unit, on worker threads. */
+#include "grid/grid.h"
 #include "stats/moments.h"
 #include "util/alloc.h"
 #include "util/options.h"
@@ -38,15 +39,16 @@ typedef struct scan {
     vv_progress progress;
 } scan;
 
-/* Elements of a chunk that lie inside the array: where they begin, and how many. */
+/* Elements of some chunks that lie inside the array: where they begin, and how many. */
 static uint64_t span_of(const scan *self, uint32_t dim, uint64_t chunk, uint64_t chunks,
                         uint64_t *start)
 {
-    uint64_t len = self->meta->chunk_shape[dim], left;
+    const vvi_grid *grid = &self->array->meta.grid;
 
-    *start = chunk * len;
-    left = self->meta->shape[dim] - *start;
-    return left / len < chunks ? left : chunks * len;
+    *start = vvi_grid_chunk_start(grid, dim, chunk);
+    if (chunk + chunks >= self->grid[dim])
+        return self->meta->shape[dim] - *start;
+    return vvi_grid_chunk_start(grid, dim, chunk + chunks) - *start;
 }
 
 static void box_of(const scan *self, const unit *u, uint64_t first, uint64_t chunks,

@@ -1,0 +1,34 @@
+/* Coordinate variables: the arrays that say where the places of a dimension are. */
+#ifndef CLI_COORDS_H
+#define CLI_COORDS_H
+
+#include "select.h"
+
+#include <varvite/store.h>
+
+/* Coordinates of more places than this are not read whole. */
+#define COORDINATES_MAX ((uint64_t)1 << 22)
+
+/*
+ * The coordinates of a dimension: an array of one dimension and its length, beside the array or in a
+ * group above it, called as the dimension is. NULL if there is none. To be freed.
+ */
+vv_array *coordinates_open(vv_store *store, const vv_array *array, uint32_t dim);
+
+/* The units that numbers read from the array have, to be freed; NULL for none. Those of datetime64 are
+ * put as the CF conventions would. */
+char *coordinates_units(const vv_array_meta *meta);
+
+/*
+ * Narrow a selection by coordinates: "lat=12.5" is the place nearest to it, "lat=10:20" the places
+ * between, ends included. The dimension must not have been narrowed otherwise.
+ * VV_EINVAL for text that says none, VV_ENOTFOUND for a dimension without coordinates, VV_ERANGE for
+ * none between.
+ */
+vv_status select_at(cli_call *call, vv_store *store, const vv_array *array, const char *text,
+                    cli_selection *selection);
+/* Every --at of the call. */
+vv_status select_all_at(cli_call *call, vv_store *store, const vv_array *array,
+                        cli_selection *selection);
+
+#endif
