@@ -1,5 +1,6 @@
 /* A block store in memory: shards of a map, each with its lock; blocks are counted and lent. */
 #include "blockstore/internal.h"
+#include "blockstore/memory_table.h"
 
 #include "multiformats/cid_map.h"
 #include "util/alloc.h"
@@ -15,28 +16,19 @@
  * the processor's caches spends its time waiting for memory, and waits for many lines at once as
  * long as for one. */
 #define SLICE  1024
-#define WINDOW 48
+#define WINDOW 64
 
-/* One allocation: this, the digest, the bytes. Fixed once made, but for refs and gone. */
-typedef struct block {
-    int refs; /* atomic: the map and each loan */
-    uint32_t codec;
-    uint32_t hash;
-    uint8_t version;
-    uint8_t digest_len;
-    bool gone; /* guarded by the shard's lock: taken out of the map */
-    size_t len;
-    uint8_t tail[];
-} block;
+typedef vvi_mem_block block;
 
 typedef struct shard {
     vvi_mutex lock;
-    vvi_cid_map blocks; /* guarded by lock */
-    uint64_t bytes;     /* guarded by lock */
+    vvi_mem_table blocks; /* guarded by lock */
+    uint64_t bytes;       /* guarded by lock */
 } shard;
 
 typedef struct memory_store {
     vv_blockstore base;
+    uint64_t seed[2]; /* of tags; fixed */
     shard shards[SHARD_COUNT];
 } memory_store;
 
@@ -95,6 +87,11 @@ static unsigned shard_number(const vv_cid *cid)
     return cid->digest[cid->digest_len - 1] % SHARD_COUNT;
 }
 
+static uint64_t tag_of(const vv_blockstore *store, const vv_cid *cid)
+{
+    return vvi_cid_mix(((const memory_store *)store)->seed, cid);
+}
+
 static shard *shard_of(vv_blockstore *store, const vv_cid *cid)
 {
     memory_store *self = (memory_store *)store;
@@ -106,12 +103,11 @@ static shard *shard_of(vv_blockstore *store, const vv_cid *cid)
 static block *find_block(vv_blockstore *store, const vv_cid *cid)
 {
     shard *part = shard_of(store, cid);
-    const vvi_cid_value *value;
+    uint64_t tag = tag_of(store, cid);
     block *found;
 
     vvi_mutex_lock(&part->lock);
-    value = vvi_cid_map_find(&part->blocks, cid);
-    found = value ? value->ptr : NULL;
+    found = vvi_mem_table_find(&part->blocks, tag, cid);
     if (found)
         hold(found);
     vvi_mutex_unlock(&part->lock);
@@ -135,10 +131,12 @@ static vv_status memory_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out
 typedef struct by_shard {
     uint16_t starts[SHARD_COUNT + 1];
     uint16_t order[SLICE];
+    uint64_t tags[SLICE]; /* in the order given */
 } by_shard;
 
 /* The names lie stride bytes apart. */
-static void sort_by_shard(const vv_cid *cids, size_t stride, size_t n, by_shard *out)
+static void sort_by_shard(const memory_store *self, const vv_cid *cids, size_t stride,
+                          size_t n, by_shard *out)
 {
     uint16_t next[SHARD_COUNT];
     uint8_t numbers[SLICE];
@@ -147,6 +145,7 @@ static void sort_by_shard(const vv_cid *cids, size_t stride, size_t n, by_shard 
     for (size_t i = 0; i < n; i++) {
         const vv_cid *cid = (const vv_cid *)((const char *)cids + i * stride);
 
+        out->tags[i] = vvi_cid_mix(self->seed, cid);
         numbers[i] = (uint8_t)shard_number(cid);
         out->starts[numbers[i] + 1]++;
     }
@@ -159,27 +158,29 @@ static void sort_by_shard(const vv_cid *cids, size_t stride, size_t n, by_shard 
 }
 
 /* Lend up to WINDOW blocks of one shard, whose lock is held. */
-static void lend_window(const shard *part, const vv_cid *cids, const uint16_t *which,
-                        size_t n, vv_buf *outs, vv_status *statuses)
+static void lend_window(const shard *part, const vv_cid *cids, const uint64_t *tags,
+                        const uint16_t *which, size_t n, vv_buf *outs,
+                        vv_status *statuses)
 {
-    block *found[WINDOW];
-
     for (size_t i = 0; i < n; i++)
-        vvi_cid_map_fetch(&part->blocks, &cids[which[i]]);
+        vvi_mem_table_ask(&part->blocks, tags[which[i]]);
     for (size_t i = 0; i < n; i++) {
-        const vvi_cid_value *value = vvi_cid_map_find(&part->blocks, &cids[which[i]]);
+        const block *guess = vvi_mem_table_guess(&part->blocks, tags[which[i]]);
 
-        found[i] = value ? value->ptr : NULL;
-        __builtin_prefetch(found[i], 1);
-        __builtin_prefetch((const char *)found[i] + sizeof(block) - 1);
+        if (!guess)
+            continue;
+        __builtin_prefetch(guess, 1);
+        __builtin_prefetch(guess->tail + VV_BLAKE3_SIZE - 1);
     }
     for (size_t i = 0; i < n; i++) {
-        statuses[which[i]] = found[i] ? VV_OK : VV_ENOTFOUND;
-        if (!found[i])
+        size_t k = which[i];
+        block *found = vvi_mem_table_find(&part->blocks, tags[k], &cids[k]);
+
+        statuses[k] = found ? VV_OK : VV_ENOTFOUND;
+        if (!found)
             continue;
-        hold(found[i]);
-        vvi_buf_lend(&outs[which[i]], block_bytes(found[i]).data, found[i]->len, drop,
-                     found[i]);
+        hold(found);
+        vvi_buf_lend(&outs[k], block_bytes(found).data, found->len, drop, found);
     }
 }
 
@@ -189,7 +190,7 @@ static void lend_slice(memory_store *self, const vv_cid *cids, size_t n, vv_buf 
 {
     by_shard sorted;
 
-    sort_by_shard(cids, sizeof(*cids), n, &sorted);
+    sort_by_shard(self, cids, sizeof(*cids), n, &sorted);
     for (size_t s = 0; s < SHARD_COUNT; s++) {
         size_t end = sorted.starts[s + 1];
 
@@ -197,7 +198,7 @@ static void lend_slice(memory_store *self, const vv_cid *cids, size_t n, vv_buf 
             continue;
         vvi_mutex_lock(&self->shards[s].lock);
         for (size_t i = sorted.starts[s]; i < end; i += WINDOW)
-            lend_window(&self->shards[s], cids, sorted.order + i,
+            lend_window(&self->shards[s], cids, sorted.tags, sorted.order + i,
                         end - i < WINDOW ? end - i : WINDOW, outs, statuses);
         vvi_mutex_unlock(&self->shards[s].lock);
     }
@@ -240,12 +241,14 @@ static vv_status memory_has_many(vv_blockstore *store, const vv_cid *cids, size_
     return VV_OK;
 }
 
-static bool is_there(shard *part, const vv_cid *cid)
+static bool is_there(vv_blockstore *store, const vv_cid *cid)
 {
+    shard *part = shard_of(store, cid);
+    uint64_t tag = tag_of(store, cid);
     bool there;
 
     vvi_mutex_lock(&part->lock);
-    there = vvi_cid_map_find(&part->blocks, cid) != NULL;
+    there = vvi_mem_table_find(&part->blocks, tag, cid) != NULL;
     vvi_mutex_unlock(&part->lock);
     return there;
 }
@@ -257,8 +260,7 @@ static vv_status make_slice(vv_blockstore *store, const vv_block *blocks, size_t
 {
     for (size_t i = 0; i < n; i++) {
         made[i] = NULL;
-        if (blocks[i].data.len >= LONG_BYTES &&
-            is_there(shard_of(store, &blocks[i].cid), &blocks[i].cid))
+        if (blocks[i].data.len >= LONG_BYTES && is_there(store, &blocks[i].cid))
             continue;
         made[i] = make_block(&blocks[i], err);
         if (made[i])
@@ -271,25 +273,23 @@ static vv_status make_slice(vv_blockstore *store, const vv_block *blocks, size_t
 }
 
 /* Put up to WINDOW blocks into their shard, whose lock is held. What it keeps is taken out of made. */
-static vv_status put_window(shard *part, const vv_block *blocks, const uint16_t *which,
-                            size_t n, block **made, vv_error *err)
+static vv_status put_window(shard *part, const vv_block *blocks, const uint64_t *tags,
+                            const uint16_t *which, size_t n, block **made, vv_error *err)
 {
     for (size_t i = 0; i < n; i++)
-        vvi_cid_map_fetch(&part->blocks, &blocks[which[i]].cid);
+        vvi_mem_table_ask(&part->blocks, tags[which[i]]);
     for (size_t i = 0; i < n; i++) {
-        block *one = made[which[i]];
-        vvi_cid_value *value;
+        size_t k = which[i];
         bool added;
 
-        if (!one)
+        if (!made[k])
             continue;
-        VVI_TRY(
-            vvi_cid_map_put(&part->blocks, &blocks[which[i]].cid, &value, &added, err));
+        VVI_TRY(vvi_mem_table_put(&part->blocks, tags[k], &blocks[k].cid, made[k], &added,
+                                  err));
         if (!added)
             continue;
-        value->ptr = one;
-        part->bytes += one->len;
-        made[which[i]] = NULL;
+        part->bytes += blocks[k].data.len;
+        made[k] = NULL;
     }
     return VV_OK;
 }
@@ -300,7 +300,7 @@ static vv_status put_slice(memory_store *self, const vv_block *blocks, size_t n,
     vv_status status = VV_OK;
     by_shard sorted;
 
-    sort_by_shard(&blocks->cid, sizeof(*blocks), n, &sorted);
+    sort_by_shard(self, &blocks->cid, sizeof(*blocks), n, &sorted);
     for (size_t s = 0; s < SHARD_COUNT && !status; s++) {
         size_t end = sorted.starts[s + 1];
 
@@ -308,10 +308,26 @@ static vv_status put_slice(memory_store *self, const vv_block *blocks, size_t n,
             continue;
         vvi_mutex_lock(&self->shards[s].lock);
         for (size_t i = sorted.starts[s]; i < end && !status; i += WINDOW)
-            status = put_window(&self->shards[s], blocks, sorted.order + i,
+            status = put_window(&self->shards[s], blocks, sorted.tags, sorted.order + i,
                                 end - i < WINDOW ? end - i : WINDOW, made, err);
         vvi_mutex_unlock(&self->shards[s].lock);
     }
+    return status;
+}
+
+static vv_status put_one(vv_blockstore *store, const vv_block *given, vv_error *err)
+{
+    shard *part = shard_of(store, &given->cid);
+    uint64_t tag = tag_of(store, &given->cid);
+    const uint16_t which = 0;
+    vv_status status;
+    block *made;
+
+    VVI_TRY(make_slice(store, given, 1, &made, err));
+    vvi_mutex_lock(&part->lock);
+    status = put_window(part, given, &tag, &which, 1, &made, err);
+    vvi_mutex_unlock(&part->lock);
+    drop(made);
     return status;
 }
 
@@ -321,6 +337,8 @@ static vv_status memory_put_many(vv_blockstore *store, const vv_block *blocks, s
     vv_status status = VV_OK;
     block *made[SLICE];
 
+    if (n == 1)
+        return put_one(store, blocks, err);
     for (size_t from = 0; from < n && !status; from += SLICE) {
         size_t count = n - from < SLICE ? n - from : SLICE;
 
@@ -335,12 +353,12 @@ static vv_status memory_put_many(vv_blockstore *store, const vv_block *blocks, s
 static vv_status memory_remove(vv_blockstore *store, const vv_cid *cid, vv_error *err)
 {
     shard *part = shard_of(store, cid);
-    vvi_cid_value value = { .ptr = NULL };
-    block *taken = NULL;
+    uint64_t tag = tag_of(store, cid);
+    block *taken;
 
     vvi_mutex_lock(&part->lock);
-    if (vvi_cid_map_remove(&part->blocks, cid, &value)) {
-        taken = value.ptr;
+    taken = vvi_mem_table_remove(&part->blocks, tag, cid);
+    if (taken) {
         taken->gone = true;
         part->bytes -= taken->len;
     }
@@ -354,15 +372,15 @@ static vv_status memory_remove(vv_blockstore *store, const vv_cid *cid, vv_error
 /* The blocks of a shard, each held for the caller. */
 static vv_status list_shard(shard *part, block ***out, size_t *count, vv_error *err)
 {
-    vvi_cid_value *value;
-    size_t cursor = 0;
     block **list;
     size_t n = 0;
 
     vvi_mutex_lock(&part->lock);
     list = vvi_alloc_array(part->blocks.count, sizeof(*list));
-    while (list && vvi_cid_map_next(&part->blocks, &cursor, NULL, &value)) {
-        list[n] = value->ptr;
+    for (size_t i = 0; list && i < part->blocks.cap; i++) {
+        if (!part->blocks.slots[i].block)
+            continue;
+        list[n] = part->blocks.slots[i].block;
         hold(list[n++]);
     }
     vvi_mutex_unlock(&part->lock);
@@ -430,12 +448,10 @@ static void memory_free(vv_blockstore *store)
 
     for (size_t s = 0; s < SHARD_COUNT; s++) {
         shard *part = &self->shards[s];
-        vvi_cid_value *value;
-        size_t cursor = 0;
 
-        while (vvi_cid_map_next(&part->blocks, &cursor, NULL, &value))
-            drop(value->ptr);
-        vvi_cid_map_clear(&part->blocks);
+        for (size_t i = 0; i < part->blocks.cap; i++)
+            drop(part->blocks.slots[i].block);
+        vvi_mem_table_clear(&part->blocks);
         vvi_mutex_clear(&part->lock);
     }
     vvi_free(self);
@@ -472,6 +488,7 @@ vv_status vv_memory_blockstore_new(vv_blockstore **out, vv_error *err)
         vvi_free(self);
         return status;
     }
+    vvi_cid_draw_seed(self->seed);
     vv_blockstore_base_init(&self->base, &memory_ops, true);
     self->base.is_near = true;
     *out = &self->base;

@@ -37,21 +37,26 @@ static uint64_t mix(uint64_t a, uint64_t b)
 }
 
 /* Digests are padded with zeros to whole steps of 16 bytes, both in vv_cid and in a slot. */
-static uint64_t place_of(const vvi_cid_map *map, uint32_t hash, const uint8_t *digest,
+static uint64_t place_of(const uint64_t seed[2], uint32_t hash, const uint8_t *digest,
                          size_t len)
 {
-    uint64_t h = map->seed[1] ^ ((uint64_t)hash << 8 | len);
+    uint64_t h = seed[1] ^ ((uint64_t)hash << 8 | len);
 
     for (size_t i = 0; i < len; i += 16)
-        h = mix(vvi_get_le64(digest + i) ^ map->seed[0] ^ h,
-                vvi_get_le64(digest + i + 8) ^ map->seed[1]);
-    return mix(h ^ map->seed[0], 0x9e3779b97f4a7c15u);
+        h = mix(vvi_get_le64(digest + i) ^ seed[0] ^ h,
+                vvi_get_le64(digest + i + 8) ^ seed[1]);
+    return mix(h ^ seed[0], 0x9e3779b97f4a7c15u);
+}
+
+uint64_t vvi_cid_mix(const uint64_t seed[2], const vv_cid *cid)
+{
+    return place_of(seed, cid->hash, cid->digest, cid->digest_len);
 }
 
 static size_t start_of(const vvi_cid_map *map, uint32_t hash, const uint8_t *digest,
                        size_t len)
 {
-    return (size_t)place_of(map, hash, digest, len) & (map->cap - 1);
+    return (size_t)place_of(map->seed, hash, digest, len) & (map->cap - 1);
 }
 
 /* The slot of a name, or the free slot where it belongs. cap is not 0. */
@@ -69,27 +74,15 @@ static vvi_cid_slot *probe(const vvi_cid_map *map, const vv_cid *cid)
     }
 }
 
-void vvi_cid_map_fetch(const vvi_cid_map *map, const vv_cid *cid)
+void vvi_cid_draw_seed(uint64_t seed[2])
 {
-    const char *slot;
+    size_t size = 2 * sizeof(*seed);
 
-    if (map->cap == 0)
+    if (getrandom(seed, size, GRND_NONBLOCK) == (ssize_t)size)
         return;
-    slot =
-        (const char *)&map->slots[start_of(map, cid->hash, cid->digest, cid->digest_len)];
-    __builtin_prefetch(slot);
-    __builtin_prefetch(slot + sizeof(vvi_cid_slot) - 1); /* two lines, one time in two */
-}
-
-static void draw_seed(vvi_cid_map *map)
-{
-    ssize_t n = getrandom(map->seed, sizeof(map->seed), GRND_NONBLOCK);
-
-    if (n == (ssize_t)sizeof(map->seed))
-        return;
-    /* Only early at boot: the clock and where the map lies are better than nothing. */
-    map->seed[0] = vvi_now_ns() * 0x9e3779b97f4a7c15u;
-    map->seed[1] = (uint64_t)(uintptr_t)map * 0xbf58476d1ce4e5b9u ^ vvi_wall_ns();
+    /* Only early at boot: the clock and where the seed lies are better than nothing. */
+    seed[0] = vvi_now_ns() * 0x9e3779b97f4a7c15u;
+    seed[1] = (uint64_t)(uintptr_t)seed * 0xbf58476d1ce4e5b9u ^ vvi_wall_ns();
 }
 
 static vv_status resize(vvi_cid_map *map, size_t cap, vv_error *err)
@@ -100,7 +93,7 @@ static vv_status resize(vvi_cid_map *map, size_t cap, vv_error *err)
     if (!larger.slots)
         return vvi_fail_nomem(err, cap * sizeof(*larger.slots));
     if (!map->slots)
-        draw_seed(&larger);
+        vvi_cid_draw_seed(larger.seed);
     for (size_t i = 0; i < map->cap; i++) {
         const vvi_cid_slot *slot = &map->slots[i];
         size_t at;

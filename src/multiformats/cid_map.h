@@ -37,14 +37,15 @@ typedef struct vvi_cid_map {
         }                \
     }
 
+/* What a map mixes names with, for tables of other kinds: draw a seed; mix a name. */
+void vvi_cid_draw_seed(uint64_t seed[2]);
+uint64_t vvi_cid_mix(const uint64_t seed[2], const vv_cid *cid);
+
 /* Frees the map's own memory, not what its pointers point to. */
 void vvi_cid_map_clear(vvi_cid_map *map);
 
 /* The value kept for a name, or NULL; valid until the map is changed. */
 vvi_cid_value *vvi_cid_map_find(const vvi_cid_map *map, const vv_cid *cid);
-
-/* Ask for the memory that finding or putting a name will touch first. */
-void vvi_cid_map_fetch(const vvi_cid_map *map, const vv_cid *cid);
 
 /*
  * The value kept for a name, which is put in with a zero value if it is not there. *added (may
