@@ -30,7 +30,7 @@ static vvi_node *decode(vv_bytes block)
     vv_status status;
 
     CHECK(vvi_buf_set(&copy, block, NULL) == VV_OK);
-    status = vvi_node_decode(&copy, vvi_bytes(NULL, 0), &node, NULL);
+    status = vvi_node_decode(vvi_buf_bytes(&copy), vvi_bytes(NULL, 0), &node, NULL);
     CHECK(status == VV_OK || status == VV_ECORRUPT || status == VV_EUNSUPPORTED);
     vv_buf_clear(&copy);
     return node;

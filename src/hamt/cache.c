@@ -182,7 +182,7 @@ static vv_status begin_load(vvi_node_cache *cache, vv_bytes link, uint64_t hash,
 {
     vvi_node *node;
 
-    VVI_TRY(vvi_node_new_named(link, 0, false, &node, err));
+    VVI_TRY(vvi_node_new_named(link, vvi_bytes(NULL, 0), 0, false, &node, err));
     node->loading = true;
     insert(cache, node, hash);
     return VV_OK;

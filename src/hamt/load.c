@@ -19,7 +19,7 @@ static vv_status node_failed(vv_status status, const vv_cid *cid, vv_error *err)
 }
 
 /* Make a node of a block; the cache's load in flight ends here, either way. */
-static vv_status take_block(vv_hamt *hamt, vv_bytes link, vv_status got, vv_buf *block,
+static vv_status take_block(vv_hamt *hamt, vv_bytes link, vv_status got, vv_bytes block,
                             vvi_node **out, vv_error *err)
 {
     vvi_node *node = NULL;
@@ -48,7 +48,7 @@ static vv_status fetch(vv_hamt *hamt, vv_bytes link, vvi_node **out, vv_error *e
         status = vvi_fail(err, VV_EUNSUPPORTED, "cut into parts by UnixFS");
     else
         status = vv_blockstore_get(hamt->store, &cid, &block, err);
-    status = take_block(hamt, link, status, &block, out, err);
+    status = take_block(hamt, link, status, vvi_buf_bytes(&block), out, err);
     vv_buf_clear(&block);
     return status ? node_failed(status, &cid, err) : VV_OK;
 }
@@ -111,8 +111,8 @@ static vv_status fetch_listed(vv_hamt *hamt, fetch_list *list, const vvi_link *l
 
         if (status)
             vvi_fail(&why, status, "not read");
-        status = take_block(hamt, bytes_of(&links[k]), status, &list->blocks[i], &out[k],
-                            &why);
+        status = take_block(hamt, bytes_of(&links[k]), status,
+                            vvi_buf_bytes(&list->blocks[i]), &out[k], &why);
         if (status && !called)
             status = node_failed(status, &list->cids[i], &why);
         if (statuses)

@@ -7,45 +7,65 @@
 
 #include <string.h>
 
+/* Room for a node, which begins at a line, and for more bytes behind it; the node is empty. */
+static vvi_node *make_node(size_t more)
+{
+    uint8_t *base;
+    vvi_node *node;
+    size_t shift;
+
+    if (more > SIZE_MAX - sizeof(*node) - VVI_NODE_ALIGN)
+        return NULL;
+    base = vvi_alloc(sizeof(*node) + VVI_NODE_ALIGN + more);
+    if (!base)
+        return NULL;
+    shift = -(uintptr_t)base & (VVI_NODE_ALIGN - 1);
+    node = (vvi_node *)(void *)(base + shift);
+    memset(node, 0, sizeof(*node));
+    node->shift = (uint8_t)shift;
+    atomic_init(&node->refs, 1);
+    node->size = VVI_NODE_EMPTY_SIZE;
+    return node;
+}
+
 vv_status vvi_node_new(vvi_node **out, vv_error *err)
 {
-    vvi_node *node = vvi_alloc_zero(sizeof(*node));
+    vvi_node *node = make_node(0);
 
     if (!node)
         return vvi_fail_nomem(err, sizeof(*node));
-    atomic_init(&node->refs, 1);
-    node->size = VVI_NODE_EMPTY_SIZE;
     *out = node;
     return VV_OK;
 }
 
-vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, bool has_links,
-                             vvi_node **out, vv_error *err)
+vv_status vvi_node_new_named(vv_bytes link, vv_bytes block, size_t slot_count,
+                             bool has_links, vvi_node **out, vv_error *err)
 {
-    /* The name, then slots where they may lie, then the places for children. */
-    size_t at = (sizeof(vvi_node) + link.len + 7) & ~(size_t)7;
-    size_t size = at + slot_count * sizeof(vvi_slot);
-    size_t below = size;
-    vvi_node *node;
+    /* The name, then slots where they may lie, then the places for children, then the block. */
+    size_t slots = (sizeof(vvi_node) + link.len + 7) & ~(size_t)7;
+    size_t below = slots + slot_count * sizeof(vvi_slot);
+    size_t data = below + (has_links ? slot_count * sizeof(vvi_node_ref) : 0);
+    vvi_node *node = make_node(data - sizeof(vvi_node) + block.len);
+    uint8_t *base = (uint8_t *)node;
 
-    if (has_links)
-        size += slot_count * sizeof(vvi_node_ref);
-    node = vvi_alloc(size);
     if (!node)
-        return vvi_fail_nomem(err, size);
-    memset(node, 0, sizeof(*node));
-    atomic_init(&node->refs, 1);
-    node->size = VVI_NODE_EMPTY_SIZE;
-    node->slots = (vvi_slot *)(void *)((uint8_t *)node + at);
+        return vvi_fail_nomem(err, data + block.len);
+    node->slots = (vvi_slot *)(void *)(base + slots);
     node->slot_cap = (uint16_t)slot_count;
     node->inside = true;
     node->link_len = (uint8_t)link.len;
     if (link.len)
         memcpy(node + 1, link.data, link.len);
     if (has_links) {
-        node->below = (vvi_node_ref *)(void *)((uint8_t *)node + below);
+        node->below = (vvi_node_ref *)(void *)(base + below);
         for (size_t i = 0; i < slot_count; i++)
             atomic_init(&node->below[i], NULL);
+    }
+    node->data = base + data;
+    node->len = block.len;
+    if (block.len) {
+        memcpy(base + data, block.data, block.len);
+        node->size = block.len;
     }
     *out = node;
     return VV_OK;
@@ -64,11 +84,10 @@ void vvi_node_release(vvi_node *node)
         return;
     VVI_EACH_SLOT(slot, &node->kids)
     vvi_node_release(vvi_node_slot(node, slot)->kid);
-    vv_buf_clear(&node->block);
     vvi_free(node->own);
     if (!node->inside)
         vvi_free(node->slots);
-    vvi_free(node);
+    vvi_free((uint8_t *)node - node->shift);
 }
 
 /* Copy the elements, one behind the other, and say in slots where they lie now. */

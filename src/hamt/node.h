@@ -1,10 +1,11 @@
 /*
  * A node of the tree: 256 elements, each a bucket of entries or a link to a child.
  *
- * A loaded node borrows its elements from the block it was read from and never changes. A
- * changed node holds a copy of them in memory of its own, in any order and with gaps; what is
- * replaced stays behind as a gap until the node is packed. Both keep elements in their DAG-CBOR
- * form, so that loading, changing and saving copy bytes and build nothing.
+ * A loaded node never changes. It is one allocation, with a copy of the block it was read from, so
+ * that what is touched to find a key in it lies close together. A changed node has its elements in
+ * memory of their own, in any order and with gaps; what is replaced stays behind as a gap until the
+ * node is packed. Both keep elements in their DAG-CBOR form, so that loading, changing and saving
+ * copy bytes and build nothing.
  *
  * Threads: a node that more than one holder can reach does not change. Whoever changes a node
  * makes sure that it is the only one (see tree.h).
@@ -22,6 +23,8 @@
 /* What a link to a changed child counts in vvi_node.size: 81 58 40 and the 64 bytes of its
  * private id, which is how py-hamt counts it in cache_size(). */
 #define VVI_KID_LINK_SIZE 67
+/* Nodes begin where a line of the processor's caches does. */
+#define VVI_NODE_ALIGN 64u
 
 typedef struct vvi_node vvi_node;
 typedef _Atomic(vvi_node *) vvi_node_ref;
@@ -43,22 +46,21 @@ struct vvi_node {
     atomic_bool recent;  /* the cache's (see cache.h), as all from link_hash on */
     bool inside;         /* slots lie in the node's own allocation */
     uint8_t link_len;    /* of a loaded node: its name, behind the struct */
+    uint8_t shift;       /* bytes of the allocation in front of the node */
     uint8_t before[4];   /* used slots before each word of used */
     vvi_slot_set used;   /* slots whose element is not an empty bucket */
     vvi_slot *slots;     /* one for each used slot, in order */
-    const uint8_t *data; /* block.data, or own */
+    const uint8_t *data; /* of a loaded node, its block, in its own allocation; or own */
     vvi_slot_set links;  /* used slots that link to a child */
     vvi_slot_set kids;   /* of those: the child is changed and in memory */
 
     uint8_t *own;   /* of a changed node; NULL when it has no elements yet */
-    size_t len;     /* bytes of own in use, with gaps */
+    size_t len;     /* bytes of data in use, with gaps */
     size_t cap;     /* bytes of own */
     size_t gaps;    /* bytes of own that no element needs */
     size_t size;    /* bytes of its DAG-CBOR form */
     uint64_t stamp; /* when it was last changed, counted in changes of the tree */
     uint32_t mark;  /* scratch of the one who saves nodes */
-
-    vv_buf block; /* of a loaded node */
 
     uint64_t link_hash;
     vvi_node *chain;
@@ -90,16 +92,15 @@ static inline void vvi_node_count_used(vvi_node *node)
                                     vvi_popcount(node->used.words[w - 1]));
 }
 
-/* A node without elements that has a name and room for slots, and for children if it links to any;
- * see cache.h. */
-vv_status vvi_node_new_named(vv_bytes link, size_t slot_count, bool has_links,
-                             vvi_node **out, vv_error *err);
+/* A node that has a name, a copy of a block, room for the slots of it, and for children if it links
+ * to any; see cache.h. */
+vv_status vvi_node_new_named(vv_bytes link, vv_bytes block, size_t slot_count,
+                             bool has_links, vvi_node **out, vv_error *err);
 /*
- * Check a block and make a loaded node of it, which takes the block over (on failure the block
- * is left alone). link: its name, which is copied; may be empty.
+ * Check a block and make a loaded node of it. link: its name; may be empty.
  * @return VV_OK, VV_ECORRUPT (not a node; the message says where), VV_EUNSUPPORTED, VV_ENOMEM
  */
-vv_status vvi_node_decode(vv_buf *block, vv_bytes link, vvi_node **out, vv_error *err);
+vv_status vvi_node_decode(vv_bytes block, vv_bytes link, vvi_node **out, vv_error *err);
 
 /* A changed node with the same elements; changed children are shared. @return VV_OK, VV_ENOMEM */
 vv_status vvi_node_copy(const vvi_node *node, vvi_node **out, vv_error *err);
@@ -109,8 +110,8 @@ static inline size_t vvi_node_memory(const vvi_node *node)
 {
     size_t slot = sizeof(*node->slots) + (node->below ? sizeof(*node->below) : 0);
 
-    return sizeof(*node) + node->link_len + node->slot_cap * slot + node->cap +
-           node->block.len;
+    return sizeof(*node) + VVI_NODE_ALIGN + node->link_len + node->slot_cap * slot +
+           (node->inside ? node->len : node->cap);
 }
 
 /* Bytes of the block that vvi_node_encode() gives when links to changed children take

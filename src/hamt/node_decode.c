@@ -136,20 +136,20 @@ static vv_status read_node(decoder *self, vv_error *err)
     return VV_OK;
 }
 
-vv_status vvi_node_decode(vv_buf *block, vv_bytes link, vvi_node **out, vv_error *err)
+vv_status vvi_node_decode(vv_bytes block, vv_bytes link, vvi_node **out, vv_error *err)
 {
     decoder self;
     vvi_node *node = NULL;
 
     /* The slots are written before they are read. */
-    self.input = vvi_buf_bytes(block);
+    self.input = block;
     self.at = 0;
     self.form.len = 0;
     self.slot_count = 0;
     memset(&self.used, 0, sizeof(self.used));
     memset(&self.links, 0, sizeof(self.links));
     VVI_TRY(read_node(&self, err));
-    VVI_TRY(vvi_node_new_named(link, self.slot_count,
+    VVI_TRY(vvi_node_new_named(link, block, self.slot_count,
                                vvi_slot_next(&self.links, 0) < VVI_SLOT_COUNT, &node,
                                err));
     memcpy(node->slots, self.slots, self.slot_count * sizeof(*node->slots));
@@ -157,10 +157,6 @@ vv_status vvi_node_decode(vv_buf *block, vv_bytes link, vvi_node **out, vv_error
     node->used = self.used;
     vvi_node_count_used(node);
     node->links = self.links;
-    node->block = *block;
-    node->data = block->data;
-    node->size = block->len;
-    *block = (vv_buf)VV_BUF_INIT;
     *out = node;
     return VV_OK;
 }

@@ -10,7 +10,7 @@
 #define BATCH_KEYS ((size_t)16384)
 /* Keys that go down the tree side by side: a step asks for the memory that the next one needs, for
  * all of them, so that they wait together. */
-#define WALKERS 48u
+#define WALKERS 128u
 
 /* A key on its way down. */
 typedef struct walker {

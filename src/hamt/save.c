@@ -77,14 +77,12 @@ static vv_bytes saved_link(void *ctx, const vvi_node *kid)
 /* Keep a block that was just saved as a loaded node, so that reading it again costs nothing. */
 static void keep(saver *self, vv_bytes block, vv_bytes link)
 {
-    vv_buf copy = VV_BUF_INIT;
     vvi_node *node;
 
-    if (!vvi_buf_set(&copy, block, NULL) && !vvi_node_decode(&copy, link, &node, NULL)) {
-        vvi_node_cache_put(&self->hamt->clean, node);
-        vvi_node_release(node);
-    }
-    vv_buf_clear(&copy);
+    if (vvi_node_decode(block, link, &node, NULL))
+        return;
+    vvi_node_cache_put(&self->hamt->clean, node);
+    vvi_node_release(node);
 }
 
 /* Write nodes from … to − 1 in one call. */

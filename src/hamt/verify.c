@@ -306,7 +306,7 @@ static vv_status check_node(verifier *self, const task *at, vv_error *err)
     status = read_block(self, &at->cid, &block, &why);
     size = block.len;
     if (!status)
-        status = vvi_node_decode(&block, vvi_bytes(NULL, 0), &node, &why);
+        status = vvi_node_decode(vvi_buf_bytes(&block), vvi_bytes(NULL, 0), &node, &why);
     vv_buf_clear(&block);
     if (status == VV_ENOMEM) {
         if (err)

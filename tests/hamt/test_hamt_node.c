@@ -42,11 +42,12 @@ static void encode(const vvi_node *node, vv_buf *out)
 
 static vv_status decode(vv_bytes block, vvi_node **out, vv_error *err)
 {
+    /* As long as the block to the byte, and gone when the node is looked at. */
     vv_buf copy = VV_BUF_INIT;
     vv_status status;
 
     assert_int_equal(vvi_buf_set(&copy, block, NULL), VV_OK);
-    status = vvi_node_decode(&copy, vvi_bytes(NULL, 0), out, err);
+    status = vvi_node_decode(vvi_buf_bytes(&copy), vvi_bytes(NULL, 0), out, err);
     vv_buf_clear(&copy);
     return status;
 }

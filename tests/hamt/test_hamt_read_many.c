@@ -273,7 +273,8 @@ static void a_missing_node_fails_the_keys_below_it_alone(void **state)
         set_key(hamt, i, i);
     root = flush_hamt(hamt);
     assert_vv_ok(vv_blockstore_get(store, &root, &block, &err));
-    assert_vv_ok(vvi_node_decode(&block, vvi_bytes(NULL, 0), &node, &err));
+    assert_vv_ok(vvi_node_decode(vvi_buf_bytes(&block), vvi_bytes(NULL, 0), &node, &err));
+    vv_buf_clear(&block);
     slot = vvi_slot_next(&node->links, 100);
     assert_vv_ok(vvi_link_to_cid(vvi_node_link(node, slot), &lost, &err));
     vvi_node_release(node);

@@ -77,13 +77,16 @@ static vv_status count_below(vv_blockstore *store, const vv_cid *id, uint64_t de
 {
     vv_buf block = VV_BUF_INIT;
     vvi_node *node;
+    vv_status status;
 
     VVI_TRY(vv_blockstore_get(store, id, &block, NULL));
     out->nodes++;
     out->node_bytes += block.len;
     if (depth > out->max_depth)
         out->max_depth = depth;
-    VVI_TRY(vvi_node_decode(&block, vvi_bytes(NULL, 0), &node, NULL));
+    status = vvi_node_decode(vvi_buf_bytes(&block), vvi_bytes(NULL, 0), &node, NULL);
+    vv_buf_clear(&block);
+    VVI_TRY(status);
     out->entries += vvi_node_entry_count(node);
     VVI_EACH_SLOT(slot, &node->links)
     {
