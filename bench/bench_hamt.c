@@ -21,35 +21,78 @@ static vv_hamt *open_map(vv_blockstore *blocks, const vv_cid *root)
     return map;
 }
 
-static void set_one_by_one(vv_hamt *map, uint64_t from, uint64_t to)
+/* Texts of keys and values are made before anything is measured: they are the caller's. */
+typedef struct keys {
+    uint64_t count;
+    char (*texts)[BENCH_KEY_MAX];
+    vv_bytes *keys;
+    uint8_t (*bytes)[BENCH_VALUE_BYTES];
+    vv_bytes *values;
+} keys;
+
+static keys new_keys(uint64_t count)
 {
-    uint8_t bytes[BENCH_VALUE_BYTES];
-    char key[BENCH_KEY_MAX];
+    keys all = { .count = count,
+                 .texts = malloc(count * sizeof(*all.texts)),
+                 .keys = malloc(count * sizeof(*all.keys)),
+                 .bytes = malloc(count * sizeof(*all.bytes)),
+                 .values = malloc(count * sizeof(*all.values)) };
 
-    for (uint64_t i = from; i < to; i++) {
-        vv_bytes text = { (uint8_t *)key, bench_key(key, i) };
-
-        BENCH_OK(vv_hamt_set(map, text, bench_value(bytes, i), &bench_error));
-    }
+    if (!all.texts || !all.keys || !all.bytes || !all.values)
+        exit(1);
+    return all;
 }
 
-static void set_in_batches(vv_hamt *map, uint64_t count)
+static void name_key(keys *all, uint64_t at, uint64_t number)
 {
-    static char texts[BATCH][BENCH_KEY_MAX];
-    static uint8_t bytes[BATCH][BENCH_VALUE_BYTES];
-    static vv_bytes keys[BATCH], values[BATCH];
+    all->keys[at] = (vv_bytes){ (uint8_t *)all->texts[at],
+                                bench_key(all->texts[at], number) };
+    all->values[at] = bench_value(all->bytes[at], number);
+}
 
-    for (uint64_t i = 0; i < count; i += BATCH) {
-        for (uint64_t k = 0; k < BATCH; k++) {
-            keys[k] = (vv_bytes){ (uint8_t *)texts[k], bench_key(texts[k], i + k) };
-            values[k] = bench_value(bytes[k], i + k);
-        }
-        BENCH_OK(vv_hamt_set_many(map, keys, values, BATCH, NULL, &bench_error));
-    }
+static keys keys_in_order(uint64_t count)
+{
+    keys all = new_keys(count);
+
+    for (uint64_t i = 0; i < count; i++)
+        name_key(&all, i, i);
+    return all;
+}
+
+static keys keys_at_random(uint64_t n, uint64_t of)
+{
+    keys all = new_keys(n);
+    uint64_t state = 1;
+
+    for (uint64_t i = 0; i < n; i++)
+        name_key(&all, i, bench_random(&state) % of);
+    return all;
+}
+
+static void free_keys(keys *all)
+{
+    free(all->texts);
+    free(all->keys);
+    free(all->bytes);
+    free(all->values);
+}
+
+static void set_one_by_one(vv_hamt *map, const keys *all)
+{
+    for (uint64_t i = 0; i < all->count; i++)
+        BENCH_OK(vv_hamt_set(map, all->keys[i], all->values[i], &bench_error));
+}
+
+static void set_in_batches(vv_hamt *map, const keys *all)
+{
+    for (uint64_t i = 0; i < all->count; i += BATCH)
+        BENCH_OK(vv_hamt_set_many(map, all->keys + i, all->values + i, BATCH, NULL,
+                                  &bench_error));
 }
 
 static void bench_set(uint64_t count, bool batches)
 {
+    keys all = keys_in_order(count);
     vv_blockstore *blocks = NULL;
     bench_timer begin, passed;
     vv_hamt *map;
@@ -58,48 +101,76 @@ static void bench_set(uint64_t count, bool batches)
     map = open_map(blocks, NULL);
     begin = bench_begin();
     if (batches)
-        set_in_batches(map, count);
+        set_in_batches(map, &all);
     else
-        set_one_by_one(map, 0, count);
+        set_one_by_one(map, &all);
     passed = bench_end(&begin);
     bench_line(batches ? "hamt/set" : "hamt/set_single", count, &passed, NULL);
+    free_keys(&all);
     vv_hamt_free(map);
     vv_blockstore_free(blocks);
 }
 
 static void bench_flush(uint64_t count)
 {
+    keys all = keys_in_order(count);
     vv_blockstore *blocks = NULL;
     bench_timer begin, passed;
     vv_hamt *map;
 
     BENCH_OK(vv_memory_blockstore_new(&blocks, &bench_error));
     map = open_map(blocks, NULL);
-    set_in_batches(map, count);
+    set_in_batches(map, &all);
     begin = bench_begin();
     BENCH_OK(vv_hamt_flush(map, NULL, &bench_error));
     passed = bench_end(&begin);
     bench_line("hamt/flush", count, &passed, NULL);
+    free_keys(&all);
     vv_hamt_free(map);
     vv_blockstore_free(blocks);
 }
 
-static bench_timer get_random(vv_hamt *map, uint64_t count, uint64_t gets)
+static void get_one_by_one(const char *name, vv_hamt *map, const keys *asked)
 {
     vv_buf out = VV_BUF_INIT;
-    uint64_t state = 1;
     bench_timer begin = bench_begin();
     bench_timer passed;
-    char key[BENCH_KEY_MAX];
 
-    for (uint64_t i = 0; i < gets; i++) {
-        vv_bytes text = { (uint8_t *)key, bench_key(key, bench_random(&state) % count) };
-
-        BENCH_OK(vv_hamt_get(map, text, VV_RANGE_ALL, &out, &bench_error));
-    }
+    for (uint64_t i = 0; i < asked->count; i++)
+        BENCH_OK(vv_hamt_get(map, asked->keys[i], VV_RANGE_ALL, &out, &bench_error));
     passed = bench_end(&begin);
+    bench_line(name, asked->count, &passed, NULL);
     vv_buf_clear(&out);
-    return passed;
+}
+
+static void get_in_batches(const char *name, vv_hamt *map, const keys *asked)
+{
+    static vv_buf outs[BATCH];
+    bench_timer begin = bench_begin();
+    bench_timer passed;
+
+    for (uint64_t i = 0; i < asked->count; i += BATCH)
+        BENCH_OK(vv_hamt_get_many(map, asked->keys + i, BATCH, outs, NULL, &bench_error));
+    passed = bench_end(&begin);
+    bench_line(name, asked->count, &passed, NULL);
+    for (size_t i = 0; i < BATCH; i++)
+        vv_buf_clear(&outs[i]);
+}
+
+/* Are the values those that were set? Not measured. */
+static void check_values(vv_hamt *map, const keys *asked)
+{
+    vv_buf out = VV_BUF_INIT;
+
+    for (uint64_t i = 0; i < asked->count; i += 7) {
+        BENCH_OK(vv_hamt_get_many(map, asked->keys + i, 1, &out, NULL, &bench_error));
+        if (out.len != asked->values[i].len ||
+            memcmp(out.data, asked->values[i].data, out.len) != 0) {
+            fprintf(stderr, "bench: another value for %s\n", asked->texts[i]);
+            exit(1);
+        }
+    }
+    vv_buf_clear(&out);
 }
 
 static vv_status count_key(void *ctx, vv_bytes key, const vv_cid *pointer, vv_error *err)
@@ -141,36 +212,68 @@ static void bench_delete(vv_blockstore *blocks, const vv_cid *root, uint64_t cou
     vv_hamt_free(map);
 }
 
-/* Cold: a map just opened on a store just opened. Warm: every node was read before. */
-static void bench_get(uint64_t count)
+/* A map just opened on a store on the disk, and again when its nodes were read. */
+static void bench_get_local(const keys *all, const keys *asked)
 {
     vv_local_options options = VV_LOCAL_OPTIONS_INIT;
     char *directory = bench_directory();
     vv_blockstore *blocks = NULL;
-    uint64_t gets = bench_size(50000, 5000);
-    bench_timer passed;
     vv_hamt *map;
     vv_cid root;
 
     options.create = true;
     BENCH_OK(vv_local_open(directory, &options, &blocks, &bench_error));
     map = open_map(blocks, NULL);
-    set_in_batches(map, count);
+    set_in_batches(map, all);
     BENCH_OK(vv_hamt_flush(map, &root, &bench_error));
     BENCH_OK(vv_blockstore_flush(blocks, &bench_error));
     vv_hamt_free(map);
     vv_blockstore_free(blocks);
     BENCH_OK(vv_local_open(directory, &options, &blocks, &bench_error));
     map = open_map(blocks, &root);
-    passed = get_random(map, count, gets);
-    bench_line("hamt/get_cold", gets, &passed, NULL);
-    passed = get_random(map, count, gets);
-    bench_line("hamt/get_warm", gets, &passed, NULL);
+    get_one_by_one("hamt/get_cold", map, asked);
+    get_one_by_one("hamt/get_warm_local", map, asked);
     bench_list(map);
     vv_hamt_free(map);
-    bench_delete(blocks, &root, count);
+    map = open_map(blocks, &root);
+    get_in_batches("hamt/get_cold_many", map, asked);
+    get_in_batches("hamt/get_warm_local_many", map, asked);
+    vv_hamt_free(map);
+    bench_delete(blocks, &root, all->count);
     vv_blockstore_free(blocks);
     bench_remove_directory(directory);
+}
+
+/* As the peer: blocks in memory, a map opened anew, and every key asked for was so once before. */
+static void bench_get_memory(const keys *all, const keys *asked)
+{
+    vv_blockstore *blocks = NULL;
+    vv_hamt *map;
+    vv_cid root;
+
+    BENCH_OK(vv_memory_blockstore_new(&blocks, &bench_error));
+    map = open_map(blocks, NULL);
+    set_in_batches(map, all);
+    BENCH_OK(vv_hamt_flush(map, &root, &bench_error));
+    vv_hamt_free(map);
+    map = open_map(blocks, &root);
+    get_one_by_one("hamt/get_cold_memory", map, asked);
+    get_one_by_one("hamt/get_warm_single", map, asked);
+    get_in_batches("hamt/get_warm", map, asked);
+    check_values(map, asked);
+    vv_hamt_free(map);
+    vv_blockstore_free(blocks);
+}
+
+static void bench_get(uint64_t count)
+{
+    keys all = keys_in_order(count);
+    keys asked = keys_at_random(bench_size(50000, 5000), count);
+
+    bench_get_memory(&all, &asked);
+    bench_get_local(&all, &asked);
+    free_keys(&asked);
+    free_keys(&all);
 }
 
 /* A node of the middle of a map of 100 k keys: some 390 entries. */

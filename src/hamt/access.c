@@ -82,17 +82,18 @@ vv_status vv_hamt_get(vv_hamt *hamt, vv_bytes key, vv_range range, vv_buf *out,
 static vv_status put_link(vv_hamt *hamt, vv_bytes key, const vv_cid *cid, vv_error *err)
 {
     uint8_t hash[VVI_HASH_MAX];
-    vvi_link link;
+    size_t done = 0;
     vv_status status;
 
     vvi_hamt_hash(hamt, &key, 1, hash);
-    vvi_link_of_cid(cid, &link);
     vvi_mutex_lock(&hamt->writer);
     status = vvi_hamt_check_writable(hamt, err);
-    if (!status)
-        status = vvi_hamt_put(hamt, key, hash, vvi_bytes(link.bytes, link.len), err);
+    if (status)
+        vvi_wrap(err, status, "set key \"%.*s\"", VVI_KEY_ARG(key));
+    else
+        status = vvi_hamt_put(hamt, &key, hash, cid, 1, &done, err);
     vvi_mutex_unlock(&hamt->writer);
-    return status ? vvi_wrap(err, status, "set key \"%.*s\"", VVI_KEY_ARG(key)) : VV_OK;
+    return status;
 }
 
 vv_status vv_hamt_set(vv_hamt *hamt, vv_bytes key, vv_bytes value, vv_error *err)

@@ -133,7 +133,8 @@ static vv_status walk(vv_hamt *hamt, const uint8_t *hash, unsigned deepest,
 }
 
 vv_status vvi_hamt_own_path(vv_hamt *hamt, const uint8_t *hash, unsigned deepest,
-                            vvi_node **out, unsigned *depth, vv_error *err)
+                            bool tree_held, vvi_node **out, unsigned *depth,
+                            vv_error *err)
 {
     fresh_node fresh = { .node = NULL };
     vv_status status;
@@ -141,7 +142,9 @@ vv_status vvi_hamt_own_path(vv_hamt *hamt, const uint8_t *hash, unsigned deepest
     for (;;) {
         vvi_node *loaded;
 
-        vvi_rwlock_write(&hamt->tree);
+        if (!tree_held)
+            vvi_rwlock_write(&hamt->tree);
+        tree_held = false;
         status = walk(hamt, hash, deepest, &fresh, out, depth, err);
         if (status || *out)
             break;
@@ -181,20 +184,50 @@ static vv_status put_into(vv_hamt *hamt, vvi_node *node, unsigned depth, unsigne
     return VV_OK;
 }
 
-vv_status vvi_hamt_put(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, vv_bytes link,
-                       vv_error *err)
+/* Set one key; `tree` may be held before, and is held when *tree_held says so afterwards. */
+static vv_status put_one(vv_hamt *hamt, vv_bytes key, const uint8_t *hash,
+                         const vv_cid *cid, bool *tree_held, vv_error *err)
 {
+    bool was_held = *tree_held;
     vvi_node *node;
+    vvi_link link;
     unsigned depth;
     vv_status status;
 
-    if (hamt->dirty_bytes > hamt->opts.dirty_bytes)
-        VVI_TRY(vvi_hamt_spill(hamt, err));
+    vvi_link_of_cid(cid, &link);
     hamt->changes++;
-    VVI_TRY(vvi_hamt_own_path(hamt, hash, UINT32_MAX, &node, &depth, err));
+    *tree_held = false;
+    VVI_TRY(vvi_hamt_own_path(hamt, hash, UINT32_MAX, was_held, &node, &depth, err));
+    *tree_held = true;
     vvi_hamt_count_out(hamt, node);
-    status = put_into(hamt, node, depth, hash[depth], key, link, err);
+    status = put_into(hamt, node, depth, hash[depth], key,
+                      vvi_bytes(link.bytes, link.len), err);
     vvi_hamt_count_in(hamt, node);
-    vvi_rwlock_unlock(&hamt->tree);
+    return status;
+}
+
+vv_status vvi_hamt_put(vv_hamt *hamt, const vv_bytes *keys, const uint8_t *hashes,
+                       const vv_cid *cids, size_t n, size_t *done, vv_error *err)
+{
+    vv_status status = VV_OK;
+    bool tree_held = false;
+
+    for (size_t i = 0; i < n && !status; i++) {
+        if (hamt->dirty_bytes > hamt->opts.dirty_bytes) {
+            if (tree_held)
+                vvi_rwlock_unlock(&hamt->tree);
+            tree_held = false;
+            status = vvi_hamt_spill(hamt, err);
+        }
+        if (!status)
+            status = put_one(hamt, keys[i], hashes + i * hamt->opts.hash_len, &cids[i],
+                             &tree_held, err);
+        if (status)
+            vvi_wrap(err, status, "set key \"%.*s\"", VVI_KEY_ARG(keys[i]));
+        else
+            ++*done;
+    }
+    if (tree_held)
+        vvi_rwlock_unlock(&hamt->tree);
     return status;
 }

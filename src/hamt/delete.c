@@ -164,7 +164,7 @@ static vv_status fold(deletion *self, unsigned at, vv_error *err)
         entries[i] = gathered(self, i);
     if (self->count > 1)
         qsort(entries, self->count, sizeof(*entries), compare_entries);
-    status = vvi_hamt_own_path(hamt, self->hash, at - 1, &node, &depth, err);
+    status = vvi_hamt_own_path(hamt, self->hash, at - 1, false, &node, &depth, err);
     if (status)
         goto done;
     if (vvi_slot_has(&node->kids, slot))
@@ -188,7 +188,8 @@ static vv_status remove_key(deletion *self, vv_error *err)
     unsigned depth;
     vv_status status;
 
-    VVI_TRY(vvi_hamt_own_path(hamt, self->hash, self->path_len - 1, &node, &depth, err));
+    VVI_TRY(vvi_hamt_own_path(hamt, self->hash, self->path_len - 1, false, &node, &depth,
+                              err));
     vvi_hamt_count_out(hamt, node);
     status = vvi_node_remove(node, self->hash[depth], self->key, err);
     vvi_hamt_count_in(hamt, node);

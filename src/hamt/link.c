@@ -2,6 +2,22 @@
 
 #include <string.h>
 
+/* Nearly every link: to a CIDv1 with 32 bytes of BLAKE3. Behind these bytes, its digest. */
+#define USUAL_LEN 41
+static const uint8_t usual_front[6] = { 0xd8, 42, 0x58, 37, 0, 1 };
+
+static void write_usual(const vv_cid *cid, vvi_link *out)
+{
+    uint8_t *b = out->bytes;
+
+    out->len = USUAL_LEN;
+    memcpy(b, usual_front, sizeof(usual_front));
+    b[6] = (uint8_t)cid->codec;
+    b[7] = VV_HASH_BLAKE3;
+    b[8] = 32;
+    memcpy(b + 9, cid->digest, 32);
+}
+
 void vvi_link_of_cid(const vv_cid *cid, vvi_link *out)
 {
     uint8_t binary[VV_CID_BYTES_MAX];
@@ -9,6 +25,11 @@ void vvi_link_of_cid(const vv_cid *cid, vvi_link *out)
     size_t at = 0;
     bool tagged = cid->version != VV_CID_BARE;
 
+    if (cid->version == 1 && cid->codec < 0x80 && cid->hash == VV_HASH_BLAKE3 &&
+        cid->digest_len == 32) {
+        write_usual(cid, out);
+        return;
+    }
     vv_cid_to_bytes(cid, binary, &len);
     if (tagged) {
         out->bytes[at++] = 0xd8;
@@ -61,13 +82,12 @@ static vv_bytes link_body(vv_bytes bytes, bool *tagged, size_t *len)
     return vvi_bytes(bytes.data + at + 1, count - 1);
 }
 
-/* Nearly every link: a CIDv1 with 32 bytes of BLAKE3, whose codec is known to exist. */
+/* Is it such a link, of a codec that is known to exist? */
 static bool read_usual(vv_bytes link, vv_cid *out)
 {
-    static const uint8_t front[6] = { 0xd8, 42, 0x58, 37, 0, 1 };
     const uint8_t *b = link.data;
 
-    if (link.len != 41 || memcmp(b, front, sizeof(front)) != 0 ||
+    if (link.len != USUAL_LEN || memcmp(b, usual_front, sizeof(usual_front)) != 0 ||
         (b[6] != VV_CODEC_RAW && b[6] != VV_CODEC_DAG_CBOR) || b[7] != VV_HASH_BLAKE3 ||
         b[8] != 32)
         return false;

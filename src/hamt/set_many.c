@@ -29,12 +29,12 @@ static size_t choose_batch(const vv_bytes *values, size_t n)
 }
 
 /*
- * Ask for the memory that setting some keys will touch: a map that is larger than the processor's
- * caches spends its time waiting for memory, and waits for many lines at once as long as for one.
- * First the nodes, then what they point to, then the buckets. Only the writer changes nodes, so it
- * may look at them without holding `tree`.
+ * Keys are set some at a time. First the memory is asked for that they will touch: a map that is
+ * larger than the processor's caches spends its time waiting for memory, and waits for many lines at
+ * once as long as for one. The nodes, then what they point to, then the buckets. Only the writer
+ * changes nodes, so it may look at them without holding `tree`.
  */
-#define ASK_KEYS  32u
+#define ASK_KEYS  48u
 #define ASK_DEPTH 2u
 
 /* The changed node that a key goes to, as far down as is worth looking, and its slot there. */
@@ -97,18 +97,12 @@ static vv_status set_batch(setting *self, const vv_bytes *keys, const vv_bytes *
     vvi_hamt_hash(hamt, keys, good, self->hashes);
     vvi_mutex_lock(&hamt->writer);
     status = vvi_hamt_check_writable(hamt, err);
-    for (size_t i = 0; i < good && !status; i++) {
-        vvi_link link;
+    for (size_t i = 0; i < good && !status; i += ASK_KEYS) {
+        size_t some = good - i < ASK_KEYS ? good - i : ASK_KEYS;
 
-        if (i % ASK_KEYS == 0)
-            ask_for(self, i, good - i < ASK_KEYS ? good - i : ASK_KEYS);
-        vvi_link_of_cid(&self->cids[i], &link);
-        status = vvi_hamt_put(hamt, keys[i], self->hashes + i * hamt->opts.hash_len,
-                              vvi_bytes(link.bytes, link.len), err);
-        if (status)
-            vvi_wrap(err, status, "set key \"%.*s\"", VVI_KEY_ARG(keys[i]));
-        else
-            ++*done;
+        ask_for(self, i, some);
+        status = vvi_hamt_put(hamt, keys + i, self->hashes + i * hamt->opts.hash_len,
+                              self->cids + i, some, done, err);
     }
     vvi_mutex_unlock(&hamt->writer);
     return status ? status : refused;

@@ -70,12 +70,14 @@ vv_status vvi_hamt_find(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, vvi_li
 /* ---- change.c: with writer held ---- */
 /*
  * Make the nodes on the way of a hash changeable, down to the one whose slot is a bucket or to
- * depth deepest. On success `tree` is held for writing.
+ * depth deepest. On success `tree` is held for writing, on failure it is not; tree_held: it is so
+ * already.
  * @return VV_OK, VV_ELIMIT (a link below the last byte of the hash), or why a node cannot be
  *         loaded
  */
 vv_status vvi_hamt_own_path(vv_hamt *hamt, const uint8_t *hash, unsigned deepest,
-                            vvi_node **out, unsigned *depth, vv_error *err);
+                            bool tree_held, vvi_node **out, unsigned *depth,
+                            vv_error *err);
 /* Let *place, through which the tree holds a node, hold one that nobody else does. With tree held
  * for writing. @return VV_OK, VV_ENOMEM */
 vv_status vvi_hamt_own(vv_hamt *hamt, vvi_node **place, vv_error *err);
@@ -85,9 +87,9 @@ void vvi_hamt_count_in(vv_hamt *hamt, const vvi_node *node);
 /* The same for a node and all changed nodes below it. */
 void vvi_hamt_count_out_all(vv_hamt *hamt, const vvi_node *node);
 void vvi_hamt_count_in_all(vv_hamt *hamt, const vvi_node *node);
-/* Set a key, which was hashed, to a link. */
-vv_status vvi_hamt_put(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, vv_bytes link,
-                       vv_error *err);
+/* Set keys, which were hashed, to links to these, in order. *done is how many were set. */
+vv_status vvi_hamt_put(vv_hamt *hamt, const vv_bytes *keys, const uint8_t *hashes,
+                       const vv_cid *cids, size_t n, size_t *done, vv_error *err);
 
 /* ---- split.c ---- */
 /* A subtree for the entries of a full bucket at that depth and one more. */
