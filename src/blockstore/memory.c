@@ -12,11 +12,9 @@
 #define SHARD_COUNT 16
 /* Blocks that are worth a look before they are copied. */
 #define LONG_BYTES 8192
-/* Names sorted by shard together, and names whose memory is asked for together: a store larger than
- * the processor's caches spends its time waiting for memory, and waits for many lines at once as
- * long as for one. */
-#define SLICE  1024
-#define WINDOW 64
+/* Names sorted by shard together: a store larger than the processor's caches spends its time waiting
+ * for memory, and waits for many lines at once as long as for one. */
+#define SLICE 1024
 
 typedef vvi_mem_block block;
 
@@ -157,13 +155,22 @@ static void sort_by_shard(const memory_store *self, const vv_cid *cids, size_t s
         out->order[next[numbers[i]]++] = (uint16_t)i;
 }
 
-/* Lend up to WINDOW blocks of one shard, whose lock is held. */
-static void lend_window(const shard *part, const vv_cid *cids, const uint64_t *tags,
-                        const uint16_t *which, size_t n, vv_buf *outs,
-                        vv_status *statuses)
+/* Inlined whatever the compiler thinks: gcc drops a call of a function that only asks for memory, as
+ * one without an effect. */
+#define ASKING __attribute__((always_inline)) static inline
+
+/* What is done to the names of one shard, whose lock is held; in three turns through the shards, so
+ * that what one of them asks for has come before the next one needs it. */
+ASKING void ask_for_slots(const shard *part, const uint64_t *tags, const uint16_t *which,
+                          size_t n)
 {
     for (size_t i = 0; i < n; i++)
         vvi_mem_table_ask(&part->blocks, tags[which[i]]);
+}
+
+ASKING void ask_for_blocks(const shard *part, const uint64_t *tags, const uint16_t *which,
+                           size_t n)
+{
     for (size_t i = 0; i < n; i++) {
         const block *guess = vvi_mem_table_guess(&part->blocks, tags[which[i]]);
 
@@ -172,6 +179,12 @@ static void lend_window(const shard *part, const vv_cid *cids, const uint64_t *t
         __builtin_prefetch(guess, 1);
         __builtin_prefetch(guess->tail + VV_BLAKE3_SIZE - 1);
     }
+}
+
+static void lend_blocks(const shard *part, const vv_cid *cids, const uint64_t *tags,
+                        const uint16_t *which, size_t n, vv_buf *outs,
+                        vv_status *statuses)
+{
     for (size_t i = 0; i < n; i++) {
         size_t k = which[i];
         block *found = vvi_mem_table_find(&part->blocks, tags[k], &cids[k]);
@@ -191,17 +204,23 @@ static void lend_slice(memory_store *self, const vv_cid *cids, size_t n, vv_buf 
     by_shard sorted;
 
     sort_by_shard(self, cids, sizeof(*cids), n, &sorted);
-    for (size_t s = 0; s < SHARD_COUNT; s++) {
-        size_t end = sorted.starts[s + 1];
+    for (int turn = 0; turn < 3; turn++)
+        for (size_t s = 0; s < SHARD_COUNT; s++) {
+            const uint16_t *which = sorted.order + sorted.starts[s];
+            size_t some = (size_t)sorted.starts[s + 1] - sorted.starts[s];
+            shard *part = &self->shards[s];
 
-        if (sorted.starts[s] == end)
-            continue;
-        vvi_mutex_lock(&self->shards[s].lock);
-        for (size_t i = sorted.starts[s]; i < end; i += WINDOW)
-            lend_window(&self->shards[s], cids, sorted.tags, sorted.order + i,
-                        end - i < WINDOW ? end - i : WINDOW, outs, statuses);
-        vvi_mutex_unlock(&self->shards[s].lock);
-    }
+            if (!some)
+                continue;
+            vvi_mutex_lock(&part->lock);
+            if (turn == 0)
+                ask_for_slots(part, sorted.tags, which, some);
+            else if (turn == 1)
+                ask_for_blocks(part, sorted.tags, which, some);
+            else
+                lend_blocks(part, cids, sorted.tags, which, some, outs, statuses);
+            vvi_mutex_unlock(&part->lock);
+        }
 }
 
 static vv_status memory_get_many(vv_blockstore *store, const vv_cid *cids, size_t n,
@@ -272,12 +291,10 @@ static vv_status make_slice(vv_blockstore *store, const vv_block *blocks, size_t
     return VV_OK;
 }
 
-/* Put up to WINDOW blocks into their shard, whose lock is held. What it keeps is taken out of made. */
-static vv_status put_window(shard *part, const vv_block *blocks, const uint64_t *tags,
+/* Put blocks into their shard, whose lock is held. What it keeps is taken out of made. */
+static vv_status put_blocks(shard *part, const vv_block *blocks, const uint64_t *tags,
                             const uint16_t *which, size_t n, block **made, vv_error *err)
 {
-    for (size_t i = 0; i < n; i++)
-        vvi_mem_table_ask(&part->blocks, tags[which[i]]);
     for (size_t i = 0; i < n; i++) {
         size_t k = which[i];
         bool added;
@@ -301,17 +318,21 @@ static vv_status put_slice(memory_store *self, const vv_block *blocks, size_t n,
     by_shard sorted;
 
     sort_by_shard(self, &blocks->cid, sizeof(*blocks), n, &sorted);
-    for (size_t s = 0; s < SHARD_COUNT && !status; s++) {
-        size_t end = sorted.starts[s + 1];
+    for (int turn = 0; turn < 2; turn++)
+        for (size_t s = 0; s < SHARD_COUNT && !status; s++) {
+            const uint16_t *which = sorted.order + sorted.starts[s];
+            size_t some = (size_t)sorted.starts[s + 1] - sorted.starts[s];
+            shard *part = &self->shards[s];
 
-        if (sorted.starts[s] == end)
-            continue;
-        vvi_mutex_lock(&self->shards[s].lock);
-        for (size_t i = sorted.starts[s]; i < end && !status; i += WINDOW)
-            status = put_window(&self->shards[s], blocks, sorted.tags, sorted.order + i,
-                                end - i < WINDOW ? end - i : WINDOW, made, err);
-        vvi_mutex_unlock(&self->shards[s].lock);
-    }
+            if (!some)
+                continue;
+            vvi_mutex_lock(&part->lock);
+            if (turn == 0)
+                ask_for_slots(part, sorted.tags, which, some);
+            else
+                status = put_blocks(part, blocks, sorted.tags, which, some, made, err);
+            vvi_mutex_unlock(&part->lock);
+        }
     return status;
 }
 
@@ -325,7 +346,7 @@ static vv_status put_one(vv_blockstore *store, const vv_block *given, vv_error *
 
     VVI_TRY(make_slice(store, given, 1, &made, err));
     vvi_mutex_lock(&part->lock);
-    status = put_window(part, given, &tag, &which, 1, &made, err);
+    status = put_blocks(part, given, &tag, &which, 1, &made, err);
     vvi_mutex_unlock(&part->lock);
     drop(made);
     return status;

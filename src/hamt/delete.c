@@ -42,7 +42,7 @@ static vv_status child_of(deletion *self, const vvi_node *node, unsigned slot,
 static vv_status find_path(deletion *self, vv_error *err)
 {
     vv_hamt *hamt = self->hamt;
-    vvi_entry entry;
+    vv_bytes link;
 
     if (hamt->root)
         self->path[0] = vvi_node_retain(hamt->root);
@@ -53,7 +53,7 @@ static vv_status find_path(deletion *self, vv_error *err)
         const vvi_node *node = self->path[self->path_len - 1];
         unsigned slot = self->hash[self->path_len - 1];
 
-        if (vvi_node_find(node, slot, self->key, &entry))
+        if (vvi_node_find(node, slot, self->key, &link))
             return VV_OK;
         if (!vvi_slot_has(&node->links, slot) || self->path_len >= hamt->opts.hash_len)
             return vvi_fail(err, VV_ENOTFOUND, "no key \"%.*s\"", VVI_KEY_ARG(self->key));

@@ -23,7 +23,7 @@ static step descend(vvi_node_cache *cache, vvi_node *node, vv_bytes key,
                     const uint8_t *hash, unsigned hash_len, unsigned *depth,
                     vvi_link *out, uint64_t *hits)
 {
-    vvi_entry entry;
+    vv_bytes link;
 
     while (*depth < hash_len) {
         unsigned slot = hash[*depth];
@@ -35,9 +35,9 @@ static step descend(vvi_node_cache *cache, vvi_node *node, vv_bytes key,
             continue;
         }
         if (!vvi_slot_has(&node->links, slot)) {
-            if (!vvi_node_find(node, slot, key, &entry))
+            if (!vvi_node_find(node, slot, key, &link))
                 return STEP_ABSENT;
-            copy_link(entry.link, out);
+            copy_link(link, out);
             return STEP_FOUND;
         }
         ++*depth;

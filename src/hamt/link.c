@@ -1,5 +1,7 @@
 #include "hamt/link.h"
 
+#include "multiformats/cid_fill.h"
+
 #include <string.h>
 
 /* Nearly every link: to a CIDv1 with 32 bytes of BLAKE3. Behind these bytes, its digest. */
@@ -91,7 +93,7 @@ static bool read_usual(vv_bytes link, vv_cid *out)
         (b[6] != VV_CODEC_RAW && b[6] != VV_CODEC_DAG_CBOR) || b[7] != VV_HASH_BLAKE3 ||
         b[8] != 32)
         return false;
-    memset(out, 0, sizeof(*out));
+    vvi_cid_zero(out);
     out->codec = b[6];
     out->hash = VV_HASH_BLAKE3;
     out->version = 1;
@@ -116,7 +118,7 @@ vv_status vvi_link_to_cid(vv_bytes link, vv_cid *out, vv_error *err)
     /* 12 20 … would be read as a CIDv0; a bare multihash is built by hand. */
     if (hash.digest.len > VV_DIGEST_MAX || hash.code > UINT32_MAX)
         return vvi_fail(err, VV_EUNSUPPORTED, "a digest of %zu bytes", hash.digest.len);
-    memset(out, 0, sizeof(*out));
+    vvi_cid_zero(out);
     out->version = VV_CID_BARE;
     out->codec = VV_CODEC_RAW;
     out->hash = (uint32_t)hash.code;

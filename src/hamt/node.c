@@ -42,7 +42,7 @@ vv_status vvi_node_new_named(vv_bytes link, vv_bytes block, size_t slot_count,
                              bool has_links, vvi_node **out, vv_error *err)
 {
     /* The name, then slots where they may lie, then the places for children, then the block. */
-    size_t slots = (sizeof(vvi_node) + link.len + 7) & ~(size_t)7;
+    size_t slots = vvi_node_slots_at(link.len);
     size_t below = slots + slot_count * sizeof(vvi_slot);
     size_t data = below + (has_links ? slot_count * sizeof(vvi_node_ref) : 0);
     vvi_node *node = make_node(data - sizeof(vvi_node) + block.len);
@@ -184,23 +184,31 @@ uint64_t vvi_node_entry_count(const vvi_node *node)
     return sum;
 }
 
-bool vvi_bucket_find(const uint8_t *bucket, vv_bytes key, vvi_entry *out)
+bool vvi_bucket_find(const uint8_t *bucket, vv_bytes key, vv_bytes *link)
 {
-    vvi_bucket_cursor cursor = vvi_bucket_begin(bucket);
+    uint64_t left;
+    const uint8_t *at = bucket + vvi_head_read(bucket, &left);
 
-    while (vvi_bucket_next(&cursor, out)) {
-        if (out->key.len > key.len)
+    for (; left; left--) {
+        uint64_t len;
+
+        at += vvi_head_read(at, &len);
+        if (len > key.len)
             return false; /* shorter keys come first */
-        if (vvi_bytes_equal(out->key, key))
+        if (len == key.len && (!len || memcmp(at, key.data, key.len) == 0)) {
+            *link = vvi_bytes(at + len, vvi_link_len(at + len));
             return true;
+        }
+        at += len;
+        at += vvi_link_len(at);
     }
     return false;
 }
 
-bool vvi_node_find(const vvi_node *node, unsigned slot, vv_bytes key, vvi_entry *out)
+bool vvi_node_find(const vvi_node *node, unsigned slot, vv_bytes key, vv_bytes *link)
 {
     return is_bucket(node, slot) &&
-           vvi_bucket_find(vvi_node_element(node, slot).data, key, out);
+           vvi_bucket_find(vvi_node_element(node, slot).data, key, link);
 }
 
 /* ---- writing --------------------------------------------------------------------------- */

@@ -92,6 +92,12 @@ static inline void vvi_node_count_used(vvi_node *node)
                                     vvi_popcount(node->used.words[w - 1]));
 }
 
+/* Where the slots of a node with a name of that length lie, from its beginning. */
+static inline size_t vvi_node_slots_at(size_t link_len)
+{
+    return (sizeof(vvi_node) + link_len + 7) & ~(size_t)7;
+}
+
 /* A node that has a name, a copy of a block, room for the slots of it, and for children if it links
  * to any; see cache.h. */
 vv_status vvi_node_new_named(vv_bytes link, vv_bytes block, size_t slot_count,
@@ -162,10 +168,10 @@ static inline vv_bytes vvi_node_link(const vvi_node *node, unsigned slot)
 /* Entries of the node's own buckets. */
 uint64_t vvi_node_entry_count(const vvi_node *node);
 
-/* Find a key in a bucket. */
-bool vvi_bucket_find(const uint8_t *bucket, vv_bytes key, vvi_entry *out);
+/* Find the link of a key in a bucket. */
+bool vvi_bucket_find(const uint8_t *bucket, vv_bytes key, vv_bytes *link);
 /* Find a key in the bucket of a slot; false when it is not there (or the slot is a link). */
-bool vvi_node_find(const vvi_node *node, unsigned slot, vv_bytes key, vvi_entry *out);
+bool vvi_node_find(const vvi_node *node, unsigned slot, vv_bytes key, vv_bytes *link);
 /* Entries in the bucket of a slot; 0 for an unused slot. */
 uint64_t vvi_node_bucket_count(const vvi_node *node, unsigned slot);
 

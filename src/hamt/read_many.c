@@ -11,16 +11,26 @@
 /* Keys that go down the tree side by side: a step asks for the memory that the next one needs, for
  * all of them, so that they wait together. */
 #define WALKERS 128u
+/* Buffers ahead whose owners are asked for. */
+#define AHEAD 12u
 
-/* A key on its way down. */
-typedef struct walker {
-    vvi_node *node; /* where it is */
-    const uint8_t *hash;
-    const uint8_t *bucket; /* where it ends */
-    uint32_t key;          /* its place in the batch */
-    unsigned depth;        /* of the node */
-    unsigned rank;         /* of its slot in the node */
-} walker;
+/* Keys on their way down, all at one depth. A list for each member: what was just written is read
+ * again in the size that it was written in. */
+typedef struct party {
+    size_t n;
+    unsigned depth;
+    uint32_t keys[WALKERS];   /* their places in the batch */
+    vvi_node *nodes[WALKERS]; /* where they are */
+    uint8_t slots[WALKERS];   /* that their hashes mean there */
+    uint8_t ranks[WALKERS];   /* of the slots, which are in use */
+} party;
+
+/* Keys that came to a bucket. */
+typedef struct ended {
+    size_t n;
+    uint32_t keys[WALKERS];
+    const uint8_t *buckets[WALKERS];
+} ended;
 
 /* A key that stopped for want of a node. */
 typedef struct stop {
@@ -68,43 +78,65 @@ static vv_status resolver_init(resolver *self, vv_hamt *hamt, size_t batch, vv_e
 
 /* Inlined whatever the compiler thinks: gcc drops a call of a function that only asks for memory, as
  * one without an effect. */
-__attribute__((always_inline)) static inline void ask_for(const void *from, size_t len)
+#define ASKING __attribute__((always_inline)) static inline
+
+/* What finds a slot in a node; and of a loaded node the slots themselves, when they are few, as they
+ * are where most nodes are. */
+ASKING void ask_for_node(const vvi_node *node, bool loaded, size_t link_len)
 {
-    for (size_t at = 0; at < len; at += 64)
-        __builtin_prefetch((const char *)from + at);
-    __builtin_prefetch((const char *)from + len - 1);
+    const char *slots = (const char *)node + vvi_node_slots_at(link_len);
+
+    __builtin_prefetch(node);
+    __builtin_prefetch((const char *)node + 64);
+    if (!loaded)
+        return;
+    __builtin_prefetch(slots);
+    __builtin_prefetch(slots + 64);
 }
 
-/* What a bucket holds is asked for up to here; few are longer. */
-#define ASK_BUCKET_BYTES 256u
-/* What finds a slot in a node. */
-#define ASK_NODE_BYTES 128u
-
-/* Look into the nodes, and ask for the places of their slots. Returns how many walkers go on. */
-static size_t find_slots(resolver *self, walker *walkers, size_t n)
+/* Most buckets hold one key or two. */
+ASKING void ask_for_bucket(const uint8_t *bucket, size_t len)
 {
+    __builtin_prefetch(bucket);
+    __builtin_prefetch(bucket + 64);
+    if (len > 128) {
+        __builtin_prefetch(bucket + 128);
+        __builtin_prefetch(bucket + 192);
+    }
+}
+
+/* Look into the nodes, and ask for the places of their slots. Keys that are not there leave. */
+static void find_slots(resolver *self, party *keys)
+{
+    const uint8_t *hashes = self->hashes + keys->depth;
     size_t left = 0;
 
-    for (size_t i = 0; i < n; i++) {
-        walker *one = &walkers[i];
-        unsigned slot = one->hash[one->depth];
+    for (size_t i = 0; i < keys->n; i++) {
+        uint32_t key = keys->keys[i];
+        vvi_node *node = keys->nodes[i];
+        unsigned slot = hashes[(size_t)key * self->hamt->opts.hash_len];
+        unsigned rank = vvi_node_rank(node, slot);
 
-        if (one->node->link_len)
-            vvi_node_mark_recent(one->node);
-        if (!vvi_slot_has(&one->node->used, slot)) {
-            self->statuses[one->key] = VV_ENOTFOUND;
+        if (node->link_len)
+            vvi_node_mark_recent(node);
+        if (!vvi_slot_has(&node->used, slot)) {
+            self->statuses[key] = VV_ENOTFOUND;
             continue;
         }
-        one->rank = vvi_node_rank(one->node, slot);
-        __builtin_prefetch(vvi_slot_has(&one->node->links, slot) && one->node->below
-                               ? (const void *)(one->node->below + one->rank)
-                               : (const void *)(one->node->slots + one->rank));
-        walkers[left++] = *one;
+        /* Where most nodes are, none links to a child and `below` is not at hand. */
+        __builtin_prefetch(vvi_slot_has(&node->links, slot) && node->below
+                               ? (const void *)(node->below + rank)
+                               : (const void *)(node->slots + rank));
+        keys->keys[left] = key;
+        keys->nodes[left] = node;
+        keys->slots[left] = (uint8_t)slot;
+        keys->ranks[left] = (uint8_t)rank;
+        left++;
     }
-    return left;
+    keys->n = left;
 }
 
-static vv_status add_stop(stop_list *list, const walker *one, vv_bytes link,
+static vv_status add_stop(stop_list *list, uint32_t key, unsigned depth, vv_bytes link,
                           vv_error *err)
 {
     stop *added;
@@ -112,105 +144,87 @@ static vv_status add_stop(stop_list *list, const walker *one, vv_bytes link,
     VVI_TRY(vvi_grow((void **)&list->items, &list->cap, list->count + 1, sizeof(*added),
                      err));
     added = &list->items[list->count++];
-    added->key = one->key;
-    added->depth = one->depth;
+    added->key = key;
+    added->depth = depth;
     added->link.len = link.len;
     memcpy(added->link.bytes, link.data, link.len);
     return VV_OK;
 }
 
-/* Go to the child in a slot that is a link; *went is false when it is not in memory. */
-static vv_status go_down(resolver *self, walker *one, unsigned slot, bool *went,
-                         vv_error *err)
+/* One level down. Keys that come to a bucket leave for there; those whose next node is not in memory
+ * stop. */
+static vv_status step_down(resolver *self, party *keys, ended *at, vv_error *err)
 {
-    vvi_node *node = one->node;
+    bool last = keys->depth + 1 >= self->hamt->opts.hash_len;
+    size_t left = 0;
 
-    one->depth++;
-    *went = true;
-    if (vvi_slot_has(&node->kids, slot))
-        one->node = node->slots[one->rank].kid;
-    else
-        one->node = vvi_node_cache_child(&self->hamt->clean, node, slot, one->rank);
-    if (one->node) {
-        ask_for(one->node, ASK_NODE_BYTES);
-        return VV_OK;
-    }
-    *went = false;
-    return add_stop(&self->next, one, vvi_node_link(node, slot), err);
-}
+    at->n = 0;
+    keys->depth++;
+    for (size_t i = 0; i < keys->n; i++) {
+        uint32_t key = keys->keys[i];
+        vvi_node *node = keys->nodes[i];
+        unsigned slot = keys->slots[i];
+        const vvi_slot *where = node->slots + keys->ranks[i];
+        bool changed = vvi_slot_has(&node->kids, slot);
+        vvi_node *child;
 
-/* One level down: walkers that go on stay in front, *n of them; the buckets of those that have come
- * to one are asked for, and they are moved to ended. */
-static vv_status step_down(resolver *self, walker *walkers, size_t *n, walker *ended,
-                           size_t *ended_count, vv_error *err)
-{
-    size_t count = *n;
-
-    *n = 0;
-    *ended_count = 0;
-    for (size_t i = 0; i < count; i++) {
-        walker one = walkers[i];
-        unsigned slot = one.hash[one.depth];
-        const vvi_slot *where = one.node->slots + one.rank;
-        bool went;
-
-        if (!vvi_slot_has(&one.node->links, slot)) {
-            size_t len = where->element.len;
-
-            one.bucket = one.node->data + where->element.at;
-            ask_for(one.bucket, len < ASK_BUCKET_BYTES ? len : ASK_BUCKET_BYTES);
-            ended[(*ended_count)++] = one;
-        } else if (one.depth + 1 >= self->hamt->opts.hash_len) {
-            self->statuses[one.key] = VV_ENOTFOUND;
-        } else {
-            VVI_TRY(go_down(self, &one, slot, &went, err));
-            walkers[*n] = one;
-            *n += went;
+        if (!vvi_slot_has(&node->links, slot)) {
+            at->keys[at->n] = key;
+            at->buckets[at->n++] = node->data + where->element.at;
+            ask_for_bucket(node->data + where->element.at, where->element.len);
+            continue;
         }
+        if (last) {
+            self->statuses[key] = VV_ENOTFOUND;
+            continue;
+        }
+        child = changed ? where->kid
+                        : vvi_node_cache_child(&self->hamt->clean, node, slot,
+                                               keys->ranks[i]);
+        if (!child) {
+            VVI_TRY(
+                add_stop(&self->next, key, keys->depth, vvi_node_link(node, slot), err));
+            continue;
+        }
+        ask_for_node(child, !changed, self->hamt->link_len);
+        keys->keys[left] = key;
+        keys->nodes[left++] = child;
     }
+    keys->n = left;
     return VV_OK;
 }
 
-static void look_in_buckets(resolver *self, const walker *ended, size_t n)
+static void look_in_buckets(resolver *self, const ended *at)
 {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t key = ended[i].key;
+    for (size_t i = 0; i < at->n; i++) {
+        uint32_t key = at->keys[i];
         vv_cid *cid = &self->cids[key];
-        vvi_entry entry;
+        vv_bytes link;
 
-        self->statuses[key] = VV_ENOTFOUND;
-        if (vvi_bucket_find(ended[i].bucket, self->keys[key], &entry))
-            self->statuses[key] = self->for_values
-                                      ? vvi_hamt_value_cid(entry.link, cid, NULL)
-                                      : vvi_link_to_cid(entry.link, cid, NULL);
+        if (!vvi_bucket_find(at->buckets[i], self->keys[key], &link))
+            self->statuses[key] = VV_ENOTFOUND;
+        else
+            self->statuses[key] = self->for_values ? vvi_hamt_value_cid(link, cid, NULL)
+                                                   : vvi_link_to_cid(link, cid, NULL);
     }
 }
 
-/* Let up to WALKERS walkers go down as far as nodes are in memory. */
-static vv_status walk(resolver *self, walker *walkers, size_t n, vv_error *err)
+/* Let keys go down as far as nodes are in memory. */
+static vv_status walk(resolver *self, party *keys, vv_error *err)
 {
     vv_status status = VV_OK;
-    walker ended[WALKERS];
-    size_t ended_count;
     uint64_t hits = 0;
+    ended at;
 
     vvi_node_cache_walk_begin(&self->hamt->clean);
-    while (n && !status) {
-        n = find_slots(self, walkers, n);
-        status = step_down(self, walkers, &n, ended, &ended_count, err);
-        look_in_buckets(self, ended, ended_count);
-        hits += n;
+    while (keys->n && !status) {
+        find_slots(self, keys);
+        status = step_down(self, keys, &at, err);
+        look_in_buckets(self, &at);
+        hits += keys->n;
     }
     vvi_node_cache_walk_end(&self->hamt->clean, hits);
     return status;
-}
-
-static walker begin_at(const resolver *self, uint32_t key, unsigned depth, vvi_node *node)
-{
-    return (walker){ .node = node,
-                     .hash = self->hashes + (size_t)key * self->hamt->opts.hash_len,
-                     .key = key,
-                     .depth = depth };
 }
 
 /* ---- nodes that are not in memory ------------------------------------------------------- */
@@ -290,8 +304,7 @@ static vv_status arrivals_init(arrivals *self, resolver *keys, vv_error *err)
 static vv_status go_on(resolver *self, vv_error *err)
 {
     vv_error why = VV_ERROR_INIT;
-    walker walkers[WALKERS];
-    size_t n = 0;
+    party keys = { .n = 0 };
     arrivals here;
     vv_status status = arrivals_init(&here, self, err);
 
@@ -304,15 +317,18 @@ static vv_status go_on(resolver *self, vv_error *err)
         const stop *from = &self->now.items[here.order[i]];
         vvi_node *node = here.nodes[here.which[i]];
 
-        if (node)
-            walkers[n++] = begin_at(self, from->key, from->depth, node);
-        else
+        if (!node) {
             self->statuses[from->key] = here.statuses[here.which[i]];
-        if (n < WALKERS && i + 1 < self->now.count)
             continue;
-        status = walk(self, walkers, n, err);
-        n = 0;
+        }
+        if (keys.n == WALKERS || (keys.n && keys.depth != from->depth))
+            status = walk(self, &keys, err);
+        keys.depth = from->depth;
+        keys.keys[keys.n] = from->key;
+        keys.nodes[keys.n++] = node;
     }
+    if (!status)
+        status = walk(self, &keys, err);
     arrivals_clear(&here);
     return status;
 }
@@ -321,16 +337,18 @@ static vv_status go_on(resolver *self, vv_error *err)
 static vv_status resolve(resolver *self, vvi_node *root, vv_error *err)
 {
     vv_status status = VV_OK;
-    walker walkers[WALKERS];
+    party keys;
 
     vvi_hamt_hash(self->hamt, self->keys, self->n, self->hashes);
     self->next.count = 0;
     for (size_t i = 0; i < self->n && !status; i += WALKERS) {
-        size_t some = self->n - i < WALKERS ? self->n - i : WALKERS;
-
-        for (size_t k = 0; k < some; k++)
-            walkers[k] = begin_at(self, (uint32_t)(i + k), 0, root);
-        status = walk(self, walkers, some, err);
+        keys.n = self->n - i < WALKERS ? self->n - i : WALKERS;
+        keys.depth = 0;
+        for (size_t k = 0; k < keys.n; k++) {
+            keys.keys[k] = (uint32_t)(i + k);
+            keys.nodes[k] = root;
+        }
+        status = walk(self, &keys, err);
     }
     while (!status && self->next.count) {
         stop_list done = self->now;
@@ -524,6 +542,8 @@ vv_status vv_hamt_get_many(vv_hamt *hamt, const vv_bytes *keys, size_t n, vv_buf
     if (!status)
         status = first_failure(keys, own, n, &first, err);
     for (size_t i = 0; values && i < n; i++) {
+        if (i + AHEAD < n && outs[i + AHEAD].release) /* it will be let go of */
+            __builtin_prefetch(outs[i + AHEAD].owner, 1);
         if (!status)
             vvi_buf_move(&outs[i], &values[i]);
         vv_buf_clear(&values[i]);

@@ -1,5 +1,6 @@
 #include <varvite/cid.h>
 
+#include "multiformats/cid_fill.h"
 #include "multiformats/codes.h"
 #include "util/buf.h"
 
@@ -58,7 +59,7 @@ static vv_status check_prefix(const vv_cid_prefix *prefix, size_t block_len,
 static void set_all_but_digest(const vv_cid_prefix *prefix, size_t digest_len,
                                vv_cid *out)
 {
-    memset(out, 0, sizeof(*out));
+    vvi_cid_zero(out);
     out->codec = prefix->codec;
     out->hash = prefix->hash;
     out->version = prefix->version;
@@ -253,7 +254,7 @@ static vv_status read_front(vv_bytes *rest, bool allow_bare, vv_cid *out, vv_err
     vv_bytes start = *rest;
     uint64_t version;
 
-    memset(out, 0, sizeof(*out));
+    vvi_cid_zero(out);
     if (begins_as_v0(start)) {
         out->codec = VV_CODEC_DAG_PB;
         return read_multihash(rest, out, err);
@@ -280,7 +281,7 @@ static bool read_usual(vv_bytes bytes, vv_cid *out)
         (b[1] != VV_CODEC_RAW && b[1] != VV_CODEC_DAG_CBOR && b[1] != VV_CODEC_DAG_PB) ||
         (b[2] != VV_HASH_BLAKE3 && b[2] != VV_HASH_SHA2_256))
         return false;
-    memset(out, 0, sizeof(*out));
+    vvi_cid_zero(out);
     out->codec = b[1];
     out->hash = b[2];
     out->version = 1;
