@@ -80,20 +80,24 @@ static void print_codecs(const char *codecs)
     }
 }
 
-static void print_fill(const vv_array_meta *meta)
+static void print_fill(const vv_array *array)
 {
+    const vv_array_meta *meta = vv_array_get_meta(array);
     char text[128];
 
     if (!meta->fill_value)
         return;
-    vv_element_format(meta->dtype, meta->fill_value, text, sizeof(text));
-    out_format("    fill    %s\n", text);
+    vv_array_element_format(array, meta->fill_value, text, sizeof(text));
+    out_text("    fill    ");
+    out_name(text);
+    out_text("\n");
 }
 
 static void print_array(cli_call *call, const vv_array *array)
 {
     const vv_array_meta *meta = vv_array_get_meta(array);
     uint64_t grid[VV_NDIM_MAX], chunks = 1;
+    char dtype[CLI_DTYPE_MAX];
     const char *path = vv_array_path(array);
     const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 
@@ -102,7 +106,8 @@ static void print_array(cli_call *call, const vv_array *array)
     out_text(cli_color(call->color_out, "off"));
     out_text(" ");
     print_dimensions(meta);
-    out_format(" %s\n    shape   ", vv_dtype_name(meta->dtype));
+    dtype_text(meta, dtype);
+    out_format(" %s\n    shape   ", dtype);
     print_lengths(meta->shape, meta->ndim);
     out_text("\n    chunks  ");
     print_lengths(meta->chunk_shape, meta->ndim);
@@ -113,7 +118,7 @@ static void print_array(cli_call *call, const vv_array *array)
                cli_bytes_text(chunk_bytes(meta)));
     print_codecs(meta->codecs ? meta->codecs : "[]");
     out_text("\n");
-    print_fill(meta);
+    print_fill(array);
     if (meta->attributes)
         print_attributes(name, (cli_span){ meta->attributes, strlen(meta->attributes) });
 }

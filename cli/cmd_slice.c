@@ -3,17 +3,16 @@
 #include "numbers.h"
 #include "stores.h"
 
-#include <varvite/stats.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* A selection is read in pieces of about so many bytes. */
-#define PIECE_BYTES ((uint64_t)32 << 20)
+#define PIECE_BYTES          ((uint64_t)32 << 20)
+#define COORDINATE_BYTES_MAX ((uint64_t)64 << 20)
 
-/* The coordinates of one dimension as they are stored, if there are any of a plain type. */
+/* The coordinates of one dimension as they are stored, if there are any. */
 static void read_coordinates(vv_store *store, const vv_array *of,
                              const cli_selection *selection, uint32_t dim, cli_axis *axis)
 {
@@ -22,16 +21,18 @@ static void read_coordinates(vv_store *store, const vv_array *of,
 
     if (!array)
         return;
-    vv_dtype dtype = vv_array_get_meta(array)->dtype;
-    size_t bytes = (size_t)axis->count * vv_dtype_size(dtype);
-    uint8_t *coordinates = cli_alloc(bytes);
-    if (vv_dtype_is_number(dtype) &&
-        vv_array_read(array, &selection->start[dim], &selection->count[dim],
-                      &selection->step[dim], coordinates, bytes, NULL) == VV_OK) {
-        axis->coordinates = coordinates;
-        axis->dtype = dtype;
-    } else {
-        free(coordinates);
+    size_t item = vv_array_get_meta(array)->item_size;
+    if (item <= COORDINATE_BYTES_MAX / (axis->count ? axis->count : 1)) {
+        size_t bytes = (size_t)axis->count * item;
+        axis->coordinates = cli_alloc(bytes ? bytes : 1);
+        if (vv_array_read(array, &selection->start[dim], &selection->count[dim],
+                          &selection->step[dim], axis->coordinates, bytes,
+                          NULL) == VV_OK) {
+            axis->array = array;
+            return;
+        }
+        free(axis->coordinates);
+        axis->coordinates = NULL;
     }
     vv_array_free(array);
 }
@@ -67,11 +68,9 @@ typedef struct pieces {
     uint64_t at[VV_NDIM_MAX]; /* places of the next piece, counted within the selection */
 } pieces;
 
-static pieces cut(const cli_selection *selection, vv_dtype dtype)
+static pieces cut(const cli_selection *selection, size_t item)
 {
-    pieces cuts = { .split = selection->ndim,
-                    .places = 1,
-                    .place_bytes = vv_dtype_size(dtype) };
+    pieces cuts = { .split = selection->ndim, .places = 1, .place_bytes = item };
 
     while (cuts.split > 0) {
         uint64_t count = selection->count[--cuts.split];
@@ -133,13 +132,12 @@ static vv_status read_pieces(cli_call *call, vv_array *array,
         if (selection->count[i] == 0)
             return VV_OK;
     }
-    pieces cuts = cut(selection, numbers->dtype);
+    pieces cuts = cut(selection, numbers->item);
     uint8_t *piece = cli_alloc((size_t)(cuts.place_bytes * cuts.places));
     do {
         status = read_piece(call, array, selection, &cuts, piece, &bytes);
         if (!status)
-            status = format->elements(numbers, piece,
-                                      (size_t)bytes / vv_dtype_size(numbers->dtype));
+            status = format->elements(numbers, piece, (size_t)bytes / numbers->item);
     } while (!status && next_piece(&cuts, selection));
     free(piece);
     return status;
@@ -169,12 +167,18 @@ static vv_status print_selection(cli_call *call, vv_store *store, vv_array *arra
 {
     const vv_array_meta *meta = vv_array_get_meta(array);
     cli_result_file out = { NULL, NULL, NULL, NULL };
-    cli_numbers numbers = { .out = &out,
-                            .path = vv_array_path(array),
-                            .dtype = meta->dtype };
+    cli_numbers numbers = {
+        .out = &out, .path = vv_array_path(array), .array = array, .item = meta->item_size
+    };
     char *units = attribute_text(meta->attributes, "units");
 
     numbers.units = units;
+    if (format == &numbers_npy && !numbers_have_npy(meta)) {
+        free(units);
+        return cli_fail(call, VV_EUNSUPPORTED,
+                        "--npy has no type for elements of any length (%s)",
+                        vv_dtype_name(meta->dtype));
+    }
     vv_status status = result_open(call, cli_text(call, "output"), &out);
     set_axes(call, store, array, selection, &numbers);
     if (!status)
@@ -186,8 +190,7 @@ static vv_status print_selection(cli_call *call, vv_store *store, vv_array *arra
     if (!status)
         status = result_commit(&out);
     result_clear(&out);
-    for (uint32_t i = 0; i < numbers.ndim; i++)
-        free(numbers.axes[i].coordinates);
+    numbers_clear(&numbers);
     free(units);
     return status;
 }

@@ -255,9 +255,23 @@ void print_lengths(const uint64_t *lengths, uint32_t ndim)
     out_text(text);
 }
 
+void dtype_text(const vv_array_meta *meta, char out[CLI_DTYPE_MAX])
+{
+    const char *name = vv_dtype_name(meta->dtype);
+
+    if (meta->time_unit)
+        snprintf(out, CLI_DTYPE_MAX, "%s[%" PRIu32 " %s]", name, meta->time_scale,
+                 meta->time_unit);
+    else if (vv_dtype_size(meta->dtype) == 0)
+        snprintf(out, CLI_DTYPE_MAX, "%s[%zu B]",
+                 meta->dtype == VV_RAW ? "raw_bytes" : name, meta->item_size);
+    else
+        snprintf(out, CLI_DTYPE_MAX, "%s", name);
+}
+
 uint64_t chunk_bytes(const vv_array_meta *meta)
 {
-    uint64_t bytes = vv_dtype_size(meta->dtype);
+    uint64_t bytes = meta->item_size;
 
     for (uint32_t i = 0; i < meta->ndim; i++) {
         if (meta->chunk_shape[i] && bytes > UINT64_MAX / meta->chunk_shape[i])

@@ -56,6 +56,9 @@ void json_array_shape(const vv_array_meta *meta);
 /* The same lines for standard error, at most cap bytes. */
 void format_dimensions(const vv_array_meta *meta, char *out, size_t cap);
 void format_lengths(const uint64_t *lengths, uint32_t ndim, char *out, size_t cap);
+/* The type with its parameters: "numpy.datetime64[1 ns]". */
+#define CLI_DTYPE_MAX 64
+void dtype_text(const vv_array_meta *meta, char out[CLI_DTYPE_MAX]);
 uint64_t chunk_bytes(const vv_array_meta *meta);
 
 #endif

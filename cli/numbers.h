@@ -10,7 +10,7 @@ typedef struct cli_axis {
     const char *name; /* borrowed; "" where it has none */
     uint64_t count;
     uint64_t start, step; /* labels by index */
-    vv_dtype dtype;       /* of coordinates; VV_DTYPE_NONE: labels by index */
+    vv_array *array;      /* of the coordinates, open; NULL: labels by index */
     uint8_t *coordinates; /* count elements */
 } cli_axis;
 
@@ -18,12 +18,15 @@ typedef struct cli_numbers {
     cli_result_file *out;
     const char *path;  /* of the array */
     const char *units; /* NULL: none */
-    vv_dtype dtype;
+    const vv_array *array;
+    size_t item;   /* bytes of an element */
     uint32_t ndim; /* dropped dimensions are not among them */
     cli_axis axes[VV_NDIM_MAX];
     /* private: */
     uint64_t at[VV_NDIM_MAX]; /* of the next element */
     int width;                /* of a column in text */
+    char *text; /* of an element, as long as it is; freed by numbers_clear() */
+    size_t text_cap;
 } cli_numbers;
 
 typedef struct cli_number_format {
@@ -32,9 +35,14 @@ typedef struct cli_number_format {
     vv_status (*end)(cli_numbers *numbers);
 } cli_number_format;
 
+/* Has NumPy's format the elements of such an array? */
+bool numbers_have_npy(const vv_array_meta *meta);
 extern const cli_number_format numbers_text, numbers_csv, numbers_json, numbers_npy;
 
-#define CLI_ELEMENT_MAX 128
+/* Free what was made on the way; the arrays and coordinates of the axes too. */
+void numbers_clear(cli_numbers *numbers);
+
+#define CLI_ELEMENT_MAX 128 /* of a label; a longer one is cut */
 /* The label of a place. */
 void axis_label(const cli_axis *axis, uint64_t at, char out[CLI_ELEMENT_MAX]);
 

@@ -1,0 +1,125 @@
+# Arrays of types other than numbers, and of Zarr version 2: how they are shown.
+. "$(dirname "$0")/lib.sh"
+need python3
+
+set=$base/set
+python3 - "$set" <<'END' || exit 1
+import json, os, struct, sys
+
+root = sys.argv[1]
+
+
+def write(key, data):
+    path = os.path.join(root, key)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(data if isinstance(data, bytes) else json.dumps(data).encode())
+
+
+def array(name, data_type, n, fill, data, dims=None):
+    write(f"{name}/zarr.json", {
+        "zarr_format": 3, "node_type": "array", "shape": [n], "data_type": data_type,
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [n]}},
+        "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+        "fill_value": fill, "attributes": {}, "dimension_names": dims or [None],
+        "codecs": [{"name": "bytes", "configuration": {"endian": "little"}}]})
+    write(f"{name}/c/0", data)
+
+
+def sized(name, length):
+    return {"name": name, "configuration": {"length_bytes": length}}
+
+
+write("zarr.json", {"zarr_format": 3, "node_type": "group"})
+array("time", {"name": "numpy.datetime64", "configuration": {"unit": "s", "scale_factor": 1}},
+      3, "NaT", struct.pack("<3q", 0, 1582977600, -2**63), ["time"])
+array("y", "int16", 3, 0, struct.pack("<3h", 1, 2, 3), ["time"])
+array("span", {"name": "numpy.timedelta64", "configuration": {"unit": "ms", "scale_factor": 10}},
+      2, 0, struct.pack("<2q", -150, 3))
+array("name", sized("fixed_length_utf32", 12), 3, "",
+      "".join(t.ljust(3, "\0") for t in ["a\n,", "\u00e9", ""]).encode("utf-32-le"))
+array("code", sized("null_terminated_bytes", 3), 2, "YQ==", b"ab\0\xff\"c")
+array("bits", sized("raw_bytes", 2), 2, "AAE=", bytes([0, 255, 16, 1]))
+array("brain", "bfloat16", 2, 0.0, struct.pack("<2H", 0x3DCD, 0x7FC0))
+write("old/.zarray", {"zarr_format": 2, "shape": [2, 2], "chunks": [2, 2], "dtype": ">i2",
+                      "compressor": None, "filters": None, "fill_value": None, "order": "F"})
+write("old/.zattrs", {"_ARRAY_DIMENSIONS": ["a", "b"], "units": "m"})
+write("old/0.0", struct.pack(">4h", 1, 3, 2, 4))
+END
+
+test_times_are_shown_as_dates() {
+    run slice "$set" time
+    expect_code 0
+    expect_out_has 'numpy.datetime64\[1 s\]'
+    expect_out_has '1970-01-01T00:00:00$'
+    expect_out_has '2020-02-29T12:00:00$'
+    expect_out_has 'NaT$'
+    run slice --json "$set" span
+    expect_code 0
+    expect_out_has '"-PT1.5S"'
+    expect_out_has '"PT0.03S"'
+    run slice --csv "$set" y
+    expect_out_has '^2020-02-29T12:00:00,2$'
+    run info "$set" time
+    expect_out_has 'fill    NaT'
+}
+
+test_text_stays_on_its_line() {
+    run slice "$set" name
+    expect_code 0
+    expect_out_has 'a?,$'
+    expect_out_has 'é$'
+    run slice --csv "$set" name
+    expect_equal "$(python3 -c 'import csv,sys; print([r[1] for r in csv.reader(open(sys.argv[1]))])' "$out")" \
+        "['name', 'a\\n,', 'é', '']"
+    run slice --json "$set" name
+    expect_equal "$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["data"])' "$out")" \
+        "['a\\n,', 'é', '']"
+}
+
+test_bytes_and_bits_are_spelt() {
+    run slice --json "$set" code
+    expect_equal "$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["data"])' "$out")" \
+        "['ab', '\\\\xff\"c']"
+    run slice --json "$set" bits
+    expect_out_has '"00ff"'
+    run slice --json "$set" brain
+    expect_out_has '0.1'
+    expect_out_has '"NaN"'
+}
+
+# Type and order of the elements, as NumPy's format states them.
+read_npy='
+import ast, struct, sys
+data = open(sys.argv[1], "rb").read()
+n = struct.unpack_from("<H", data, 8)[0]
+print(ast.literal_eval(data[10:10 + n].decode())["descr"], data[10 + n:].hex())'
+
+test_npy_has_the_type_of_numpy() {
+    local name expected
+    while read -r name expected; do
+        run slice --npy -o "$name.npy" "$set" "${name}[:1]"
+        expect_code 0
+        expect_equal "$(python3 -c "$read_npy" "$name.npy")" "$expected"
+    done <<'END'
+time <M8[s] 0000000000000000
+span <m8[10ms] 6affffffffffffff
+name <U3 610000000a0000002c000000
+code |S3 616200
+bits |V2 00ff
+brain |V2 cd3d
+END
+}
+
+test_version_2_is_shown_like_version_3() {
+    run slice --json "$set" old
+    expect_equal "$(python3 -c 'import json,sys; d = json.load(open(sys.argv[1])); print(d["data"], d["dimensions"])' "$out")" \
+        "[[1, 2], [3, 4]] ['a', 'b']"
+    run ls "$set"
+    expect_out_has 'old'
+    run info "$set" old
+    expect_code 0
+    expect_out_has 'units = "m"'
+}
+
+run_tests
