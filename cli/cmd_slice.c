@@ -57,6 +57,33 @@ static void set_axes(cli_call *call, vv_store *store, const vv_array *array,
     }
 }
 
+/* Where dimensions were dropped: "time = 366, lat = 0.25". To be freed. */
+static char *describe_dropped(vv_store *store, const vv_array *array,
+                              const cli_selection *selection)
+{
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    char *text = cli_strdup(""), label[CLI_ELEMENT_MAX];
+    size_t cap = 1;
+
+    for (uint32_t i = 0; i < meta->ndim; i++) {
+        const char *name = meta->dimension_names ? meta->dimension_names[i] : NULL;
+        cli_numbers one = { .ndim = 1 };
+        if (!selection->dropped[i])
+            continue;
+        one.axes[0] = (cli_axis){ .count = 1, .start = selection->start[i], .step = 1 };
+        read_coordinates(store, array, selection, i, &one.axes[0]);
+        axis_label(&one.axes[0], 0, label);
+        numbers_clear(&one);
+        size_t len = strlen(text), more = (name ? strlen(name) : 0) + sizeof(label) + 32;
+        text = cli_grow(text, &cap, len + more, 1);
+        if (name && *name)
+            snprintf(text + len, more, "%s%s = %s", len ? ", " : "", name, label);
+        else
+            snprintf(text + len, more, "%sdim %u = %s", len ? ", " : "", i, label);
+    }
+    return text;
+}
+
 /*
  * How a selection is cut: a piece has one place of each dimension above split, up to `places` of
  * split itself, each of place_bytes, and all below.
@@ -179,6 +206,9 @@ static vv_status print_selection(cli_call *call, vv_store *store, vv_array *arra
                         "--npy has no type for elements of any length (%s)",
                         vv_dtype_name(meta->dtype));
     }
+    bool talk = !cli_text(call, "output") && isatty(STDOUT_FILENO);
+    char *selected = talk ? describe_dropped(store, array, selection) : NULL;
+    numbers.selection = selected;
     vv_status status = result_open(call, cli_text(call, "output"), &out);
     set_axes(call, store, array, selection, &numbers);
     if (!status)
@@ -191,6 +221,7 @@ static vv_status print_selection(cli_call *call, vv_store *store, vv_array *arra
         status = result_commit(&out);
     result_clear(&out);
     numbers_clear(&numbers);
+    free(selected);
     free(units);
     return status;
 }

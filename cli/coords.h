@@ -25,8 +25,8 @@ char *coordinates_units(const vv_array_meta *meta);
  * VV_EINVAL for text that says none, VV_ENOTFOUND for a dimension without coordinates, VV_ERANGE for
  * none between.
  */
-vv_status select_at(cli_call *call, vv_store *store, const vv_array *array, const char *text,
-                    cli_selection *selection);
+vv_status select_at(cli_call *call, vv_store *store, const vv_array *array,
+                    const char *text, cli_selection *selection);
 /* Every --at of the call. */
 vv_status select_all_at(cli_call *call, vv_store *store, const vv_array *array,
                         cli_selection *selection);

@@ -26,15 +26,26 @@ static vv_status putf(cli_numbers *self, const char *format, ...)
     return put(self, text);
 }
 
-/* A name without what would break a line. */
+/* A name on one line: control characters as \xNN. */
+static void escape(const char *name, char *out, size_t cap)
+{
+    size_t len = 0;
+
+    for (; *name && len + 5 < cap; name++) {
+        if ((unsigned char)*name < 0x20 || *name == 0x7f)
+            len += (size_t)snprintf(out + len, cap - len, "\\x%02x",
+                                    (unsigned char)*name);
+        else
+            out[len++] = *name;
+    }
+    out[len] = '\0';
+}
+
 static vv_status put_name(cli_numbers *self, const char *name)
 {
     char text[512];
-    size_t len = 0;
 
-    for (; *name && len + 1 < sizeof(text); name++)
-        text[len++] = (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name;
-    text[len] = '\0';
+    escape(name, text, sizeof(text));
     return put(self, text);
 }
 
@@ -146,6 +157,10 @@ static vv_status text_begin(cli_numbers *self)
         put(self, ", ");
         put_name(self, self->units);
     }
+    if (self->selection && *self->selection) {
+        put(self, "\nat ");
+        put_name(self, self->selection);
+    }
     return put(self, "\n");
 }
 
@@ -222,16 +237,24 @@ static vv_status csv_field(cli_numbers *self, const char *text)
     return put(self, "\"");
 }
 
+static vv_status csv_name(cli_numbers *self, const char *name)
+{
+    char text[512];
+
+    escape(name, text, sizeof(text));
+    return csv_field(self, text);
+}
+
 static vv_status csv_begin(cli_numbers *self)
 {
     const char *slash = strrchr(self->path, '/');
     char name[32];
 
     for (uint32_t i = 0; i < self->ndim; i++) {
-        csv_field(self, axis_name(&self->axes[i], i, name));
+        csv_name(self, axis_name(&self->axes[i], i, name));
         put(self, ",");
     }
-    csv_field(self, slash ? slash + 1 : self->path);
+    csv_name(self, slash ? slash + 1 : self->path);
     return put(self, "\n");
 }
 

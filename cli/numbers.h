@@ -18,6 +18,8 @@ typedef struct cli_numbers {
     cli_result_file *out;
     const char *path;  /* of the array */
     const char *units; /* NULL: none */
+    const char *
+        selection; /* where dimensions were dropped, said above a table; NULL: not wanted */
     const vv_array *array;
     size_t item;   /* bytes of an element */
     uint32_t ndim; /* dropped dimensions are not among them */

@@ -40,6 +40,8 @@ typedef struct part {
     } kind;
     bool has_start, has_stop;
     int64_t start, stop, step;
+    const char *name; /* of its dimension, where it is given: "lat=3" */
+    size_t name_len;
 } part;
 
 static const char *blanks(const char *at)
@@ -75,6 +77,16 @@ static const char *read_part(const char *at, part *out)
 
     *out = (part){ .kind = PART_INDEX, .step = 1 };
     at = blanks(at);
+    size_t name_len = strcspn(at, "=,:]");
+    if (at[name_len] == '=') {
+        out->name = at;
+        at = blanks(at + name_len + 1);
+        while (name_len && isspace((unsigned char)out->name[name_len - 1]))
+            name_len--;
+        out->name_len = name_len;
+        if (name_len == 0)
+            return NULL;
+    }
     if (strncmp(at, "...", 3) == 0) {
         out->kind = PART_ELLIPSIS;
         return blanks(at + 3);
@@ -158,15 +170,62 @@ static vv_status resolve_part(cli_call *call, const part *given,
     return VV_OK;
 }
 
+/* The dimension that a part names. */
+static vv_status find_named(cli_call *call, const part *given, const vv_array_meta *meta,
+                            uint32_t *dim)
+{
+    for (*dim = 0; *dim < meta->ndim; (*dim)++) {
+        const char *name = meta->dimension_names ? meta->dimension_names[*dim] : NULL;
+        if (name && strlen(name) == given->name_len &&
+            memcmp(name, given->name, given->name_len) == 0)
+            return VV_OK;
+    }
+    return cli_usage(call, "the array has no dimension '%.*s'",
+                     (int)(given->name_len < 100 ? given->name_len : 100), given->name);
+}
+
+/* All parts have names: in any order, and what is not named is taken whole. */
+static vv_status resolve_named(cli_call *call, const part *parts, uint32_t count,
+                               const vv_array_meta *meta, cli_selection *out)
+{
+    static const part all = { .kind = PART_SLICE, .step = 1 };
+    bool seen[VV_NDIM_MAX] = { false };
+    vv_status status = VV_OK;
+    uint32_t dim = 0;
+
+    for (uint32_t i = 0; i < meta->ndim && !status; i++)
+        status = resolve_part(call, &all, meta, i, out);
+    for (uint32_t i = 0; i < count && !status; i++) {
+        if (!parts[i].name || parts[i].kind == PART_ELLIPSIS)
+            return cli_usage(call,
+                             "give the names of all dimensions that are selected, or of "
+                             "none");
+        status = find_named(call, &parts[i], meta, &dim);
+        if (!status && seen[dim])
+            return cli_usage(call, "dimension '%.*s' is selected twice",
+                             (int)(parts[i].name_len < 100 ? parts[i].name_len : 100),
+                             parts[i].name);
+        if (!status)
+            status = resolve_part(call, &parts[i], meta, dim, out);
+        seen[dim] = true;
+    }
+    return status;
+}
+
 vv_status select_resolve(cli_call *call, const char *inside, const vv_array_meta *meta,
                          cli_selection *out)
 {
     static const part all = { .kind = PART_SLICE, .step = 1 };
     part parts[VV_NDIM_MAX + 1];
     uint32_t count = 0, named = 0, ellipses = 0, dim = 0;
+    bool by_name = false;
     vv_status status = inside ? read_parts(call, inside, parts, &count) : VV_OK;
 
     *out = (cli_selection){ .ndim = meta->ndim };
+    for (uint32_t i = 0; i < count; i++)
+        by_name = by_name || parts[i].name;
+    if (!status && by_name)
+        return resolve_named(call, parts, count, meta, out);
     for (uint32_t i = 0; i < count && !status; i++)
         (*(parts[i].kind == PART_ELLIPSIS ? &ellipses : &named))++;
     if (!status && ellipses > 1)

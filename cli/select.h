@@ -1,4 +1,5 @@
-/* Selections: "group/tas[0,:,10:20]", as NumPy reads what is in the brackets. */
+/* Selections: "group/tas[0,:,10:20]", as NumPy reads what is in the brackets, or by the names of
+ * dimensions, "tas[lon=10:20, time=0]". */
 #ifndef CLI_SELECT_H
 #define CLI_SELECT_H
 

@@ -28,9 +28,10 @@
     "base32|base58btc|base16|base36|base64|base64url|base2|base8|base10|base32upper|base16upper"
 
 #define AT                                                                                 \
-    MANY("at", 0, CLI_TEXT, "NAME=VALUE",                                                  \
-         "select by coordinate: the place of dimension NAME that is nearest to VALUE, or, " \
-         "with NAME=LOW:HIGH, those from LOW to HIGH")
+    MANY(                                                                                  \
+        "at", 0, CLI_TEXT, "NAME=VALUE",                                                   \
+        "select by coordinate: the place of dimension NAME that is nearest to VALUE, or, " \
+        "with NAME=LOW:HIGH, those from LOW to HIGH")
 #define JSON FLAG("json", 0, "print the result as JSON")
 #define BUCKET                                                                           \
     WITH(                                                                                \
@@ -243,17 +244,20 @@ static const cli_option plot_options[] = {
          "draw into FILE, which must end in .png, .svg or .pdf; without it, a preview is "
          "drawn with characters"),
     FLAG("preview", 0, "draw the preview also where a FILE is given"),
-    PICK("kind", 0, "KIND", "auto|line|map|histogram",
-         "auto, the default, is a line for one dimension and a map for two; line draws up to 8 "
-         "lines of two dimensions; histogram takes any number"),
+    PICK(
+        "kind", 0, "KIND", "auto|line|map|histogram",
+        "auto, the default, is a line for one dimension and a map for two; line draws up to 8 "
+        "lines of two dimensions; histogram takes any number"),
     AT,
-    WITH("size", 0, CLI_TEXT, "WxH",
-         "pixels of the picture, characters of the preview; the default is 1000 wide and as "
-         "high as suits, or the terminal"),
+    WITH(
+        "size", 0, CLI_TEXT, "WxH",
+        "pixels of the picture, characters of the preview; the default is 1000 wide and as "
+        "high as suits, or the terminal"),
     WITH("range", 0, CLI_TEXT, "LOW:HIGH",
          "values at the ends of the colours, or of the axis; the default is theirs"),
-    PICK("cmap", 0, "NAME", "tide|poles|ember|grey",
-         "colours; the default is tide, or poles where values lie to both sides of zero alike"),
+    PICK(
+        "cmap", 0, "NAME", "tide|poles|ember|grey",
+        "colours; the default is tide, or poles where values lie to both sides of zero alike"),
     FLAG("log", 0, "values on a logarithmic scale"),
     WITH("title", 0, CLI_TEXT, "TEXT", "in place of the array's long_name"),
     END,
@@ -476,12 +480,14 @@ const cli_command cli_commands[] = {
       "Prints a part of an array. SELECTION is the array's path and, in brackets, an index "
       "or start:stop:step for each dimension, as in NumPy: negative numbers count from the "
       "end, what is left out means all, and ... stands for all dimensions not named. Steps "
-      "are positive. A dimension with a plain index is dropped from the result.\n"
+      "are positive. A dimension with a plain index is dropped from the result. Dimensions may be "
+      "named instead, in any order, as in tas[lon=10:20, time=0]; --at selects by coordinate.\n"
       "\n"
       "Rows and columns are labelled by the coordinates of their dimension where there are "
       "any, else by index. Values are printed as stored; scale and offset are not applied. "
       "In JSON, NaN and infinities are the texts that Zarr uses.",
       "varvite slice bafy... 'SST[0,:,10:20]'\n"
+      "varvite slice bafy... 'SST[TIME=0]' --at COADSY=-5 --at COADSX=150:180\n"
       "varvite slice --npy -o sst.npy bafy... 'SST[0]'",
       { ROOT, { "SELECTION", CLI_KEY, NULL, false, false }, NO_MORE },
       slice_options,

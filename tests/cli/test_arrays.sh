@@ -4,6 +4,24 @@ need python3
 
 python3 "$(dirname "$0")/make_zarr.py" "$base/set" || exit 1
 set=$base/set
+PYTHONPATH=$(dirname "$0") python3 - "$set" <<'END' || exit 1
+import json, os, struct, sys
+from make_zarr import array
+
+def typed(path, dtype, fill, data, dims=None):
+    array(root, path, "int16", [2], [2], [0, 0], dims)
+    meta = json.load(open(f"{root}/{path}/zarr.json"))
+    meta["data_type"], meta["fill_value"] = dtype, fill
+    json.dump(meta, open(f"{root}/{path}/zarr.json", "w"))
+    open(f"{root}/{path}/c/0", "wb").write(data)
+
+root = sys.argv[1]
+typed("words", {"name": "fixed_length_utf32", "configuration": {"length_bytes": 8}}, "",
+      "ab".encode("utf-32-le") + "c\n".encode("utf-32-le"))
+array(root, "names", "int32", [2], [2], [1, 2], ["a\x1bb"])
+typed("a\x1bb", {"name": "numpy.datetime64", "configuration": {"unit": "D", "scale_factor": 1}}, 0,
+      struct.pack("<qq", 0, 400))
+END
 
 test_tree_draws_groups_and_arrays() {
     run tree "$set"
@@ -222,6 +240,60 @@ PYTHON
     code=$? shown="60 random selections"
     expect_code 0
     expect_out equal
+}
+
+test_dimensions_may_be_named() {
+    run slice --json "$set" 'x[lon=1:3, time=0]'
+    expect_json "d['data'] == [[1.5, 2.5], [6.5, 7.5], [11.5, 12.5]]"
+    run slice --json "$set" 'x[ lat = -1 ]'
+    expect_json "d['shape'] == [4, 5]"
+    run slice "$set" 'x[depth=1]'
+    expect_failure 2 "no dimension 'depth'"
+    run slice "$set" 'x[lat=1,lat=2]'
+    expect_failure 2 "'lat' is selected twice"
+    run slice "$set" 'x[lat=1,0]'
+    expect_failure 2 "names of all dimensions"
+    run slice "$set" 'x[=1]'
+    expect_failure 2 "no index"
+    run slice "$set" 'x[lat=9]'
+    expect_failure 2 "index 9 is outside dimension 1 \(lat\)"
+}
+
+test_places_are_selected_by_coordinate() {
+    run slice --json "$set" x --at lat=0 --at time=1000:2000
+    expect_json "d['labels'] == [[1096, 1826], [0, 1, 2, 3, 4]] and d['data'][0][0] == 20.5"
+    run slice --json "$set" 'x[lon=0]' --at lat=-80
+    expect_json "d['data'] == [0.5, 15.5, 30.5, 45.5]"
+    run slice --json "$set" x --at lat=0:
+    expect_json "d['shape'] == [4, 2, 5]"
+    run slice "$set" x --at lat=1:2
+    expect_failure 2 "no coordinate lies there"
+    run slice "$set" x --at lat=north
+    expect_failure 2 "NAME=VALUE"
+}
+
+test_a_terminal_is_told_the_selection_and_a_pipe_is_not() {
+    python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' \
+        "$VARVITE" slice "$set" 'x[1,1,:2]' </dev/null >"$out" 2>"$err"
+    code=$? shown="slice on a terminal"
+    expect_code 0
+    expect_out_has '^at time = 1096, lat = 0.25'
+    run slice "$set" 'x[1,1,:2]'
+    expect_out_lacks '^at '
+}
+
+test_other_types_are_printed_as_text() {
+    run slice "$set" words
+    expect_out_has '^ +0 +ab$'
+    expect_out_has '^ +1 +c\?$'
+    run slice --json "$set" words
+    expect_json "d['data'] == ['ab', 'c\\n']"
+    run slice --csv "$set" names
+    expect_out "$(printf 'a\\x1bb,names\n1970-01-01,1\n1971-02-05,2')"
+    run slice --npy -o words.npy "$set" words
+    expect_true grep -q "'descr': '<U2'" words.npy
+    run info "$set" words
+    expect_out_has 'chunks  2 \(1 chunk of 16 B\)'
 }
 
 test_bad_selections_are_named() {
