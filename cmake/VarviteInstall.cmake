@@ -38,7 +38,7 @@ foreach(lib IN LISTS libs)
         endif()
     elseif(lib STREQUAL "Threads::Threads")
         string(APPEND VARVITE_LIBS_PRIVATE " -pthread")
-    elseif(lib STREQUAL "m" OR lib STREQUAL "dl" OR lib STREQUAL "rt")
+    elseif(lib MATCHES "^(m|dl|rt|bz2)$")
         string(APPEND VARVITE_LIBS_PRIVATE " -l${lib}")
     else()
         message(FATAL_ERROR "cmake/VarviteInstall.cmake does not know how a program that links "

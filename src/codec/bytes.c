@@ -1,14 +1,7 @@
-/* Codecs "bytes": elements in a stated byte order; and "crc32c": a checksum behind the data. */
+/* Codec "bytes": elements in a stated byte order. */
 #include "codec/ops.h"
 
-#include "util/buf.h"
-#include "util/endian.h"
-
-#include <varvite/hash.h>
-
 #include <string.h>
-
-/* ---- bytes --------------------------------------------------------------------------------- */
 
 static bool is_native(bool little)
 {
@@ -78,69 +71,4 @@ const vvi_codec_ops vvi_bytes_ops = {
     .configure = bytes_configure,
     .turn = bytes_turn,
     .is_identity = bytes_is_identity,
-};
-
-/* ---- crc32c: the data, then its CRC-32C, little endian -------------------------------------- */
-
-#define CRC_BYTES 4
-
-static vv_status crc32c_configure(vvi_codec *self, const vvi_json *settings,
-                                  vvi_codec_stage *stage, vv_error *err)
-{
-    static const char *const known[] = { "location", NULL };
-    const vvi_json *location = vvi_json_get(settings, "location");
-
-    (void)stage;
-    if (location && !vvi_json_is_text(location, "end"))
-        return vvi_fail(err, VV_EUNSUPPORTED,
-                        "codec %s: a checksum that is not at the end", self->name);
-    return vvi_codec_known(self, settings, known, err);
-}
-
-static vv_status crc32c_encode(const vvi_codec *self, vv_bytes in, vv_buf *out,
-                               vv_error *err)
-{
-    uint8_t crc[CRC_BYTES];
-
-    (void)self;
-    vvi_put_le32(crc, vv_crc32c(0, in));
-    VVI_TRY(vvi_buf_reserve(out, in.len + CRC_BYTES, err));
-    VVI_TRY(vvi_buf_append(out, in, err));
-    return vvi_buf_append(out, vvi_bytes(crc, sizeof(crc)), err);
-}
-
-static vv_status crc32c_view(const vvi_codec *self, vv_bytes in, vv_bytes *out,
-                             vv_error *err)
-{
-    vv_bytes data = in;
-    uint32_t crc;
-
-    if (in.len < CRC_BYTES)
-        return vvi_fail(err, VV_ECORRUPT, "codec %s: %zu bytes hold no checksum",
-                        self->name, in.len);
-    data.len -= CRC_BYTES;
-    crc = vv_crc32c(0, data);
-    if (crc != vvi_get_le32(data.data + data.len))
-        return vvi_fail(err, VV_ECORRUPT,
-                        "codec %s: the checksum is %08" PRIx32
-                        ", the data has %08" PRIx32,
-                        self->name, vvi_get_le32(data.data + data.len), crc);
-    *out = data;
-    return VV_OK;
-}
-
-static size_t crc32c_encoded_size(const vvi_codec *self, size_t in)
-{
-    (void)self;
-    return in + CRC_BYTES;
-}
-
-const vvi_codec_ops vvi_crc32c_ops = {
-    .name = "crc32c",
-    .old_names = { "numcodecs.crc32c" },
-    .kind = VVI_CODEC_BYTES_TO_BYTES,
-    .configure = crc32c_configure,
-    .encode = crc32c_encode,
-    .encoded_size = crc32c_encoded_size,
-    .view = crc32c_view,
 };

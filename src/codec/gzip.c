@@ -1,4 +1,4 @@
-/* Codec "gzip": RFC 1952, one member or several behind each other. */
+/* Codecs "gzip": RFC 1952, one member or several behind each other; and "zlib": RFC 1950. */
 #include "codec/ops.h"
 
 #include "util/alloc.h"
@@ -7,6 +7,7 @@
 #include <zlib.h>
 
 #define GZIP_WINDOW (15 + 16)         /* the longest window, with a gzip header */
+#define ZLIB_WINDOW 15                /* with a zlib one */
 #define PIECE_MAX   ((size_t)1 << 30) /* zlib counts in unsigned int */
 
 static voidpf zlib_alloc(voidpf ctx, uInt count, uInt size)
@@ -26,17 +27,31 @@ static uInt piece(size_t len)
     return (uInt)(len < PIECE_MAX ? len : PIECE_MAX);
 }
 
-static vv_status gzip_configure(vvi_codec *self, const vvi_json *settings,
-                                vvi_codec_stage *stage, vv_error *err)
+static vv_status configure(vvi_codec *self, const vvi_json *settings, int window,
+                           vv_error *err)
 {
     static const char *const known[] = { "level", NULL };
     int64_t level;
 
-    (void)stage;
     VVI_TRY(vvi_codec_known(self, settings, known, err));
     VVI_TRY(vvi_codec_integer(self, settings, "level", -1, 9, 5, &level, err));
     self->u.gzip.level = (int)level;
+    self->u.gzip.window = window;
     return VV_OK;
+}
+
+static vv_status gzip_configure(vvi_codec *self, const vvi_json *settings,
+                                vvi_codec_stage *stage, vv_error *err)
+{
+    (void)stage;
+    return configure(self, settings, GZIP_WINDOW, err);
+}
+
+static vv_status zlib_configure(vvi_codec *self, const vvi_json *settings,
+                                vvi_codec_stage *stage, vv_error *err)
+{
+    (void)stage;
+    return configure(self, settings, ZLIB_WINDOW, err);
 }
 
 static vv_status deflate_all(z_stream *z, vv_bytes in, vv_buf *out, vv_error *err)
@@ -55,8 +70,7 @@ static vv_status deflate_all(z_stream *z, vv_bytes in, vv_buf *out, vv_error *er
         z->avail_out = room;
         result = deflate(z, give == in.len ? Z_FINISH : Z_NO_FLUSH);
         if (result != Z_OK && result != Z_STREAM_END)
-            return vvi_fail(err, VV_EIO, "codec gzip: zlib's deflate failed (%d)",
-                            result);
+            return vvi_fail(err, VV_EIO, "zlib's deflate failed (%d)", result);
         in.data += give - z->avail_in;
         in.len -= give - z->avail_in;
         out->len += room - z->avail_out;
@@ -72,7 +86,7 @@ static vv_status gzip_encode(const vvi_codec *self, vv_bytes in, vv_buf *out,
     z_stream z = { .zalloc = zlib_alloc, .zfree = zlib_free };
     vv_status status;
 
-    if (deflateInit2(&z, self->u.gzip.level, Z_DEFLATED, GZIP_WINDOW, 8,
+    if (deflateInit2(&z, self->u.gzip.level, Z_DEFLATED, self->u.gzip.window, 8,
                      Z_DEFAULT_STRATEGY))
         return vvi_fail_nomem(err, 0);
     status = deflate_all(&z, in, out, err);
@@ -109,7 +123,7 @@ static vv_status inflate_member(const vvi_codec *self, z_stream *z, vv_bytes *in
             return vvi_fail(err, VV_ECORRUPT, "codec %s: %s", self->name,
                             result == Z_BUF_ERROR ? "the data ends too early"
                             : z->msg              ? z->msg
-                                                  : "not gzip data");
+                                                  : "not data of this kind");
     }
     return VV_OK;
 }
@@ -121,12 +135,15 @@ static vv_status gzip_decode(const vvi_codec *self, vv_bytes in, uint8_t *out, s
     vv_status status = VV_OK;
 
     *len = 0;
-    if (inflateInit2(&z, GZIP_WINDOW))
+    if (inflateInit2(&z, self->u.gzip.window))
         return vvi_fail_nomem(err, 0);
     do {
         status = inflate_member(self, &z, &in, out, cap, len, err);
         inflateReset(&z);
-    } while (!status && in.len);
+    } while (!status && in.len && self->u.gzip.window == GZIP_WINDOW);
+    if (!status && in.len)
+        status = vvi_fail(err, VV_ECORRUPT, "codec %s: %zu bytes behind the data",
+                          self->name, in.len);
     inflateEnd(&z);
     return status;
 }
@@ -136,6 +153,15 @@ const vvi_codec_ops vvi_gzip_ops = {
     .old_names = { "numcodecs.gzip" },
     .kind = VVI_CODEC_BYTES_TO_BYTES,
     .configure = gzip_configure,
+    .encode = gzip_encode,
+    .decode = gzip_decode,
+};
+
+const vvi_codec_ops vvi_zlib_ops = {
+    .name = "zlib",
+    .old_names = { "numcodecs.zlib" },
+    .kind = VVI_CODEC_BYTES_TO_BYTES,
+    .configure = zlib_configure,
     .encode = gzip_encode,
     .decode = gzip_decode,
 };

@@ -37,8 +37,9 @@ typedef struct vvi_codec {
         struct {
             size_t word; /* bytes to turn round; 1: none */
         } bytes;
+        int level;
         struct {
-            int level;
+            int level, window;
         } gzip;
         struct {
             int level;
@@ -49,6 +50,31 @@ typedef struct vvi_codec {
             size_t typesize, blocksize;
             char compressor[16];
         } blosc;
+        struct {
+            uint32_t (*sum)(vv_bytes data);
+            bool in_front;
+        } checksum;
+        struct {
+            size_t size;
+        } shuffle;
+        struct {
+            int acceleration;
+        } lz4;
+        struct {
+            vvi_dtype out;
+            double offset, scale;
+        } filter;
+        struct {
+            uint32_t keep, fraction; /* bits; fraction 0: of an integer */
+        } bitround;
+        struct {
+            uint32_t first, bits;
+            enum {
+                PACKBITS_NONE,
+                PACKBITS_FIRST,
+                PACKBITS_LAST
+            } padding;
+        } packbits;
     } u;
 } vvi_codec;
 
@@ -97,9 +123,12 @@ typedef struct vvi_codec_ops {
 /* By any of its names; NULL: there is none. */
 const vvi_codec_ops *vvi_codec_find(const char *name);
 
-extern const vvi_codec_ops vvi_bytes_ops, vvi_crc32c_ops, vvi_gzip_ops, vvi_zstd_ops,
-    vvi_blosc_ops, vvi_sharding_ops, vvi_transpose_ops, vvi_vlen_utf8_ops,
-    vvi_vlen_bytes_ops;
+extern const vvi_codec_ops vvi_adler32_ops, vvi_astype_ops, vvi_bitround_ops,
+    vvi_blosc_ops, vvi_bytes_ops, vvi_bz2_ops, vvi_cast_value_ops, vvi_crc32_ops,
+    vvi_crc32c_ops, vvi_delta_ops, vvi_fixedscaleoffset_ops, vvi_fletcher32_ops,
+    vvi_gzip_ops, vvi_lz4_ops, vvi_packbits_ops, vvi_packed_bools_ops, vvi_quantize_ops,
+    vvi_scale_offset_ops, vvi_sharding_ops, vvi_shuffle_ops, vvi_transpose_ops,
+    vvi_vlen_bytes_ops, vvi_vlen_utf8_ops, vvi_zlib_ops, vvi_zstd_ops;
 
 /* Helpers for configure. */
 

@@ -3,10 +3,22 @@
 
 #include <string.h>
 
+/* Array → array, array → bytes, bytes → bytes. */
 static const vvi_codec_ops *const table[] = {
-    &vvi_bytes_ops,  &vvi_sharding_ops,  &vvi_transpose_ops,
-    &vvi_gzip_ops,   &vvi_zstd_ops,      &vvi_blosc_ops,
-    &vvi_crc32c_ops, &vvi_vlen_utf8_ops, &vvi_vlen_bytes_ops,
+    &vvi_transpose_ops,  &vvi_cast_value_ops, &vvi_scale_offset_ops,
+    &vvi_bitround_ops,   &vvi_delta_ops,      &vvi_fixedscaleoffset_ops,
+    &vvi_quantize_ops,   &vvi_astype_ops,     &vvi_packed_bools_ops,
+    &vvi_bytes_ops,      &vvi_sharding_ops,   &vvi_vlen_utf8_ops,
+    &vvi_vlen_bytes_ops, &vvi_packbits_ops,   &vvi_gzip_ops,
+    &vvi_zstd_ops,       &vvi_blosc_ops,      &vvi_zlib_ops,
+#ifdef VVI_CODEC_LZ4
+    &vvi_lz4_ops,
+#endif
+#ifdef VVI_CODEC_BZ2
+    &vvi_bz2_ops,
+#endif
+    &vvi_shuffle_ops,    &vvi_crc32c_ops,     &vvi_crc32_ops,
+    &vvi_adler32_ops,    &vvi_fletcher32_ops,
 };
 
 #define OLD_NAMES (sizeof(table[0]->old_names) / sizeof(table[0]->old_names[0]))

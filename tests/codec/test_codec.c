@@ -185,8 +185,8 @@ static void metadata_that_cannot_be_meant_is_refused_by_name(void **state)
           "cname" },
         { "[\"bytes\",{\"name\":\"blosc\",\"configuration\":{\"shuffle\":\"x\"}}]",
           VV_ECORRUPT, "shuffle" },
-        { "[\"bytes\",{\"name\":\"crc32c\",\"configuration\":{\"location\":\"start\"}}]",
-          VV_EUNSUPPORTED, "crc32c" },
+        { "[\"bytes\",{\"name\":\"crc32c\",\"configuration\":{\"location\":\"middle\"}}]",
+          VV_ECORRUPT, "location" },
         { "[{\"name\":\"bytes\",\"configuration\":{\"endian\":\"middle\"}}]", VV_ECORRUPT,
           "endian" },
         { "[\"bytes\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\",\"crc32c\","
