@@ -51,7 +51,7 @@ static vv_status lay_out(map *self, vv_plot_format format, vv_error *err)
     vvi_axis_mark(&self->x, field->x.name, field->x.units, along > 12 ? 12 : along);
     vvi_axis_mark(&self->y, field->y.name, field->y.units, 7);
     vvi_axis_of_values(&self->values, field->name, field->units, figure->request->low,
-                       figure->request->high, figure->request->log, false, 7);
+                       figure->request->high, figure->request->log, false, 8);
     self->bar_w = figure->font * 1.3;
     figure->left = vvi_figure_left_room(figure, &self->y);
     figure->top = vvi_figure_head_height(figure);
@@ -148,6 +148,8 @@ static void draw_missing(map *self)
 
     if (!figure->request->missing)
         return;
+    if (*self->x.label) /* clear of the last label of the marks */
+        y += figure->font * 1.4;
     style.color = VVI_FAINT;
     vvi_canvas_rect(figure->canvas, self->bar_x, y - size * 0.9, size, size, VVI_MISSING);
     vvi_canvas_text(figure->canvas, self->bar_x + size + figure->font * 0.4, y, "missing",
