@@ -81,11 +81,27 @@ vv_status vvi_document_kind(const vvi_json *document, vv_node_kind *out, vv_erro
 
 /* ---- arrays -------------------------------------------------------------------------------- */
 
-/* An extension is named by a string, or by an object with a name and perhaps a configuration. */
+/*
+ * The members of an extension, or of its configuration, are those that we know, or say themselves that they
+ * may be passed by.
+ */
+static vv_status check_known(const char *member, const vvi_json *object,
+                             const char *const *known, vv_error *err)
+{
+    vv_status status = check_members(object, known, err);
+
+    return status ? vvi_wrap(err, status, "member '%s'", member) : VV_OK;
+}
+
+/* An extension is named by a string, or by an object with a name and perhaps a configuration. What it
+ * says of must_understand changes nothing: without these three there is no reading at all. */
 static vv_status read_extension(const vvi_json *document, const char *member,
                                 const char **name, const vvi_json **settings,
                                 vv_error *err)
 {
+    /* Earlier writers put the separator beside the name. */
+    static const char *const known[] = { "name", "configuration", "must_understand",
+                                         "separator", NULL };
     const vvi_json *value = vvi_json_get(document, member);
 
     *settings = vvi_json_get(value, "configuration");
@@ -99,7 +115,7 @@ static vv_status read_extension(const vvi_json *document, const char *member,
         return vvi_fail(err, VV_ECORRUPT,
                         "member '%s': its configuration is %s, not an object", member,
                         vvi_json_kind_name(*settings));
-    return VV_OK;
+    return check_known(member, value, known, err);
 }
 
 static vv_status read_lengths(const vvi_json *list, const char *member, uint64_t *out,
@@ -121,6 +137,7 @@ static vv_status read_lengths(const vvi_json *list, const char *member, uint64_t
 
 static vv_status read_grid(vvi_meta *meta, vv_error *err)
 {
+    static const char *const known[] = { "chunk_shape", NULL };
     uint64_t shape[VV_NDIM_MAX];
     uint64_t chunk[VV_NDIM_MAX];
     const vvi_json *settings;
@@ -137,6 +154,7 @@ static vv_status read_grid(vvi_meta *meta, vv_error *err)
     if (strcmp(name, "regular") != 0)
         return vvi_fail(err, VV_EUNSUPPORTED,
                         "chunk_grid '%s' is not known to this build", name);
+    VVI_TRY(check_known("chunk_grid", settings, known, err));
     VVI_TRY(read_lengths(vvi_json_get(settings, "chunk_shape"), "chunk_shape", chunk,
                          &chunk_ndim, err));
     if (ndim != chunk_ndim)
@@ -155,6 +173,7 @@ static vv_status read_grid(vvi_meta *meta, vv_error *err)
 
 static vv_status read_keys(vvi_meta *meta, vv_error *err)
 {
+    static const char *const known[] = { "separator", NULL };
     const vvi_json *value = vvi_json_get(meta->document, "chunk_key_encoding");
     const vvi_json *separator;
     const vvi_json *settings;
@@ -165,7 +184,7 @@ static vv_status read_keys(vvi_meta *meta, vv_error *err)
     if (!meta->keys.v2 && strcmp(name, "default") != 0)
         return vvi_fail(err, VV_EUNSUPPORTED,
                         "chunk_key_encoding '%s' is not known to this build", name);
-    /* Earlier writers put the separator beside the name. */
+    VVI_TRY(check_known("chunk_key_encoding", settings, known, err));
     separator = vvi_json_get(settings, "separator");
     if (!separator)
         separator = vvi_json_get(value, "separator");
@@ -217,20 +236,37 @@ static vv_status read_dimension_names(vvi_meta *meta, vv_error *err)
     return VV_OK;
 }
 
+/* Those that may be passed by say so. */
 static vv_status check_transformers(const vvi_json *document, vv_error *err)
 {
     const vvi_json *list = vvi_json_get(document, "storage_transformers");
-    const vvi_json *first = vvi_json_first(list);
-    const char *name = vvi_json_text(first, NULL);
 
-    if (!list || (vvi_json_is(list, VVI_JSON_ARRAY) && !first))
-        return VV_OK;
-    if (!name)
-        name = vvi_json_text(vvi_json_get(first, "name"), NULL);
-    if (!vvi_json_is(list, VVI_JSON_ARRAY) || !name)
+    if (list && !vvi_json_is(list, VVI_JSON_ARRAY))
         return wrong("storage_transformers", list, "a list of named transformers", err);
-    return vvi_fail(err, VV_EUNSUPPORTED,
-                    "storage transformer '%s' is not known to this build", name);
+    for (const vvi_json *item = vvi_json_first(list); item; item = vvi_json_next(item)) {
+        const char *name = vvi_json_text(item, NULL);
+        bool needed = true;
+
+        if (!name)
+            name = vvi_json_text(vvi_json_get(item, "name"), NULL);
+        if (!name)
+            return wrong("storage_transformers", item, "a name or an object with one",
+                         err);
+        if (!vvi_json_bool(vvi_json_get(item, "must_understand"), &needed) || needed)
+            return vvi_fail(err, VV_EUNSUPPORTED,
+                            "storage transformer '%s' is not known to this build", name);
+    }
+    return VV_OK;
+}
+
+/* Its member is an extension as the others are. */
+static vv_status read_dtype(vvi_meta *meta, vv_error *err)
+{
+    const vvi_json *settings;
+    const char *name;
+
+    VVI_TRY(vvi_dtype_read(vvi_json_get(meta->document, "data_type"), &meta->dtype, err));
+    return read_extension(meta->document, "data_type", &name, &settings, err);
 }
 
 vv_status vvi_meta_read(vvi_meta *meta, vvi_json *document, vv_error *err)
@@ -253,7 +289,7 @@ vv_status vvi_meta_read(vvi_meta *meta, vvi_json *document, vv_error *err)
     VVI_TRY(check_format(document, err));
     VVI_TRY(check_attributes(document, err));
     VVI_TRY(check_members(document, known, err));
-    VVI_TRY(vvi_dtype_read(vvi_json_get(document, "data_type"), &meta->dtype, err));
+    VVI_TRY(read_dtype(meta, err));
     VVI_TRY(read_grid(meta, err));
     VVI_TRY(read_keys(meta, err));
     VVI_TRY(vvi_fill_read(&meta->dtype, vvi_json_get(document, "fill_value"), &meta->fill,
