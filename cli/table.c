@@ -229,6 +229,8 @@ static const cli_option rm_options[] = {
     END,
 };
 
+static const cli_option node_options[] = { BUCKET, JSON, END };
+
 static const cli_option slice_options[] = {
     FLAG("csv", 0, "one line for each number: the labels of its dimensions, the number"),
     FLAG("npy", 0, "NumPy's binary format"),
@@ -555,6 +557,45 @@ const cli_command cli_commands[] = {
       { ROOT, { "KEY", CLI_KEY, NULL, false, true }, NO_MORE },
       rm_options,
       cmd_rm,
+      SINCE_FIRST },
+    { "mv",
+      "give an array or a group another path, and print the new root",
+      "Moves the node at FROM, with all below it, to TO, where nothing may be; groups above "
+      "it are made. No chunk is read. The former root stays what it was.",
+      "varvite mv bafy... TEMP ocean/temperature",
+      { ROOT,
+        { "FROM", CLI_KEY, NULL, false, false },
+        { "TO", CLI_KEY, NULL, false, false },
+        NO_MORE },
+      node_options,
+      cmd_mv,
+      SINCE_FIRST },
+    { "cp",
+      "copy an array or a group within a tree, and print the new root",
+      "Copies the node at FROM, with all below it, to TO, where nothing may be; groups above "
+      "it are made. Both share their chunks, of which none is read. The former root stays "
+      "what it was.",
+      "varvite cp bafy... TEMP backup/TEMP",
+      { ROOT,
+        { "FROM", CLI_KEY, NULL, false, false },
+        { "TO", CLI_KEY, NULL, false, false },
+        NO_MORE },
+      node_options,
+      cmd_cp,
+      SINCE_FIRST },
+    { "attr",
+      "show attributes, or change them and print the new root",
+      "Prints the attributes of the array or group at PATH, or the value of the one called "
+      "NAME, as JSON. With NAME=JSON sets attributes, with NAME= deletes them, and prints the "
+      "new root; the former one stays what it was.",
+      "varvite attr bafy... TEMP\nvarvite attr bafy... TEMP units\n"
+      "varvite attr bafy... TEMP units='\"K\"' valid_min=0",
+      { ROOT,
+        { "PATH", CLI_KEY, NULL, true, false },
+        { "NAME[=JSON]", CLI_TEXT, NULL, true, true },
+        NO_MORE },
+      node_options,
+      cmd_attr,
       SINCE_FIRST },
     { "cat",
       "write blocks, or the values of keys, to standard output",

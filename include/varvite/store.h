@@ -43,6 +43,10 @@ VV_API vv_status vv_store_set_if_absent(vv_store *store, const char *key, vv_byt
                                         vv_error *err);
 /** Deleting what is not there is VV_OK, as the Zarr specification has it. */
 VV_API vv_status vv_store_delete(vv_store *store, const char *key, vv_error *err);
+/** Let the key to have the value of from, in place of what it had. A HAMT and a memory store share the
+ *  value and read nothing. @return VV_OK, VV_ENOTFOUND, else as vv_store_set() */
+VV_API vv_status vv_store_copy(vv_store *store, const char *from, const char *to,
+                               vv_error *err);
 /** Delete every key that begins with prefix ("temp/"). deleted: how many, NULL if not wanted */
 VV_API vv_status vv_store_delete_prefix(vv_store *store, const char *prefix,
                                         uint64_t *deleted, vv_error *err);

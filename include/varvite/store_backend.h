@@ -53,6 +53,13 @@ typedef struct vv_store_ops {
     vv_status (*read_value)(vv_store *self, const vv_store_value *value, uint64_t offset,
                             void *out, size_t len, vv_error *err);
     void (*close_value)(vv_store *self, vv_store_value *value);
+    /* Optional: let the key to have the value of from, as set does; VV_ENOTFOUND. NULL reads the value
+     * and sets it. */
+    vv_status (*copy)(vv_store *self, const char *from, const char *to, vv_error *err);
+    /* Optional: let all keys below the directory from ("a/b/") lie below to instead, in one step that is
+     * not seen half done. Nothing lies below to. VV_ENOTFOUND when nothing lies below from. */
+    vv_status (*rename_dir)(vv_store *self, const char *from, const char *to,
+                            vv_error *err);
 } vv_store_ops;
 
 /** First member of each backend's own struct. Fill with vv_store_base_init(). */

@@ -81,6 +81,27 @@ VV_API vv_status vv_node_attributes(vv_store *store, const char *path, vv_buf *o
 VV_API vv_status vv_node_set_attributes(vv_store *store, const char *path,
                                         const char *attributes, vv_error *err);
 
+/** Delete a node and all below it; its document goes first, so that a reader sees all of it or nothing.
+ *  @return VV_OK, VV_ENOTFOUND, VV_EUNSUPPORTED (Zarr version 2), VV_EREADONLY, VV_EIO */
+VV_API vv_status vv_node_delete(vv_store *store, const char *path, vv_error *err);
+/**
+ * Copy a node with all below it; groups above the new place are made.
+ *
+ * Chunks are not decoded; a HAMT and a memory store share them, and read none. The copy is seen once it is
+ * whole. Threads: changes of the node meanwhile may be in the copy or not.
+ * @return VV_OK, VV_ENOTFOUND, VV_EEXISTS (a node is at to), VV_EINVAL (to lies in from, or in an array),
+ *         VV_EUNSUPPORTED (below a group of Zarr version 2), VV_EREADONLY, VV_EIO
+ */
+VV_API vv_status vv_node_copy(vv_store *store, const char *from, const char *to,
+                              vv_error *err);
+/**
+ * Give a node another path: one rename in a directory, else a copy and then a deletion, so that a killed
+ * one leaves it at the old path or at both.
+ * Threads: not while others use the node; arrays that are open have to be opened again.
+ */
+VV_API vv_status vv_node_rename(vv_store *store, const char *from, const char *to,
+                                vv_error *err);
+
 /** Told of each node with its path; depth is 0 for the start. */
 typedef vv_status (*vv_node_fn)(void *ctx, const char *path, vv_node_kind kind,
                                 uint32_t depth, vv_error *err);

@@ -396,6 +396,48 @@ static vv_status directory_remove(vv_store *base, const char *key, vv_error *err
     return status;
 }
 
+/* The path of a directory of keys ("a/b/"), without the slash at its end. */
+static vv_status path_of_dir(const directory_store *self, const char *directory,
+                             char **out, vv_error *err)
+{
+    char *key = vvi_strndup(directory, strlen(directory) - 1);
+    vv_status status;
+
+    if (!key)
+        return vvi_fail_nomem(err, strlen(directory));
+    status = path_of(self, key, out, err);
+    vvi_free(key);
+    return status;
+}
+
+static vv_status directory_rename_dir(vv_store *base, const char *from, const char *to,
+                                      vv_error *err)
+{
+    directory_store *self = (directory_store *)base;
+    char *old = NULL;
+    char *new = NULL;
+    vvi_path_kind kind;
+    vv_status status = path_of_dir(self, from, &old, err);
+
+    if (!status)
+        status = path_of_dir(self, to, &new, err);
+    if (!status) {
+        status = vvi_path_look(old, &kind, NULL, err);
+        if (status == VV_ENOTFOUND || (!status && kind != VVI_PATH_DIRECTORY))
+            status = vvi_fail(err, VV_ENOTFOUND, "nothing lies below '%s'", from);
+    }
+    __atomic_store_n(&self->unsynced, 1, __ATOMIC_RELAXED);
+    if (!status)
+        status = make_parents(self, new, err);
+    if (!status)
+        status = vvi_file_rename(old, new, err);
+    if (!status)
+        remove_empty_parents(self, old);
+    vvi_free(old);
+    vvi_free(new);
+    return status;
+}
+
 /* One call covers the files and the directories, however many there were. */
 static vv_status directory_flush(vv_store *base, vv_error *err)
 {
@@ -566,6 +608,7 @@ static const vv_store_ops directory_ops = {
     .get_many = directory_get_many,
     .set = directory_set,
     .remove = directory_remove,
+    .rename_dir = directory_rename_dir,
     .exists = directory_exists,
     .size = directory_size,
     .list = directory_list,

@@ -242,6 +242,21 @@ static vv_status hamt_remove(vv_store *base, const char *key, vv_error *err)
     return name_key(status, base, key, err);
 }
 
+/* The same block under both keys. */
+static vv_status hamt_copy(vv_store *base, const char *from, const char *to,
+                           vv_error *err)
+{
+    hamt_store *self = (hamt_store *)base;
+    vv_cid pointer;
+    vv_status status;
+
+    VVI_TRY(find_pointer(self, from, &pointer, err));
+    vvi_rwlock_read(&self->changes);
+    status = vv_hamt_set_pointer(self->hamt, vv_bytes_of(to), &pointer, err);
+    vvi_rwlock_unlock(&self->changes);
+    return status ? vvi_wrap(err, status, "key '%s'", to) : VV_OK;
+}
+
 typedef struct key_visit {
     vv_key_fn visit;
     void *ctx;
@@ -306,6 +321,7 @@ static const vv_store_ops hamt_ops = {
     .set = hamt_set,
     .set_many = hamt_set_many,
     .remove = hamt_remove,
+    .copy = hamt_copy,
     .exists = hamt_exists,
     .size = hamt_size,
     .list = hamt_list,

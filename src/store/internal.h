@@ -29,4 +29,9 @@ vv_status vvi_hamt_store_link(vv_store *from, const char *const *from_keys, vv_s
                               const char *const *to_keys, size_t n, size_t *linked,
                               vv_error *err);
 
+/* Let all keys below the directory from ("a/b/") lie below to instead, where nothing lies, in one step.
+ * VV_EUNSUPPORTED where the store has none; VV_EREADONLY, VV_ENOTFOUND. */
+vv_status vvi_store_rename_dir(vv_store *store, const char *from, const char *to,
+                               vv_error *err);
+
 #endif

@@ -115,18 +115,15 @@ static vv_status memory_size(vv_store *base, const char *key, uint64_t *out,
     return VV_OK;
 }
 
-static vv_status memory_set(vv_store *base, const char *key, vv_bytes bytes,
-                            bool only_if_absent, vv_error *err)
+/* Let the key have the value, which is taken also on failure. */
+static vv_status put_value(memory_store *self, const char *key, value *fresh,
+                           bool only_if_absent, vv_error *err)
 {
-    memory_store *self = (memory_store *)base;
-    value *fresh = value_new(bytes);
-    value *old = fresh; /* freed below unless it goes in */
+    value *old = fresh; /* released below unless it goes in */
     vvi_key_entry *entry;
     bool is_new;
     vv_status status;
 
-    if (!fresh)
-        return vvi_fail_nomem(err, bytes.len);
     vvi_rwlock_write(&self->lock);
     status = vvi_key_set_add(&self->keys, key, strlen(key), &entry, &is_new, err);
     if (!status && !is_new && only_if_absent)
@@ -134,11 +131,30 @@ static vv_status memory_set(vv_store *base, const char *key, vv_bytes bytes,
     if (!status) {
         old = entry->value;
         entry->value = fresh;
-        fresh->number = ++self->made;
     }
     vvi_rwlock_unlock(&self->lock);
     value_release(old);
     return status;
+}
+
+static vv_status memory_set(vv_store *base, const char *key, vv_bytes bytes,
+                            bool only_if_absent, vv_error *err)
+{
+    value *fresh = value_new(bytes);
+
+    if (!fresh)
+        return vvi_fail_nomem(err, bytes.len);
+    return put_value((memory_store *)base, key, fresh, only_if_absent, err);
+}
+
+static vv_status memory_copy(vv_store *base, const char *from, const char *to,
+                             vv_error *err)
+{
+    value *found = hold_value((memory_store *)base, from);
+
+    if (!found)
+        return vvi_fail_missing_key(err, base, from);
+    return put_value((memory_store *)base, to, found, false, err);
 }
 
 static vv_status memory_remove(vv_store *base, const char *key, vv_error *err)
@@ -209,6 +225,7 @@ static const vv_store_ops memory_ops = {
     .name = "memory",
     .get = memory_get,
     .set = memory_set,
+    .copy = memory_copy,
     .remove = memory_remove,
     .exists = memory_exists,
     .size = memory_size,

@@ -206,6 +206,33 @@ vv_status vv_store_set_many(vv_store *store, const char *const *keys,
     return VV_OK;
 }
 
+vv_status vv_store_copy(vv_store *store, const char *from, const char *to, vv_error *err)
+{
+    vv_buf value = VV_BUF_INIT;
+    vv_status status;
+
+    VVI_TRY(check_write(store, err));
+    VVI_TRY(vvi_store_check_key(from, err));
+    VVI_TRY(vvi_store_check_key(to, err));
+    if (store->ops->copy)
+        return store->ops->copy(store, from, to, err);
+    status = store->ops->get(store, from, VV_RANGE_ALL, &value, err);
+    if (!status)
+        status = store->ops->set(store, to, vvi_buf_bytes(&value), false, err);
+    vv_buf_clear(&value);
+    return status;
+}
+
+vv_status vvi_store_rename_dir(vv_store *store, const char *from, const char *to,
+                               vv_error *err)
+{
+    VVI_TRY(check_write(store, err));
+    if (!store->ops->rename_dir)
+        return vvi_fail(err, VV_EUNSUPPORTED, "the %s store renames no directories",
+                        store->ops->name);
+    return store->ops->rename_dir(store, from, to, err);
+}
+
 vv_status vv_store_delete(vv_store *store, const char *key, vv_error *err)
 {
     vv_status status;

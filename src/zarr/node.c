@@ -250,7 +250,7 @@ static vv_status prepare_parents(vv_store *store, const char *path, const vvi_js
     return status;
 }
 
-static vv_status make_parents(vv_store *store, const char *path, vv_error *err)
+vv_status vvi_zarr_make_parents(vv_store *store, const char *path, vv_error *err)
 {
     vvi_json *fresh = NULL;
     vv_status status = vvi_group_document(NULL, &fresh, err);
@@ -261,7 +261,12 @@ static vv_status make_parents(vv_store *store, const char *path, vv_error *err)
     return status;
 }
 
-static vv_status delete_below(vv_store *store, const char *path, vv_error *err)
+vv_status vvi_zarr_touch_parents(vv_store *store, const char *path, vv_error *err)
+{
+    return prepare_parents(store, path, NULL, err);
+}
+
+vv_status vvi_zarr_delete_below(vv_store *store, const char *path, vv_error *err)
 {
     vv_buf prefix = VV_BUF_INIT;
     vv_status status = vvi_path_key(path, "", &prefix, err);
@@ -296,10 +301,10 @@ vv_status vvi_node_save_new(vv_store *store, const char *path, const vvi_json *d
 {
     vv_status status;
 
-    VVI_TRY(make_parents(store, path, err));
+    VVI_TRY(vvi_zarr_make_parents(store, path, err));
     VVI_TRY(check_no_v2(store, path, overwrite, err));
     if (overwrite)
-        VVI_TRY(delete_below(store, path, err));
+        VVI_TRY(vvi_zarr_delete_below(store, path, err));
     status = put_document(store, path, document, !overwrite, err);
     if (status == VV_EEXISTS)
         return vvi_fail(err, VV_EEXISTS, "there is a node at '%s' already", path);

@@ -38,4 +38,12 @@ vv_status vvi_zarr_node_check_write(const vvi_zarr_node *node, const char *path,
 vv_status vvi_node_save_new(vv_store *store, const char *path, const vvi_json *document,
                             bool overwrite, vv_error *err);
 
+/* Make the groups above a clean path that are not there, and drop what those that are say of the nodes
+ * below them. */
+vv_status vvi_zarr_make_parents(vv_store *store, const char *path, vv_error *err);
+/* The latter alone. */
+vv_status vvi_zarr_touch_parents(vv_store *store, const char *path, vv_error *err);
+/* Delete every key below a clean path. */
+vv_status vvi_zarr_delete_below(vv_store *store, const char *path, vv_error *err);
+
 #endif

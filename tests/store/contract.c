@@ -548,6 +548,8 @@ static vv_status use_every_call(void *ctx)
     if (!status)
         status = vv_store_list_dir(store, "x", take_name, &list, NULL);
     if (!status)
+        status = vv_store_copy(store, "x/a", "x/z/d", NULL);
+    if (!status)
         status = vv_store_delete(store, "x/y/c", NULL);
     if (!status)
         status = vv_store_flush(store, NULL);
@@ -583,6 +585,29 @@ static void every_call_survives_a_failing_allocation(void **state)
     assert_text(store, "x/a", "still works");
 }
 
+static void a_copy_is_the_same_value_and_then_its_own(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(store, "a/one", "first");
+    set_text(store, "b/two", "old");
+    assert_vv_ok(vv_store_copy(store, "a/one", "b/two", &err));
+    assert_vv_ok(vv_store_copy(store, "a/one", "c/d/three", &err));
+    assert_vv_ok(vv_store_copy(store, "a/one", "a/one", &err));
+    assert_text(store, "a/one", "first");
+    assert_text(store, "b/two", "first");
+    set_text(store, "a/one", "second");
+    assert_text(store, "b/two", "first");
+    assert_vv_ok(vv_store_delete(store, "a/one", &err));
+    assert_text(store, "c/d/three", "first");
+    assert_int_equal(vv_store_copy(store, "a/one", "b/two", &err), VV_ENOTFOUND);
+    assert_non_null(strstr(err.message, "a/one"));
+    assert_text(store, "b/two", "first");
+    assert_int_equal(vv_store_copy(store, "", "b/two", &err), VV_EINVAL);
+    assert_int_equal(vv_store_copy(store, "b/two", "x/", &err), VV_EINVAL);
+}
+
 int run_store_contract(const char *name, CMFixtureFunction setup,
                        CMFixtureFunction teardown)
 {
@@ -597,6 +622,7 @@ int run_store_contract(const char *name, CMFixtureFunction setup,
         PROMISE(many_values_come_at_once_and_missing_ones_are_told),
         PROMISE(many_values_are_set_at_once),
         PROMISE(set_if_absent_sets_once),
+        PROMISE(a_copy_is_the_same_value_and_then_its_own),
         PROMISE(size_and_exists_answer_without_reading),
         PROMISE(keys_that_are_none_are_refused),
         PROMISE(keys_of_any_script_and_length_are_kept),
