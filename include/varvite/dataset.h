@@ -47,7 +47,7 @@ typedef struct vv_import_result {
 } vv_import_result;
 
 /**
- * Import a netCDF-3, netCDF-4 or HDF5 file, or a Zarr v3 directory, below group path of store.
+ * Import a netCDF-3, netCDF-4 or HDF5 file, or a Zarr directory (of version 3 or 2), below group path of store.
  *
  * Groups, attributes, dimension names, _FillValue, scale and offset and times are kept so that
  * xarray opens the result as it opens the source. What cannot be represented (compound types,

@@ -101,7 +101,6 @@ vv_status vvi_copy_plan_array(vvi_copy_run *run, vvi_copy_node *node, vv_error *
     if (status)
         return status;
     meta = vv_array_get_meta(from);
-    node->old = meta->zarr_format == 2;
     status = make_target(run, node, from, &target, err);
     if (!status) {
         node->stored = target.same_encoding;

@@ -12,7 +12,6 @@
 typedef struct vvi_copy_node {
     char *path; /* below the start; "" for it */
     vv_node_kind kind;
-    bool old;     /* Zarr version 2 */
     bool stored;  /* an array whose values are copied as they are */
     bool rekeyed; /* but under other keys */
     bool change;  /* the caller's changes are for this array */

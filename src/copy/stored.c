@@ -244,34 +244,42 @@ static vv_status copy_below(batch *self, const char *path, vv_error *err)
 
 /* ---- documents --------------------------------------------------------------------------------- */
 
-/* The text of a node's document: as it is, or for version 2 as version 3 says it. */
-static vv_status read_document(vvi_copy_run *run, const vvi_copy_node *node,
-                               const char *path, vv_buf *out, vv_error *err)
+/* What version 3 says of a node of version 2. */
+static vv_status translate_document(vvi_copy_run *run, const vvi_copy_node *node,
+                                    const char *path, vv_buf *out, vv_error *err)
 {
     vv_array *array = NULL;
-    vv_buf key = VV_BUF_INIT;
+    vv_buf attributes = VV_BUF_INIT;
     vvi_json *document = NULL;
     vv_status status;
 
-    if (node->old && node->kind == VV_NODE_ARRAY) {
+    if (node->kind == VV_NODE_ARRAY) {
         VVI_TRY(vv_array_open(run->from, path, &array, err));
         status = vv_array_metadata_json(array, out, err);
         vv_array_free(array);
         return status;
     }
-    if (node->old) {
-        status = vv_node_attributes(run->from, path, &key, err);
-        if (!status)
-            status = vvi_group_document((const char *)key.data, &document, err);
-        if (!status)
-            status = vvi_json_write(document, 2, out, err);
-        vvi_json_free(document);
-    } else {
-        status = vvi_path_key(path, "zarr.json", &key, err);
-        if (!status)
-            status = vv_store_get(run->from, (const char *)key.data, VV_RANGE_ALL, out,
-                                  err);
-    }
+    status = vv_node_attributes(run->from, path, &attributes, err);
+    if (!status)
+        status = vvi_group_document((const char *)attributes.data, &document, err);
+    if (!status)
+        status = vvi_json_write(document, 2, out, err);
+    vvi_json_free(document);
+    vv_buf_clear(&attributes);
+    return status;
+}
+
+/* The text of a node's document: as it is, or for version 2 as version 3 says it. */
+static vv_status read_document(vvi_copy_run *run, const vvi_copy_node *node,
+                               const char *path, vv_buf *out, vv_error *err)
+{
+    vv_buf key = VV_BUF_INIT;
+    vv_status status = vvi_path_key(path, "zarr.json", &key, err);
+
+    if (!status)
+        status = vv_store_get(run->from, (const char *)key.data, VV_RANGE_ALL, out, err);
+    if (status == VV_ENOTFOUND)
+        status = translate_document(run, node, path, out, err);
     vv_buf_clear(&key);
     return status;
 }

@@ -19,12 +19,17 @@ typedef struct batch {
     uint64_t told_ns;
 } batch;
 
+/* Documents of Zarr version 3, and of 2. */
 static bool is_metadata(const char *key)
 {
-    size_t len = strlen(key);
+    static const char *const names[] = { "zarr.json", ".zarray", ".zattrs", ".zgroup",
+                                         ".zmetadata" };
+    const char *slash = strrchr(key, '/');
 
-    return len >= 9 && strcmp(key + len - 9, "zarr.json") == 0 &&
-           (len == 9 || key[len - 10] == '/');
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(slash ? slash + 1 : key, names[i]) == 0)
+            return true;
+    return false;
 }
 
 /* The key below to_path of what lies at key below from_path. */
@@ -54,6 +59,9 @@ static vv_status copy_one(void *ctx, size_t i, vv_error *err)
     if (!status && !there)
         status = vv_store_set(copy->to, (const char *)key.data, vvi_buf_bytes(&value),
                               err);
+    /* A key that the target cannot have, as ".." in a directory: nobody asked for it by name. */
+    if (status == VV_EINVAL)
+        status = VV_EUNSUPPORTED;
     if (!status) {
         atomic_fetch_add(&self->bytes, value.len);
         if (!self->metadata && !there)

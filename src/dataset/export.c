@@ -102,7 +102,6 @@ static vv_status name_files(export *self, vv_error *err)
 static vv_status check_target(const export *self, vv_error *err)
 {
     bool netcdf = self->options.format == VV_EXPORT_NETCDF;
-    char *document;
     struct stat st;
     bool zarr;
 
@@ -118,11 +117,7 @@ static vv_status check_target(const export *self, vv_error *err)
     if (!S_ISDIR(st.st_mode))
         return vvi_fail(err, VV_EEXISTS, "%s is no directory, it is not replaced",
                         self->target);
-    document = vvi_path_join(self->target, "zarr.json");
-    if (!document)
-        return vvi_fail_nomem(err, strlen(self->target));
-    zarr = stat(document, &st) == 0;
-    vvi_free(document);
+    VVI_TRY(vvi_has_document(self->target, &zarr, err));
     if (!zarr && rmdir(self->target) < 0)
         return vvi_fail(err, VV_EEXISTS, "%s holds no Zarr hierarchy, it is not replaced",
                         self->target);

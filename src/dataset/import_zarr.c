@@ -7,6 +7,7 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
+#include "zarr/meta.h"
 
 #include <string.h>
 
@@ -82,6 +83,50 @@ done:
     return status;
 }
 
+/* What version 3 says of a node of version 2. */
+static vv_status translate_document(vv_store *from, const char *path, bool is_array,
+                                    vv_buf *out, vv_error *err)
+{
+    vv_array *array = NULL;
+    vv_buf attributes = VV_BUF_INIT;
+    vvi_json *document = NULL;
+    vv_status status;
+
+    if (is_array) {
+        VVI_TRY(vv_array_open(from, path, &array, err));
+        status = vv_array_metadata_json(array, out, err);
+        vv_array_free(array);
+        return status;
+    }
+    status = vv_node_attributes(from, path, &attributes, err);
+    if (!status)
+        status = vvi_group_document((const char *)attributes.data, &document, err);
+    if (!status)
+        status = vvi_json_write(document, 2, out, err);
+    vvi_json_free(document);
+    vv_buf_clear(&attributes);
+    return status;
+}
+
+/* The document of a node: as it is, or for version 2 as version 3 says it. */
+static vv_status read_document(vv_store *from, const char *root, const char *inside,
+                               bool is_array, vv_buf *out, vv_error *err)
+{
+    vv_buf path = VV_BUF_INIT;
+    vv_buf key = VV_BUF_INIT;
+    vv_status status = vvi_join(root, inside, &path, err);
+
+    if (!status)
+        status = document_key(root, inside, &key, err);
+    if (!status)
+        status = vv_store_get(from, (const char *)key.data, VV_RANGE_ALL, out, err);
+    if (status == VV_ENOTFOUND)
+        status = translate_document(from, (const char *)path.data, is_array, out, err);
+    vv_buf_clear(&key);
+    vv_buf_clear(&path);
+    return status;
+}
+
 static vv_status copy_document(vvi_import *self, const char *inside, bool is_array,
                                vv_error *err)
 {
@@ -92,9 +137,7 @@ static vv_status copy_document(vvi_import *self, const char *inside, bool is_arr
     vv_status status;
 
     vvi_zarr_source_place(self->source, &from, &root);
-    status = document_key(root, inside, &key, err);
-    if (!status)
-        status = vv_store_get(from, (const char *)key.data, VV_RANGE_ALL, &text, err);
+    status = read_document(from, root, inside, is_array, &text, err);
     if (!status)
         status = document_key(self->path, inside, &key, err);
     if (!status)

@@ -21,18 +21,15 @@ static vv_status look_in(const char *directory, const char *name, bool *found,
     return VV_OK;
 }
 
-static vv_status fail_without_document(const char *path, vv_error *err)
+/* Documents of Zarr version 3, and of 2. */
+vv_status vvi_has_document(const char *path, bool *found, vv_error *err)
 {
-    bool group;
-    bool array;
+    static const char *const names[] = { "zarr.json", ".zgroup", ".zarray" };
 
-    VVI_TRY(look_in(path, ".zgroup", &group, err));
-    VVI_TRY(look_in(path, ".zarray", &array, err));
-    if (group || array)
-        return vvi_fail(err, VV_EUNSUPPORTED,
-                        "%s: Zarr version 2; this build reads version 3", path);
-    return vvi_fail(err, VV_EINVAL,
-                    "%s: a directory without zarr.json: no Zarr v3 data set", path);
+    *found = false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names) && !*found; i++)
+        VVI_TRY(look_in(path, names[i], found, err));
+    return VV_OK;
 }
 
 static vv_status open_directory(const char *path, vvi_source **out, vv_error *err)
@@ -41,9 +38,12 @@ static vv_status open_directory(const char *path, vvi_source **out, vv_error *er
     bool found;
     vv_status status;
 
-    VVI_TRY(look_in(path, "zarr.json", &found, err));
+    VVI_TRY(vvi_has_document(path, &found, err));
     if (!found)
-        return fail_without_document(path, err);
+        return vvi_fail(err, VV_EINVAL,
+                        "%s: a directory without zarr.json, .zgroup or .zarray: no Zarr "
+                        "data set",
+                        path);
     status = vv_directory_store_open(path, true, &store, err);
     if (!status)
         status = vvi_zarr_source_open(store, "", path, out, err);

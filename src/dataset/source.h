@@ -72,8 +72,10 @@ struct vvi_source {
     vvi_tree tree;
 };
 
-/* A netCDF or HDF5 file, or a Zarr v3 directory: whatever path turns out to be. */
+/* A netCDF or HDF5 file, or a Zarr directory: whatever path turns out to be. */
 vv_status vvi_source_open(const char *path, vvi_source **out, vv_error *err);
+/* Does a directory hold a Zarr hierarchy, of version 3 or 2? */
+vv_status vvi_has_document(const char *path, bool *found, vv_error *err);
 /* What a file is by its first bytes and, for classic files, by its header. */
 vv_status vvi_netcdf_check_file(const char *path, bool *hdf5, vv_error *err);
 vv_status vvi_netcdf_source_open(const char *path, vvi_source **out, vv_error *err);

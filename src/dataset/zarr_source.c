@@ -317,8 +317,7 @@ static vv_status scan(zarr_source *self, vv_error *err)
 
     VVI_TRY(vv_node_kind_of(self->store, self->path, &kind, err));
     if (kind == VV_NODE_NONE)
-        return vvi_fail(err, VV_ENOTFOUND, "no Zarr v3 group or array at '/%s'",
-                        self->path);
+        return vvi_fail(err, VV_ENOTFOUND, "no Zarr group or array at '/%s'", self->path);
     VVI_TRY(vv_node_walk(self->store, self->path, true, visit_node, self, err));
     VVI_TRY(order_groups(self, err));
     for (size_t g = 0; g < tree->count && self->attributes; g++)
