@@ -95,6 +95,7 @@ static vv_status print_difference(void *ctx, const vv_difference *difference)
 {
     cli_call *call = ctx;
 
+    progress_hide();
     if (call->json) {
         json_object(NULL);
         json_text("path", difference->path);
@@ -113,7 +114,9 @@ vv_status cmd_compare(cli_call *call)
 {
     const char *given = cli_text(call, "path");
     char *path = cli_strdup(given ? given : "");
+    vv_compare_options options = VV_COMPARE_OPTIONS_INIT;
     uint64_t differences = 0, values = 0;
+    cli_progress progress;
     vv_store *store = NULL;
 
     vv_status status = vv_dataset_probe(call->args[0], &call->err);
@@ -125,9 +128,13 @@ vv_status cmd_compare(cli_call *call)
         json_object(NULL);
         json_list("differences");
     }
-    status = vv_dataset_compare(call->args[0], store, cli_trim_slashes(path),
+    progress_begin(&progress, call, "compare");
+    options.progress = progress_tick;
+    options.progress_ctx = &progress;
+    status = vv_dataset_compare(call->args[0], store, cli_trim_slashes(path), &options,
                                 print_difference, call, &differences, &values,
                                 &call->err);
+    progress_hide();
     if (call->json) {
         json_end();
         json_bool("equal", status == VV_OK && differences == 0);

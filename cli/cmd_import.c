@@ -18,7 +18,7 @@ typedef struct import {
     vv_blockstore *blocks;
     uint64_t flushed_ms;
     vv_import_options options;
-    char *chunks;           /* all --chunk joined */
+    char *chunks, *shards;  /* all --chunk, all --shard, joined */
     const char **variables; /* all --var */
     vv_import_result result;
     uint64_t blocks_before;
@@ -40,12 +40,17 @@ static vv_status tick(void *ctx, const vv_progress *at)
 static void planned(void *ctx, const char *path, const vv_array_meta *meta)
 {
     import *self = ctx;
-    char dimensions[512], lengths[VV_NDIM_MAX * 24];
+    char dimensions[512], lengths[VV_NDIM_MAX * 24], shards[VV_NDIM_MAX * 24] = "";
+    const uint64_t *inner = meta->inner_chunk_shape;
 
     format_dimensions(meta, dimensions, sizeof(dimensions));
-    format_lengths(meta->chunk_shape, meta->ndim, lengths, sizeof(lengths));
-    cli_talk(self->call, "%.200s (%s) %s: chunks of %s, %s", path, dimensions,
-             vv_dtype_name(meta->dtype), lengths, cli_bytes_text(chunk_bytes(meta)));
+    format_lengths(inner ? inner : meta->chunk_shape, meta->ndim, lengths,
+                   sizeof(lengths));
+    if (inner)
+        format_lengths(meta->chunk_shape, meta->ndim, shards, sizeof(shards));
+    cli_talk(self->call, "%.200s (%s) %s: chunks of %s%s%s, %s", path, dimensions,
+             vv_dtype_name(meta->dtype), lengths, inner ? " in shards of " : "", shards,
+             cli_bytes_text(chunk_bytes(meta)));
 }
 
 /* --chunk a=1 --chunk b=2 is --chunk a=1,b=2. */
@@ -56,6 +61,7 @@ static char *join(const char **texts, size_t n)
     for (size_t i = 0; i < n; i++)
         cap += strlen(texts[i]) + 1;
     char *joined = cli_alloc(cap);
+    *joined = '\0';
     for (size_t i = 0; i < n; i++) {
         strcat(joined, i ? "," : "");
         strcat(joined, texts[i]);
@@ -79,6 +85,10 @@ static vv_status read_options(cli_call *call, import *self)
     const char **chunks = cli_texts(call, "chunk", &n);
     if (n)
         self->options.chunks = self->chunks = join(chunks, n);
+    free(chunks);
+    chunks = cli_texts(call, "shard", &n);
+    if (n)
+        self->options.shards = self->shards = join(chunks, n);
     free(chunks);
     self->variables = cli_texts(call, "var", &n);
     self->options.variables = n ? self->variables : NULL;
@@ -181,6 +191,7 @@ done:
     cli_tree_clear(&tree);
     free(self.variables);
     free(self.chunks);
+    free(self.shards);
     free(into);
     return status;
 }

@@ -111,6 +111,10 @@ static const cli_option import_options[] = {
     MANY("chunk", 0, CLI_TEXT, "DIM=N,...",
          "lengths of chunks by dimension, as in time=12,lat=90; other dimensions get the "
          "default: chunks of 1 to 4 MiB"),
+    MANY(
+        "shard", 0, CLI_TEXT, "DIM=N,...",
+        "lengths of shards, each made a whole number of chunks; chunks of one shard are stored "
+        "under one key"),
     WITH("codec", 0, CLI_TEXT, "CHAIN",
          "how chunks are compressed: zstd:LEVEL, gzip:LEVEL, blosc:NAME:LEVEL or none, "
          "joined by a plus sign with others, as in zstd:3+crc32c; the default is zstd:3"),
@@ -118,8 +122,8 @@ static const cli_option import_options[] = {
          "take this variable, by name or path, and its coordinates; without it, all"),
     FLAG(
         "text-as-bytes", 0,
-        "take char variables, which are refused otherwise, as uint8 arrays of their bytes; "
-        "an export to netCDF makes them char again"),
+        "take char variables as uint8 arrays of their bytes instead of strings of a fixed "
+        "length; an export to netCDF makes them char again, either way"),
     WITH("into", 0, CLI_KEY, "PATH", "the group to import into; the default is the top"),
     WITH("root", 0, CLI_CID, "CID", "add to this tree instead of beginning an empty one"),
     WITH("resume", 0, CLI_CID, "CID",
@@ -373,7 +377,7 @@ const cli_command cli_commands[] = {
       "take a netCDF or HDF5 file, or a Zarr directory, into the store",
       "Cuts every array of SOURCE into chunks, stores them with all groups, attributes and "
       "coordinates as a Zarr v3 hierarchy, and prints its root. SOURCE is a netCDF-3, "
-      "netCDF-4 or HDF5 file, or the directory of a Zarr v3 store. Files larger than memory "
+      "netCDF-4 or HDF5 file, or the directory of a Zarr store, of version 3 or 2. Files larger than memory "
       "stream through. The chosen chunks are said on standard error; on a terminal a "
       "progress bar shows rate and time left.\n"
       "\n"

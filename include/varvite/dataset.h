@@ -26,15 +26,21 @@ typedef struct vv_import_options {
     size_t variable_count;
     uint64_t memory_bytes; /* cap of buffers; 0: 128 MiB */
     uint32_t threads;      /* 0: one a processor */
-    bool
-        skip_existing; /* a chunk that the store has under its key is not written again */
+    /* Go on with an import of the same file that was stopped: a chunk that the store has under its key
+     * is not written again. A note in the group tells which file it was of; another one, or one that
+     * was changed since, is VV_EEXISTS. Where there is no note, all is imported. */
+    bool skip_existing;
     vv_progress_fn progress; /* bytes of array data */
     /* Told once for each variable which chunks were chosen. NULL: not wanted. */
     void (*planned)(void *ctx, const char *path, const vv_array_meta *meta);
     void *ctx;
-    /* Take char variables, which Zarr has no type for, as uint8 arrays of their bytes. An export
-     * makes them char again. Without it they are refused by name. */
+    /* Take char variables as uint8 arrays of their bytes. Without it they become strings of a fixed
+     * length, without the dimension that the chars lie along, as xarray reads them. An export makes
+     * them char again, either way. */
     bool text_as_bytes;
+    /* Lengths of shards, as chunks are given; each is made a whole number of chunks. NULL: no
+     * shards. */
+    const char *shards;
 } vv_import_options;
 #define VV_IMPORT_OPTIONS_INIT \
     ((vv_import_options){ .struct_size = sizeof(vv_import_options) })
@@ -55,7 +61,8 @@ typedef struct vv_import_result {
  * chunk a thread. A failure or a stop leaves the chunks stored so far.
  *
  * @return VV_OK, VV_ENOTFOUND (file), VV_EINVAL (options, no data file), VV_EUNSUPPORTED,
- *         VV_ECORRUPT (the source), VV_ECANCELED, VV_EIO, VV_ENOMEM
+ *         VV_EEXISTS (see skip_existing), VV_ECORRUPT (the source), VV_ECANCELED, VV_EIO,
+ *         VV_ENOMEM
  */
 VV_API vv_status vv_dataset_import(const char *source, vv_store *store, const char *path,
                                    const vv_import_options *options,
@@ -108,12 +115,22 @@ typedef struct vv_difference {
 } vv_difference;
 typedef vv_status (*vv_difference_fn)(void *ctx, const vv_difference *difference);
 
+typedef struct vv_compare_options {
+    size_t struct_size;
+    uint64_t memory_bytes;   /* of the values in hand; 0: 32 MiB */
+    vv_progress_fn progress; /* bytes of array data */
+    void *progress_ctx;
+} vv_compare_options;
+#define VV_COMPARE_OPTIONS_INIT \
+    ((vv_compare_options){ .struct_size = sizeof(vv_compare_options) })
+
 /**
  * Compare a file or directory that vv_dataset_import() reads with the group at path: groups,
  * dimensions, attributes and every value bit for bit (NaN equals NaN of the same bits).
  * @param differences  how many were found; each is told to visit
  */
 VV_API vv_status vv_dataset_compare(const char *source, vv_store *store, const char *path,
+                                    const vv_compare_options *options,
                                     vv_difference_fn visit, void *ctx,
                                     uint64_t *differences, uint64_t *values_compared,
                                     vv_error *err);

@@ -3,8 +3,8 @@
 #define VVI_DATASET_ATTR_H
 
 #include "dtype/dtype.h"
-#include "json/json.h"
 #include "util/error.h"
+#include "json/json.h"
 
 #include <varvite/zarr.h>
 

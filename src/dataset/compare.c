@@ -4,17 +4,23 @@
 #include "dataset/source.h"
 
 #include "util/alloc.h"
+#include "util/options.h"
+#include "util/thread.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define SLAB_BYTES ((uint64_t)16 << 20)
+#define MEMORY_DEFAULT ((uint64_t)32 << 20)
+#define TELL_EVERY_NS  100000000u
 
 typedef struct compare {
     vvi_source *a, *b; /* the source, the store */
     vv_difference_fn visit;
     void *ctx;
     uint64_t differences, values;
+    vv_compare_options options;
+    uint64_t bytes_done, bytes_total;
+    uint64_t told_ns;
 } compare;
 
 /* Tell one difference. name "" for a group. */
@@ -38,6 +44,21 @@ static vv_status tell(compare *self, const vvi_group *group, const char *name,
     if (!self->visit)
         return VV_OK;
     status = self->visit(self->ctx, &difference);
+    return status ? vvi_fail(err, status, "stopped by the caller") : VV_OK;
+}
+
+static vv_status tell_progress(compare *self, vv_error *err)
+{
+    vv_progress now = { .what = "compare",
+                        .items_done = self->values,
+                        .bytes_done = self->bytes_done,
+                        .bytes_total = self->bytes_total };
+    vv_status status;
+
+    if (!self->options.progress || vvi_now_ns() - self->told_ns < TELL_EVERY_NS)
+        return VV_OK;
+    self->told_ns = vvi_now_ns();
+    status = self->options.progress(self->options.progress_ctx, &now);
     return status ? vvi_fail(err, status, "stopped by the caller") : VV_OK;
 }
 
@@ -102,10 +123,19 @@ typedef struct found {
     char a[64], b[64];
 } found;
 
+static void format_element(const vvi_var *var, const uint8_t *element, char *out,
+                           size_t cap)
+{
+    if (var->array && !var->text)
+        vv_array_element_format(var->array, element, out, cap);
+    else
+        vv_element_format(var->dtype, element, out, cap);
+}
+
 static void compare_slab(found *out, const vvi_var *var, const vvi_slab *slab,
                          const uint8_t *a, const uint8_t *b)
 {
-    size_t item = vv_dtype_size(var->dtype);
+    size_t item = var->item;
 
     if (memcmp(a, b, (size_t)slab->elements * item) == 0)
         return;
@@ -118,8 +148,8 @@ static void compare_slab(found *out, const vvi_var *var, const vvi_slab *slab,
             out->index[d] = slab->start[d] + rest % slab->count[d];
             rest /= slab->count[d];
         }
-        vv_element_format(var->dtype, a + i * item, out->a, sizeof(out->a));
-        vv_element_format(var->dtype, b + i * item, out->b, sizeof(out->b));
+        format_element(var, a + i * item, out->a, sizeof(out->a));
+        format_element(var, b + i * item, out->b, sizeof(out->b));
     }
 }
 
@@ -137,6 +167,8 @@ static vv_status compare_slabs(compare *self, const vvi_var *a, const vvi_var *b
             vvi_source_read(self->b, b, slab.start, slab.count, data + half, bytes, err));
         compare_slab(out, a, &slab, data, data + half);
         self->values += slab.elements;
+        self->bytes_done += bytes;
+        VVI_TRY(tell_progress(self, err));
     }
     return VV_OK;
 }
@@ -151,13 +183,13 @@ static vv_status compare_values(compare *self, const vvi_var *a, const vvi_var *
     vv_status status;
 
     VVI_TRY(vvi_slabs_init(&slabs, a->ndim, a->shape, b->chunks,
-                           a->chunks[0] ? a->chunks : NULL, vv_dtype_size(a->dtype),
-                           SLAB_BYTES, err));
+                           a->chunks[0] ? a->chunks : NULL, a->item,
+                           self->options.memory_bytes / 2, err));
     half = (size_t)vvi_slabs_most(&slabs, lengths);
     data = vvi_alloc_array(2, half ? half : 1);
     if (!data)
         return vvi_fail_nomem(err, 2 * half);
-    vvi_source_reading(self->a, a, lengths, SLAB_BYTES);
+    vvi_source_reading(self->a, a, lengths, self->options.memory_bytes / 2);
     status = compare_slabs(self, a, b, &slabs, data, half, out, err);
     vvi_source_reading(self->a, a, NULL, 0);
     vvi_free(data);
@@ -252,13 +284,36 @@ static vv_status compare_trees(compare *self, vv_error *err)
     return VV_OK;
 }
 
+static uint64_t bytes_of_tree(const vvi_tree *tree)
+{
+    uint64_t sum = 0;
+
+    for (size_t g = 0; g < tree->count; g++)
+        for (size_t v = 0; v < tree->groups[g].var_count; v++) {
+            uint64_t bytes = 0;
+
+            if (!tree->groups[g].vars[v].unsupported)
+                vvi_var_bytes(&tree->groups[g].vars[v], NULL, &bytes);
+            sum += bytes;
+        }
+    return sum;
+}
+
 vv_status vv_dataset_compare(const char *source, vv_store *store, const char *path,
-                             vv_difference_fn visit, void *ctx, uint64_t *differences,
-                             uint64_t *values_compared, vv_error *err)
+                             const vv_compare_options *options, vv_difference_fn visit,
+                             void *ctx, uint64_t *differences, uint64_t *values_compared,
+                             vv_error *err)
 {
     compare self = { .visit = visit, .ctx = ctx };
-    vv_status status = vvi_source_open(source, &self.a, err);
+    vv_status status = vvi_read_options(&self.options, sizeof(self.options), options,
+                                        err);
 
+    if (!self.options.memory_bytes)
+        self.options.memory_bytes = MEMORY_DEFAULT;
+    if (!status)
+        status = vvi_source_open(source, &self.a, err);
+    if (!status)
+        self.bytes_total = bytes_of_tree(&self.a->tree);
     if (!status)
         status = vvi_zarr_source_open(store, path, "store", &self.b, err);
     if (!status)

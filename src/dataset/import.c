@@ -79,7 +79,7 @@ static vv_status make_group(vvi_import *self, const vvi_group *group, vv_error *
 
 /* What a chunk that is not stored reads as: the _FillValue, else NaN for floats, as xarray has it,
  * else 0. NULL: 0. */
-static const void *fill_of(const vvi_var *var)
+static const void *fill_of(const vvi_var *var, const void *strings)
 {
     static const float nan4 = NAN;
     static const double nan8 = (double)NAN;
@@ -90,6 +90,8 @@ static const void *fill_of(const vvi_var *var)
     if (fill && fill->kind == VVI_ATTR_NUMBERS && fill->count == 1 &&
         fill->dtype == var->dtype)
         return fill->data;
+    if (var->fixed)
+        return strings;
     if (fill && var->text && fill->kind == VVI_ATTR_TEXT && fill->count == 1)
         return fill->data;
     if (var->dtype == VV_FLOAT32)
@@ -108,6 +110,8 @@ static vv_status attributes_of(const vvi_var *var, vv_buf *out, vv_error *err)
         status = vvi_buf_append_text(out, text ? text : "{}", err);
     } else {
         status = vvi_attrs_to_json(&var->attrs, var->dtype, &object, err);
+        if (!status && var->fixed) /* it is in the layout */
+            vvi_json_remove(object, "_FillValue");
         if (!status)
             status = vvi_json_write(object, 0, out, err);
         vvi_json_free(object);
@@ -163,6 +167,37 @@ static vv_status create_array(vvi_import *self, const char *path,
     return vv_array_create(self->store, path, meta, true, out, err);
 }
 
+/* What a string that is not stored reads as: so many fill characters. *out is NULL without one. */
+static vv_status string_fill(const vvi_var *var, uint8_t **out, vv_error *err)
+{
+    const vvi_attr *fill = vvi_attrs_find(&var->attrs, "_FillValue");
+    size_t item = vvi_var_array_item(var);
+
+    *out = NULL;
+    if (!var->fixed || !fill || fill->kind != VVI_ATTR_TEXT || fill->count != 1)
+        return VV_OK;
+    *out = vvi_alloc(item);
+    if (!*out)
+        return vvi_fail_nomem(err, item);
+    memset(*out, fill->data[0], item);
+    return VV_OK;
+}
+
+/* The type of a variable's array, with its parameters. */
+static void set_type(const vvi_var *var, vv_array_meta *meta)
+{
+    const vv_array_meta *from = var->array ? vv_array_get_meta(var->array) : NULL;
+
+    meta->dtype = var->fixed ? VV_NULL_TERMINATED_BYTES : var->dtype;
+    if (var->fixed)
+        meta->item_size = vvi_var_array_item(var);
+    else if (from && !vv_dtype_is_variable(from->dtype)) {
+        meta->item_size = from->item_size;
+        meta->time_unit = from->time_unit;
+        meta->time_scale = from->time_scale;
+    }
+}
+
 /* Create the array of a variable, or find it there when an import is taken up again. */
 static vv_status open_array(vvi_import *self, const vvi_group *group, const vvi_var *var,
                             vv_array **out, vv_error *err)
@@ -171,15 +206,19 @@ static vv_status open_array(vvi_import *self, const vvi_group *group, const vvi_
     vv_buf attributes = VV_BUF_INIT;
     vv_buf inside = VV_BUF_INIT;
     vv_buf path = VV_BUF_INIT;
+    uint8_t *strings = NULL;
     vv_status status = attributes_of(var, &attributes, err);
 
-    meta.dtype = var->dtype;
-    meta.ndim = var->ndim;
+    if (!status)
+        status = string_fill(var, &strings, err);
+    set_type(var, &meta);
+    meta.ndim = vvi_var_array_ndim(var);
     meta.shape = var->shape;
-    meta.chunk_shape = var->plan;
-    meta.fill_value = fill_of(var);
+    meta.chunk_shape = var->sharded ? var->shards : var->plan;
+    meta.inner_chunk_shape = var->sharded ? var->plan : NULL;
+    meta.fill_value = fill_of(var, strings);
     meta.codecs = self->options.codecs;
-    meta.dimension_names = var->ndim ? (const char *const *)var->dims : NULL;
+    meta.dimension_names = meta.ndim ? (const char *const *)var->dims : NULL;
     meta.attributes = (const char *)attributes.data;
     if (!meta.codecs && var->array)
         meta.codecs = vv_array_get_meta(var->array)->codecs;
@@ -195,6 +234,7 @@ static vv_status open_array(vvi_import *self, const vvi_group *group, const vvi_
     vv_buf_clear(&path);
     vv_buf_clear(&inside);
     vv_buf_clear(&attributes);
+    vvi_free(strings);
     return status ? vvi_wrap(err, status, "variable '%s'", var->name) : VV_OK;
 }
 
@@ -293,7 +333,7 @@ static vv_status import_tree(vvi_import *self, vv_error *err)
     count_up(self);
     /* Chunks of a Zarr source stay as they are when nothing asks for others. */
     if (vvi_zarr_source_place(self->source, &place, &path) && !self->options.chunks &&
-        !self->options.codecs && !self->options.variable_count)
+        !self->options.codecs && !self->options.shards && !self->options.variable_count)
         return vvi_import_zarr(self, err);
     self->arrays = vvi_alloc_array_zero(self->result.arrays + 1, sizeof(*self->arrays));
     if (!self->arrays)
@@ -301,6 +341,7 @@ static vv_status import_tree(vvi_import *self, vv_error *err)
     VVI_TRY(rehearse(self, err));
     VVI_TRY(import_groups(self, err));
     VVI_TRY(each_var(self, make_array, err));
+    VVI_TRY(vvi_import_note_put(self, err));
     VVI_TRY(each_var(self, import_values, err));
     return vvi_import_tell(self, true, err);
 }
@@ -327,10 +368,11 @@ static vv_status start(vvi_import *self, const char *source,
                         "import into a store that was opened for reading");
     VVI_TRY(vvi_source_open(source, &self->source, err));
     VVI_TRY(check_source(self->source, err));
+    VVI_TRY(vvi_import_note_look(self, source, err));
     VVI_TRY(vvi_plan_select(self->source, self->options.variables,
                             self->options.variable_count, self->options.text_as_bytes,
                             err));
-    VVI_TRY(vvi_plan_chunks(self->source, self->options.chunks,
+    VVI_TRY(vvi_plan_chunks(self->source, self->options.chunks, self->options.shards,
                             self->options.memory_bytes, err));
     return vvi_counting_store_new(self->target, &self->store, err);
 }
@@ -349,11 +391,14 @@ vv_status vv_dataset_import(const char *source, vv_store *store, const char *pat
                      : vvi_fail_nomem(err, strlen(path));
     if (!status)
         status = import_tree(&self, err);
+    if (!status)
+        status = vvi_import_note_end(&self, err);
     if (self.store)
         vvi_counting_store_get(self.store, &values, &self.result.stored_bytes);
     for (size_t i = 0; i < self.array_count; i++)
         vv_array_free(self.arrays[i]);
     vvi_free(self.arrays);
+    vv_buf_clear(&self.note);
     vv_store_free(self.store);
     vvi_source_free(self.source);
     vvi_free(trimmed);

@@ -261,6 +261,7 @@ vv_status vvi_import_zarr(vvi_import *self, vv_error *err)
     VVI_TRY(each_node(self, check_kind, err));
     VVI_TRY(prepare_above(self->store, self->path, err));
     VVI_TRY(each_node(self, copy_document, err));
+    VVI_TRY(vvi_import_note_put(self, err));
     status = vvi_copy_run(&copy, err);
     self->result.chunks = copy.chunks;
     self->result.bytes = self->bytes_total;

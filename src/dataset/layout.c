@@ -126,6 +126,20 @@ static vv_status add_dims(vvi_json *layout, const vvi_group *group, vv_error *er
     return VV_OK;
 }
 
+/* What an array of strings does not say: the dimension that their chars lie along, and their
+ * _FillValue, which xarray would refuse beside strings. */
+static vv_status add_string(vvi_json *item, const vvi_var *var, vv_error *err)
+{
+    const vvi_attr *fill = vvi_attrs_find(&var->attrs, "_FillValue");
+
+    if (var->ndim)
+        VVI_TRY(vvi_json_set(item, "string_dimension",
+                             vvi_json_new_text(var->dims[var->ndim - 1]), err));
+    if (fill && fill->kind == VVI_ATTR_TEXT && fill->count == 1)
+        return vvi_json_set(item, "fill", vvi_json_new_int64(fill->data[0]), err);
+    return VV_OK;
+}
+
 static vv_status add_vars(vvi_json *layout, const vvi_group *group, vv_error *err)
 {
     vvi_json *list = vvi_json_new(VVI_JSON_ARRAY);
@@ -142,6 +156,8 @@ static vv_status add_vars(vvi_json *layout, const vvi_group *group, vv_error *er
         VVI_TRY(vvi_json_set(item, "name", vvi_json_new_text(var->name), err));
         if (var->text)
             VVI_TRY(vvi_json_set(item, "type", vvi_json_new_text("char"), err));
+        if (var->fixed)
+            VVI_TRY(add_string(item, var, err));
         VVI_TRY(hint_attrs(item, &var->attrs, var->dtype, err));
     }
     return VV_OK;

@@ -123,10 +123,12 @@ static vv_status set_type(vvi_var *var, nc_type type, vv_error *err)
     int class = 0;
 
     var->dtype = vvi_dtype_of_nc(type);
+    var->item = vv_dtype_size(var->dtype);
     if (var->dtype != VV_DTYPE_NONE)
         return VV_OK;
     if (type == NC_CHAR) {
         var->dtype = VV_UINT8;
+        var->item = 1;
         var->text = true;
         return VV_OK;
     }
@@ -359,7 +361,7 @@ static vv_status netcdf_read(vvi_source *base, const vvi_var *var, const uint64_
 static void netcdf_reading(vvi_source *base, const vvi_var *var, const uint64_t *slab,
                            uint64_t memory_bytes)
 {
-    uint64_t bytes = vv_dtype_size(var->dtype);
+    uint64_t bytes = var->item;
     bool whole = true;
 
     (void)base;

@@ -67,9 +67,8 @@ static vv_status write_var(vvi_netcdf_writer *self, const vvi_var *var, vv_error
     size_t bytes;
     vv_status status;
 
-    VVI_TRY(vvi_slabs_init(&slabs, var->ndim, var->shape, var->chunks, NULL,
-                           vv_dtype_size(var->dtype), self->options->memory_bytes / 3,
-                           err));
+    VVI_TRY(vvi_slabs_init(&slabs, var->ndim, var->shape, var->chunks, NULL, var->item,
+                           self->options->memory_bytes / 3, err));
     bytes = (size_t)vvi_slabs_most(&slabs, NULL);
     data = vvi_alloc(bytes);
     if (!data)

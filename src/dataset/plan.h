@@ -17,10 +17,10 @@ vv_status vvi_plan_select(vvi_source *source, const char *const *names, size_t c
 
 /*
  * Choose a chunk shape for each wanted variable: 1 to 4 MiB made from the source's chunks where it
- * has any. chunks: "time=12,lat=90" or NULL. Returns VV_EINVAL (malformed, no such dimension),
+ * has any. chunks: "time=12,lat=90" or NULL; shards alike, NULL: none. Returns VV_EINVAL (malformed, no such dimension),
  * VV_ELIMIT (a chunk of more than memory_bytes).
  */
-vv_status vvi_plan_chunks(vvi_source *source, const char *chunks, uint64_t memory_bytes,
-                          vv_error *err);
+vv_status vvi_plan_chunks(vvi_source *source, const char *chunks, const char *shards,
+                          uint64_t memory_bytes, vv_error *err);
 
 #endif

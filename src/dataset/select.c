@@ -46,7 +46,7 @@ static vv_status want_named(vvi_source *source, const char *name, vv_error *err)
 
 /* Want the variable of that name nearest to the group, upward, if Zarr can hold it. */
 static bool want_nearest(vvi_tree *tree, const vvi_group *group, const char *name,
-                         size_t len, bool text)
+                         size_t len)
 {
     for (; group; group = vvi_tree_parent(tree, group))
         for (size_t v = 0; v < group->var_count; v++) {
@@ -54,7 +54,7 @@ static bool want_nearest(vvi_tree *tree, const vvi_group *group, const char *nam
 
             if (strlen(var->name) != len || memcmp(var->name, name, len) != 0)
                 continue;
-            if (var->wanted || var->unsupported || (var->text && !text))
+            if (var->wanted || var->unsupported)
                 return false;
             var->wanted = true;
             return true;
@@ -66,15 +66,13 @@ static bool want_nearest(vvi_tree *tree, const vvi_group *group, const char *nam
 static const char *const references[] = { "coordinates", "bounds", "climatology",
                                           "grid_mapping", "edges" };
 
-static bool want_references(vvi_tree *tree, const vvi_group *group, const vvi_var *var,
-                            bool text_as_bytes)
+static bool want_references(vvi_tree *tree, const vvi_group *group, const vvi_var *var)
 {
     bool more = false;
 
     for (uint32_t i = 0; i < var->ndim; i++)
         if (var->dims[i])
-            more |= want_nearest(tree, group, var->dims[i], strlen(var->dims[i]),
-                                 text_as_bytes);
+            more |= want_nearest(tree, group, var->dims[i], strlen(var->dims[i]));
     for (size_t r = 0; r < sizeof(references) / sizeof(*references); r++) {
         const vvi_attr *attr = vvi_attrs_find(&var->attrs, references[r]);
         const char *text = attr && attr->kind == VVI_ATTR_TEXT ? (const char *)attr->data
@@ -86,7 +84,7 @@ static bool want_references(vvi_tree *tree, const vvi_group *group, const vvi_va
 
             while (n < left && text[n] != ' ' && text[n] != ':')
                 n++;
-            more |= want_nearest(tree, group, text, n, text_as_bytes);
+            more |= want_nearest(tree, group, text, n);
             text += n < left ? n + 1 : n;
             left -= n < left ? n + 1 : n;
         }
@@ -94,7 +92,7 @@ static bool want_references(vvi_tree *tree, const vvi_group *group, const vvi_va
     return more;
 }
 
-static void want_companions(vvi_tree *tree, bool text_as_bytes)
+static void want_companions(vvi_tree *tree)
 {
     bool more = true;
 
@@ -104,7 +102,7 @@ static void want_companions(vvi_tree *tree, bool text_as_bytes)
             for (size_t v = 0; v < tree->groups[g].var_count; v++)
                 if (tree->groups[g].vars[v].wanted)
                     more |= want_references(tree, &tree->groups[g],
-                                            &tree->groups[g].vars[v], text_as_bytes);
+                                            &tree->groups[g].vars[v]);
     }
 }
 
@@ -167,21 +165,18 @@ static void check_attrs(refusals *all, const vvi_group *group, const char *owner
     }
 }
 
-static void check_var(refusals *all, const vvi_group *group, const vvi_var *var,
-                      bool text_as_bytes)
+static void check_var(refusals *all, const vvi_group *group, const vvi_var *var)
 {
     const vvi_attr *fill = vvi_attrs_find(&var->attrs, "_FillValue");
 
     if (var->unsupported)
         refuse(all, "variable", group->path, var->name, var->unsupported);
-    else if (var->text && !text_as_bytes)
-        refuse(all, "variable", group->path, var->name, "text (char)");
     else if (!vvi_var_bytes(var, NULL, NULL))
         refuse(all, "variable", group->path, var->name, "more than 2^63 bytes");
     if (!good_name(var->name))
         refuse(all, "variable", group->path, var->name,
                "a name that Zarr does not allow");
-    if (fill && group->ncid &&
+    if (fill && group->ncid && !var->unsupported &&
         (fill->kind != (var->text ? VVI_ATTR_TEXT : VVI_ATTR_NUMBERS) ||
          fill->count != 1))
         refuse(all, "variable", group->path, var->name,
@@ -189,7 +184,7 @@ static void check_var(refusals *all, const vvi_group *group, const vvi_var *var,
     check_attrs(all, group, var->name, &var->attrs);
 }
 
-static vv_status check_all(const vvi_source *source, bool text_as_bytes, vv_error *err)
+static vv_status check_all(const vvi_source *source, vv_error *err)
 {
     const vvi_tree *tree = &source->tree;
     refusals all = { 0, 0, "" };
@@ -207,14 +202,28 @@ static vv_status check_all(const vvi_source *source, bool text_as_bytes, vv_erro
             refuse(&all, "group", group->path, "", "an attribute named " VVI_LAYOUT_NAME);
         for (size_t v = 0; v < group->var_count; v++)
             if (group->vars[v].wanted)
-                check_var(&all, group, &group->vars[v], text_as_bytes);
+                check_var(&all, group, &group->vars[v]);
     }
     if (!all.count)
         return VV_OK;
     return vvi_fail(
         err, VV_EUNSUPPORTED,
-        "%s: %s%s. Nothing was written; name the variables to take to leave such out, or take char variables as bytes",
+        "%s: %s%s. Nothing was written; name the variables to take to leave such out",
         source->name, all.text, all.count > 5 ? "; and more" : "");
+}
+
+/* How char variables of a file are taken: as strings of a fixed length, as xarray takes them, or as
+ * bytes. Strings of no length do not exist. */
+static void choose_text(vvi_tree *tree, bool text_as_bytes)
+{
+    for (size_t g = 0; g < tree->count; g++)
+        for (size_t v = 0; v < tree->groups[g].var_count; v++) {
+            vvi_var *var = &tree->groups[g].vars[v];
+
+            if (!var->array && var->text)
+                var->fixed = !text_as_bytes &&
+                             (var->ndim == 0 || var->shape[var->ndim - 1] > 0);
+        }
 }
 
 vv_status vvi_plan_select(vvi_source *source, const char *const *names, size_t count,
@@ -228,7 +237,8 @@ vv_status vvi_plan_select(vvi_source *source, const char *const *names, size_t c
         for (size_t v = 0; v < tree->groups[g].var_count; v++)
             tree->groups[g].vars[v].wanted = true;
     if (count)
-        want_companions(tree, text_as_bytes);
+        want_companions(tree);
     want_groups(tree, count == 0);
-    return check_all(source, text_as_bytes, err);
+    choose_text(tree, text_as_bytes);
+    return check_all(source, err);
 }

@@ -22,17 +22,22 @@ typedef struct vvi_dim {
 typedef struct vvi_var {
     char *name;
     vv_dtype dtype;
-    bool text;         /* netCDF char; dtype is VV_UINT8, its bytes */
+    size_t item; /* bytes of an element in memory; of variable length: of a vv_bytes */
+    bool text;   /* netCDF char; dtype is VV_UINT8, its bytes */
+    bool fixed;  /* such text that is an array of strings of a fixed length in Zarr, which
+                          has no last dimension (or none at all for a single char) */
     char *unsupported; /* why no Zarr array can hold it; NULL: one can */
     uint32_t ndim;
     uint64_t shape[VV_NDIM_MAX];
     char *dims[VV_NDIM_MAX];      /* each may be NULL: has no name */
     uint64_t chunks[VV_NDIM_MAX]; /* of the source; chunks[0] 0: it has none */
     vvi_attrs attrs;
-    bool wanted;                /* set by the plan */
-    uint64_t plan[VV_NDIM_MAX]; /* chunk shape, set by the plan */
-    int ncid, varid;            /* netCDF */
-    vv_array *array;            /* Zarr */
+    bool wanted;                  /* set by the plan */
+    uint64_t plan[VV_NDIM_MAX];   /* chunk shape, set by the plan */
+    uint64_t shards[VV_NDIM_MAX]; /* and of shards, where there are any */
+    bool sharded;
+    int ncid, varid; /* netCDF */
+    vv_array *array; /* Zarr */
 } vvi_var;
 
 typedef struct vvi_group {
@@ -118,6 +123,9 @@ char *vvi_path_trim(const char *path);
 /* "a/b/name", or name alone in the root. */
 vv_status vvi_join(const char *path, const char *name, vv_buf *out, vv_error *err);
 
+/* The variable as Zarr has it: without the last dimension of strings, and bytes of one element. */
+uint32_t vvi_var_array_ndim(const vvi_var *var);
+size_t vvi_var_array_item(const vvi_var *var);
 /* Elements and bytes of a variable; false when that passes 2^63. */
 bool vvi_var_bytes(const vvi_var *var, uint64_t *elements, uint64_t *bytes);
 

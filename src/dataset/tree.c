@@ -163,6 +163,16 @@ vv_status vvi_join(const char *path, const char *name, vv_buf *out, vv_error *er
     return vvi_buf_printf(out, err, "%s%s%s", path, between, name);
 }
 
+uint32_t vvi_var_array_ndim(const vvi_var *var)
+{
+    return var->ndim - (var->fixed && var->ndim > 0);
+}
+
+size_t vvi_var_array_item(const vvi_var *var)
+{
+    return var->fixed && var->ndim > 0 ? (size_t)var->shape[var->ndim - 1] : var->item;
+}
+
 bool vvi_var_bytes(const vvi_var *var, uint64_t *elements, uint64_t *bytes)
 {
     uint64_t n = 1;
@@ -171,8 +181,7 @@ bool vvi_var_bytes(const vvi_var *var, uint64_t *elements, uint64_t *bytes)
     for (uint32_t i = 0; i < var->ndim; i++)
         if (__builtin_mul_overflow(n, var->shape[i], &n))
             return false;
-    if (__builtin_mul_overflow(n, (uint64_t)vv_dtype_size(var->dtype), &total) ||
-        total > INT64_MAX)
+    if (__builtin_mul_overflow(n, (uint64_t)var->item, &total) || total > INT64_MAX)
         return false;
     if (elements)
         *elements = n;

@@ -17,7 +17,7 @@ typedef struct transfer {
     const vvi_var *var;
     vv_array *array;
     vvi_slabs slabs;
-    uint8_t fill[16];
+    const uint8_t *fill;
     vvi_slab now, then; /* being written, being read */
     uint8_t *now_data;
     uint8_t *then_data; /* NULL: memory is short, one slab at a time */
@@ -64,8 +64,16 @@ static vv_status tell_within(transfer *self, vv_error *err)
 static vv_status read_slab(transfer *self, const vvi_slab *slab, uint8_t *data,
                            vv_error *err)
 {
-    return vvi_source_read(self->import->source, self->var, slab->start, slab->count,
-                           data, (size_t)slab->elements * self->slabs.item, err);
+    uint64_t start[VV_NDIM_MAX] = { 0 };
+    uint64_t count[VV_NDIM_MAX] = { 0 };
+    uint32_t ndim = self->slabs.grid.ndim;
+
+    memcpy(start, slab->start, ndim * sizeof(*start));
+    memcpy(count, slab->count, ndim * sizeof(*count));
+    if (ndim < self->var->ndim) /* the chars of strings */
+        count[ndim] = self->var->shape[ndim];
+    return vvi_source_read(self->import->source, self->var, start, count, data,
+                           (size_t)slab->elements * self->slabs.item, err);
 }
 
 static vv_status is_stored(transfer *self, const uint64_t *index, bool *out,
@@ -198,12 +206,13 @@ vv_status vvi_import_values(vvi_import *import, const vvi_var *var, vv_array *ar
     vv_status status;
 
     atomic_init(&self.chunks, 0);
-    if (meta->fill_value)
-        memcpy(self.fill, meta->fill_value, vv_dtype_size(meta->dtype));
-    VVI_TRY(vvi_slabs_init(&self.slabs, var->ndim, var->shape, meta->chunk_shape,
-                           var->chunks[0] ? var->chunks : NULL, vv_dtype_size(var->dtype),
+    self.fill = meta->fill_value;
+    VVI_TRY(vvi_slabs_init(&self.slabs, meta->ndim, var->shape, meta->chunk_shape,
+                           var->chunks[0] ? var->chunks : NULL, vvi_var_array_item(var),
                            slab_budget(import), err));
     bytes = (size_t)vvi_slabs_most(&self.slabs, lengths);
+    if (meta->ndim < var->ndim)
+        lengths[meta->ndim] = var->shape[meta->ndim];
     self.now_data = vvi_alloc(bytes);
     if (bytes <= slab_budget(import))
         self.then_data = vvi_alloc(bytes);

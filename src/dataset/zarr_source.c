@@ -87,10 +87,10 @@ static vv_status add_group(zarr_source *self, const char *path, vv_error *err)
 
 static vv_status set_shape(vvi_var *var, const vv_array_meta *meta, vv_error *err)
 {
-    if (meta->dtype > VV_COMPLEX128)
-        return vvi_fail(err, VV_EUNSUPPORTED, "data type %s has no place in netCDF",
-                        vv_dtype_name(meta->dtype));
     var->dtype = meta->dtype;
+    var->item = vv_dtype_is_variable(meta->dtype) ? sizeof(vv_bytes)
+                : meta->item_size                 ? meta->item_size
+                                                  : vv_dtype_size(meta->dtype);
     for (uint32_t i = 0; i < meta->ndim; i++) {
         const char *name = meta->dimension_names ? meta->dimension_names[i] : NULL;
 
@@ -102,6 +102,34 @@ static vv_status set_shape(vvi_var *var, const vv_array_meta *meta, vv_error *er
             return vvi_fail_nomem(err, strlen(name) + 1);
     }
     return VV_OK;
+}
+
+/* An array of strings that were chars of a file: give it back the dimension that they lay along. */
+static vv_status unfold_text(vvi_var *var, const vvi_json *hints, vv_error *err)
+{
+    const char *dim = vvi_json_text(vvi_json_get(hints, "string_dimension"), NULL);
+    const vvi_json *fill = vvi_json_get(hints, "fill");
+    uint64_t length = var->item;
+    vvi_attr *attr;
+    int64_t code;
+    uint8_t byte;
+
+    if (var->ndim == VV_NDIM_MAX || (!dim && (var->ndim || length != 1)))
+        return VV_OK;
+    var->text = var->fixed = true;
+    var->dtype = VV_UINT8;
+    var->item = 1;
+    if (dim) {
+        var->shape[var->ndim] = var->chunks[var->ndim] = length;
+        var->dims[var->ndim] = vvi_strdup(dim);
+        if (!var->dims[var->ndim++])
+            return vvi_fail_nomem(err, strlen(dim) + 1);
+    }
+    if (!vvi_json_int64(fill, &code))
+        return VV_OK;
+    byte = (uint8_t)code;
+    VVI_TRY(vvi_attrs_add(&var->attrs, "_FillValue", &attr, err));
+    return vvi_attr_set_text(attr, &byte, 1, err);
 }
 
 static vv_status read_attributes(vvi_var *var, const vvi_json *layout, vv_error *err)
@@ -116,7 +144,10 @@ static vv_status read_attributes(vvi_var *var, const vvi_json *layout, vv_error 
         hints = vvi_layout_variable(layout, var->name, &place);
     var->text = var->dtype == VV_UINT8 &&
                 vvi_json_is_text(vvi_json_get(hints, "type"), "char");
-    if (text)
+    if (var->dtype == VV_NULL_TERMINATED_BYTES &&
+        vvi_json_is_text(vvi_json_get(hints, "type"), "char"))
+        status = unfold_text(var, hints, err);
+    if (text && !status)
         status = vvi_json_parse(vv_bytes_of(text), &object, err);
     if (!status)
         status = vvi_attrs_from_json(&var->attrs, object, var->dtype, hints, err);

@@ -276,7 +276,7 @@ void assert_same(const char *path, vv_store *store)
     uint64_t differences = 0;
     uint64_t values = 0;
 
-    assert_vv_ok(vv_dataset_compare(path, store, "", print_difference, NULL, &differences,
-                                    &values, &err));
+    assert_vv_ok(vv_dataset_compare(path, store, "", NULL, print_difference, NULL,
+                                    &differences, &values, &err));
     assert_int_equal(differences, 0);
 }

@@ -86,6 +86,13 @@ static void chunks_of_another_array_are_not_taken_for_stored(void **state)
     vv_store_free(store);
 }
 
+static vv_status stop_at_once(void *ctx, const vv_progress *progress)
+{
+    (void)ctx;
+    (void)progress;
+    return VV_ECANCELED;
+}
+
 static void chunks_of_the_same_array_are_kept(void **state)
 {
     const char *source = make_zarr(in(*state, "a.zarr"), "zstd:3", 3, 4);
@@ -94,8 +101,11 @@ static void chunks_of_the_same_array_are_kept(void **state)
     vv_import_result result;
     vv_store *store = new_store();
 
+    options.progress = stop_at_once;
+    assert_int_equal(vv_dataset_import(source, store, "", &options, NULL, &err),
+                     VV_ECANCELED);
+    options.progress = NULL;
     options.skip_existing = true;
-    assert_vv_ok(vv_dataset_import(source, store, "", NULL, NULL, &err));
     assert_vv_ok(vv_store_delete(store, "v/c/1", &err));
     assert_vv_ok(vv_dataset_import(source, store, "", &options, &result, &err));
     assert_int_equal(result.chunks, 1);

@@ -126,11 +126,11 @@ static void a_group_is_exported_alone(void **state)
     make_groups(source);
     store = imported(source, NULL);
     assert_vv_ok(vv_dataset_export(store, "sub", zarr, NULL, NULL, &err));
-    assert_vv_ok(vv_dataset_compare(zarr, store, "sub", print_difference, NULL,
+    assert_vv_ok(vv_dataset_compare(zarr, store, "sub", NULL, print_difference, NULL,
                                     &differences, NULL, &err));
     assert_int_equal(differences, 0);
     assert_vv_ok(vv_dataset_export(store, "/sub/", netcdf, NULL, NULL, &err));
-    assert_vv_ok(vv_dataset_compare(netcdf, store, "sub", print_difference, NULL,
+    assert_vv_ok(vv_dataset_compare(netcdf, store, "sub", NULL, print_difference, NULL,
                                     &differences, NULL, &err));
     assert_int_equal(differences, 0);
     assert_int_equal(
@@ -321,7 +321,7 @@ static void arrays_without_a_layout_go_to_netcdf_and_back(void **state)
     store = native(VV_FLOAT32, (const char *const[]){ "dim_3", "dim_4" },
                    "{\"_FillValue\": \"AAAAAAAA+H8=\", \"n\": 1, \"s\": \"K\","
                    " \"x\": [0.5, 2.0]}");
-    assert_vv_ok(vv_dataset_compare(netcdf, store, "", print_difference, NULL,
+    assert_vv_ok(vv_dataset_compare(netcdf, store, "", NULL, print_difference, NULL,
                                     &differences, NULL, &err));
     assert_int_equal(differences, 0);
     vv_store_free(store);
@@ -375,9 +375,27 @@ static void survives_any_failing_allocation(void **state)
     survives_failing_allocations(import_and_export, *state);
 }
 
+static void a_key_that_no_directory_has_is_unsupported(void **state)
+{
+    const char *path = in(*state, "climate.nc");
+    const char *zarr = in(*state, "out.zarr");
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store;
+
+    make_climate(path, 0);
+    store = imported(path, NULL);
+    assert_vv_ok(vv_store_set(store, "tas/../x", vv_bytes_of("out of here"), &err));
+    assert_int_equal(vv_dataset_export(store, "", zarr, NULL, NULL, &err),
+                     VV_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "tas/../x"));
+    vv_store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_key_that_no_directory_has_is_unsupported, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(netcdf_export_equals_the_source, setup, teardown),
         cmocka_unit_test_setup_teardown(zarr_export_is_read_back_and_imports_again, setup,
                                         teardown),

@@ -29,6 +29,7 @@ static vvi_var *one_var(vvi_source *source, vv_dtype dtype, uint32_t ndim,
     assert_vv_ok(vvi_tree_add_group(&source->tree, "", &group, &err));
     assert_vv_ok(vvi_group_add_var(group, "v", &var, &err));
     var->dtype = dtype;
+    var->item = vv_dtype_size(dtype);
     var->ndim = ndim;
     var->wanted = true;
     for (uint32_t i = 0; i < ndim; i++) {
@@ -62,7 +63,7 @@ static void default_chunks_are_one_to_four_mebibytes(void **state)
                                cases[i].source[0] ? cases[i].source : NULL);
         vv_error err = VV_ERROR_INIT;
 
-        assert_vv_ok(vvi_plan_chunks(&source, NULL, MEMORY, &err));
+        assert_vv_ok(vvi_plan_chunks(&source, NULL, NULL, MEMORY, &err));
         for (int d = 0; d < 3; d++)
             if (var->plan[d] != cases[i].want[d])
                 fail_msg("case %zu: dimension %d has %d", i, d, (int)var->plan[d]);
@@ -78,11 +79,11 @@ static void named_lengths_are_kept_and_the_rest_is_fitted(void **state)
     vv_error err = VV_ERROR_INIT;
 
     (void)state;
-    assert_vv_ok(vvi_plan_chunks(&source, "time=all,lat=7", MEMORY, &err));
+    assert_vv_ok(vvi_plan_chunks(&source, "time=all,lat=7", NULL, MEMORY, &err));
     assert_int_equal(var->plan[0], 1461);
     assert_int_equal(var->plan[1], 7);
     assert_in_range(var->plan[2] * 1461 * 7 * 4, 1 << 20, 4 << 20);
-    assert_vv_ok(vvi_plan_chunks(&source, "lat=100000,time=1,lon=2", MEMORY, &err));
+    assert_vv_ok(vvi_plan_chunks(&source, "lat=100000,time=1,lon=2", NULL, MEMORY, &err));
     assert_int_equal(var->plan[0], 1);
     assert_int_equal(var->plan[1], 721);
     assert_int_equal(var->plan[2], 2);
@@ -96,11 +97,11 @@ static void a_coordinate_stays_in_one_chunk(void **state)
     vv_error err = VV_ERROR_INIT;
 
     (void)state;
-    assert_vv_ok(vvi_plan_chunks(&source, "time=1", MEMORY, &err));
+    assert_vv_ok(vvi_plan_chunks(&source, "time=1", NULL, MEMORY, &err));
     assert_int_equal(var->plan[0], 1); /* another variable along time */
     vvi_free(var->name);
     var->name = vvi_strdup("time");
-    assert_vv_ok(vvi_plan_chunks(&source, "time=1", MEMORY, &err));
+    assert_vv_ok(vvi_plan_chunks(&source, "time=1", NULL, MEMORY, &err));
     assert_int_equal(var->plan[0], 1461);
     vvi_source_free(&source);
 }
@@ -129,7 +130,7 @@ static void wrong_chunks_are_refused_with_a_reason(void **state)
     (void)state;
     one_var(&source, VV_FLOAT32, 3, (const uint64_t[]){ 1461, 721, 1440 }, NULL);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-        assert_int_equal(vvi_plan_chunks(&source, cases[i].chunks, MEMORY, &err),
+        assert_int_equal(vvi_plan_chunks(&source, cases[i].chunks, NULL, MEMORY, &err),
                          cases[i].status);
         if (!strstr(err.message, cases[i].says))
             fail_msg("'%s' says: %s", cases[i].chunks, err.message);
@@ -192,10 +193,10 @@ static void chunks_of_the_source_fit_into_memory(void **state)
 
     (void)state;
     one_var(&source, VV_FLOAT32, 2, shape, chunks);
-    assert_int_equal(vvi_plan_chunks(&source, NULL, MEMORY, &err), VV_ELIMIT);
+    assert_int_equal(vvi_plan_chunks(&source, NULL, NULL, MEMORY, &err), VV_ELIMIT);
     assert_non_null(strstr(err.message, "'v'"));
     assert_non_null(strstr(err.message, "144000000"));
-    assert_vv_ok(vvi_plan_chunks(&source, NULL, 2 * MEMORY, &err));
+    assert_vv_ok(vvi_plan_chunks(&source, NULL, NULL, 2 * MEMORY, &err));
     vvi_source_free(&source);
 }
 

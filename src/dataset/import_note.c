@@ -1,0 +1,126 @@
+/*
+ * The note that an unfinished import leaves in the group that it imports into: which file it was of.
+ * It is put there behind the arrays' metadata, so where it lies, every chunk of those arrays is of
+ * that file.
+ */
+#include "dataset/import.h"
+
+#include "util/buf.h"
+#include "util/file.h"
+
+#include <varvite/hash.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NOTE       ".varvite-import"
+#define HEAD_BYTES 65536u
+
+/* The file itself, or of a Zarr directory its document. */
+static vv_status open_source(const char *source, int *fd, struct stat *st, vv_error *err)
+{
+    static const char *const documents[] = { "", "/zarr.json", "/.zgroup", "/.zattrs" };
+
+    *fd = -1;
+    for (size_t i = 0; i < sizeof(documents) / sizeof(*documents) && *fd < 0; i++) {
+        vv_buf path = VV_BUF_INIT;
+
+        VVI_TRY(vvi_buf_printf(&path, err, "%s%s", source, documents[i]));
+        if (stat((const char *)path.data, st) == 0 && S_ISREG(st->st_mode))
+            *fd = open((const char *)path.data, O_RDONLY | O_CLOEXEC);
+        vv_buf_clear(&path);
+    }
+    return *fd >= 0 ? VV_OK : vvi_fail_errno(err, errno, "%s", source);
+}
+
+/* Size, time of the last change, and the hash of what the file begins with. */
+static vv_status describe(const char *source, vv_buf *out, vv_error *err)
+{
+    uint8_t digest[VV_BLAKE3_SIZE];
+    vv_buf head = VV_BUF_INIT;
+    struct stat st;
+    ssize_t n = 0;
+    int fd;
+    vv_status status = open_source(source, &fd, &st, err);
+
+    if (status)
+        return status;
+    status = vvi_buf_reserve(&head, HEAD_BYTES, err);
+    if (!status)
+        n = pread(fd, head.data, HEAD_BYTES, 0);
+    if (!status && n < 0)
+        status = vvi_fail_errno(err, errno, "%s", source);
+    close(fd);
+    if (!status) {
+        vv_blake3(vvi_bytes(head.data, (size_t)n), digest);
+        status = vvi_buf_printf(out, err,
+                                "{\"size\": %lld, \"changed\": %lld.%09ld, \"head\": \"",
+                                (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+                                (long)st.st_mtim.tv_nsec);
+    }
+    for (size_t i = 0; i < sizeof(digest) && !status; i++)
+        status = vvi_buf_printf(out, err, "%02x", digest[i]);
+    if (!status)
+        status = vvi_buf_append_text(out, "\"}", err);
+    vv_buf_clear(&head);
+    return status;
+}
+
+static vv_status note_key(const vvi_import *self, vv_buf *out, vv_error *err)
+{
+    return vvi_join(self->path, NOTE, out, err);
+}
+
+vv_status vvi_import_note_look(vvi_import *self, const char *source, vv_error *err)
+{
+    vv_buf key = VV_BUF_INIT;
+    vv_buf there = VV_BUF_INIT;
+    vv_status status = describe(source, &self->note, err);
+
+    if (status || !self->options.skip_existing)
+        return status;
+    status = note_key(self, &key, err);
+    if (!status)
+        status = vv_store_get(self->target, (const char *)key.data, VV_RANGE_ALL, &there,
+                              err);
+    if (status == VV_ENOTFOUND) { /* nothing of this file is there yet */
+        self->options.skip_existing = false;
+        status = VV_OK;
+    } else if (!status &&
+               !vvi_bytes_equal(vvi_buf_bytes(&there), vvi_buf_bytes(&self->note))) {
+        status = vvi_fail(
+            err, VV_EEXISTS,
+            "%s is not the file whose import was stopped here, or it was changed "
+            "since: its chunks would be mixed with those of another one",
+            source);
+    }
+    vv_buf_clear(&there);
+    vv_buf_clear(&key);
+    return status;
+}
+
+vv_status vvi_import_note_put(vvi_import *self, vv_error *err)
+{
+    vv_buf key = VV_BUF_INIT;
+    vv_status status = note_key(self, &key, err);
+
+    if (!status)
+        status = vv_store_set(self->target, (const char *)key.data,
+                              vvi_buf_bytes(&self->note), err);
+    vv_buf_clear(&key);
+    return status;
+}
+
+vv_status vvi_import_note_end(vvi_import *self, vv_error *err)
+{
+    vv_buf key = VV_BUF_INIT;
+    vv_status status = note_key(self, &key, err);
+
+    if (!status)
+        status = vv_store_delete(self->target, (const char *)key.data, err);
+    vv_buf_clear(&key);
+    return status;
+}
