@@ -60,7 +60,8 @@ static void grow(vvi_node_cache *cache)
     size_t count = cache->head_count * 2;
     vvi_node **heads;
 
-    if (cache->entry_count < cache->head_count)
+    /* Few entries a head: each node on the way to another is memory to wait for. */
+    if (cache->entry_count < cache->head_count / 2)
         return;
     heads = vvi_alloc_array_zero(count, sizeof(vvi_node *));
     if (!heads)

@@ -26,7 +26,7 @@ typedef struct vvi_node_cache {
     size_t cap_bytes; /* fixed */
     vvi_rwlock lock;
     vvi_node **heads;               /* guarded by lock, as all below; chains by hash */
-    size_t head_count;              /* a power of two */
+    size_t head_count;              /* a power of two, twice entry_count or more */
     size_t entry_count;             /* loads in flight too */
     vvi_node *newest, *oldest;      /* of the entries that have a node */
     uint64_t nodes, bytes, encoded; /* held: nodes, their memory, their blocks */

@@ -47,6 +47,7 @@ static step descend(vvi_node_cache *cache, vvi_node *node, vv_bytes key,
             copy_link(vvi_node_link(node, slot), out);
             return STEP_LINK;
         }
+        vvi_node_ask(child, true, node->link_len);
         vvi_node_mark_recent(child);
         node = child;
         ++*hits;

@@ -76,26 +76,8 @@ static vv_status resolver_init(resolver *self, vv_hamt *hamt, size_t batch, vv_e
     return vvi_fail_nomem(err, batch * sizeof(*self->cids));
 }
 
-/* Inlined whatever the compiler thinks: gcc drops a call of a function that only asks for memory, as
- * one without an effect. */
-#define ASKING __attribute__((always_inline)) static inline
-
-/* What finds a slot in a node; and of a loaded node the slots themselves, when they are few, as they
- * are where most nodes are. */
-ASKING void ask_for_node(const vvi_node *node, bool loaded, size_t link_len)
-{
-    const char *slots = (const char *)node + vvi_node_slots_at(link_len);
-
-    __builtin_prefetch(node);
-    __builtin_prefetch((const char *)node + 64);
-    if (!loaded)
-        return;
-    __builtin_prefetch(slots);
-    __builtin_prefetch(slots + 64);
-}
-
 /* Most buckets hold one key or two. */
-ASKING void ask_for_bucket(const uint8_t *bucket, size_t len)
+VVI_ASKING void ask_for_bucket(const uint8_t *bucket, size_t len)
 {
     __builtin_prefetch(bucket);
     __builtin_prefetch(bucket + 64);
@@ -186,7 +168,7 @@ static vv_status step_down(resolver *self, party *keys, ended *at, vv_error *err
                 add_stop(&self->next, key, keys->depth, vvi_node_link(node, slot), err));
             continue;
         }
-        ask_for_node(child, !changed, self->hamt->link_len);
+        vvi_node_ask(child, !changed, self->hamt->link_len);
         keys->keys[left] = key;
         keys->nodes[left++] = child;
     }

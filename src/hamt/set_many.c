@@ -50,10 +50,7 @@ static const vvi_node *target_of(const vv_hamt *hamt, const uint8_t *hash, unsig
     return node;
 }
 
-/* Inlined whatever the compiler thinks: gcc drops a call of a function that only asks for memory, as
- * one without an effect. */
-__attribute__((always_inline)) static inline void ask_for(const setting *self,
-                                                          size_t from, size_t n)
+VVI_ASKING void ask_for(const setting *self, size_t from, size_t n)
 {
     const vvi_node *nodes[ASK_KEYS];
     unsigned slots[ASK_KEYS];
