@@ -109,6 +109,22 @@ typedef vv_status (*vv_node_fn)(void *ctx, const char *path, vv_node_kind kind,
 VV_API vv_status vv_node_walk(vv_store *store, const char *path, bool recursive,
                               vv_node_fn visit, void *ctx, vv_error *err);
 
+/**
+ * A store for reading that knows the metadata of a hierarchy from its consolidated metadata: a group's
+ * member consolidated_metadata, of Zarr version 2 the key .zmetadata. Listing, walking and opening all
+ * nodes below the group then cost the one read that is made here; chunks come from store.
+ *
+ * It tells what was written down when the hierarchy was consolidated, and nothing newer: nodes that were
+ * made since are not there, changed ones are as they were. So nothing else uses consolidated metadata; who
+ * opens such a store asks for it. Its listings name documents, not chunks. It holds store.
+ *
+ * @param path  the group
+ * @return VV_OK, VV_ENOTFOUND (it has none), VV_ECORRUPT, VV_EUNSUPPORTED (a kind other than inline),
+ *         VV_EIO, VV_ENOMEM
+ */
+VV_API vv_status vv_consolidated_store_open(vv_store *store, const char *path,
+                                            vv_store **out, vv_error *err);
+
 /** Make an array; groups above it as in vv_group_create().
  *  @return VV_OK, VV_EEXISTS, VV_EINVAL (names the member), VV_EUNSUPPORTED (codec), VV_EIO */
 VV_API vv_status vv_array_create(vv_store *store, const char *path,
