@@ -52,34 +52,68 @@ typedef struct segments {
 
 /* ---- repairs ------------------------------------------------------------------------------- */
 
-/* Copy bytes of a segment to a file of their own, durably. */
+/* What is read at once: a damaged stretch may be as long as its segment. */
+#define WINDOW 262144
+
+/* Copy bytes of a segment into a new file, and have them on the disk. */
+static vv_status copy_out(const vvi_scan *scan, uint64_t from, uint64_t len,
+                          const char *path, vv_error *err)
+{
+    uint8_t *window = vvi_alloc(WINDOW);
+    vvi_file file = VVI_FILE_INIT;
+    uint64_t done = 0;
+    size_t got = 1;
+    vv_status status;
+
+    if (!window)
+        return vvi_fail_nomem(err, WINDOW);
+    status = vvi_file_open(&file, path,
+                           VVI_FILE_WRITE | VVI_FILE_CREATE | VVI_FILE_TRUNCATE, err);
+    for (; !status && done < len && got; done += got) {
+        size_t want = len - done < WINDOW ? (size_t)(len - done) : WINDOW;
+
+        status = vvi_file_read_at(&scan->file, from + done, window, want, &got, err);
+        if (!status)
+            status = vvi_file_write_at(&file, done, vvi_bytes(window, got), err);
+    }
+    if (!status)
+        status = vvi_file_sync(&file, err);
+    vvi_file_close(&file);
+    vvi_free(window);
+    return status;
+}
+
+/* Copy bytes of a segment to a file of their own, durably: whole under its name, or not at all. */
 static vv_status quarantine(vvi_fsck *f, vvi_scan *scan, uint64_t from, uint64_t len,
                             vv_error *err)
 {
     char *directory = vvi_path_join(f->directory, VVI_QUARANTINE);
-    vv_buf name = VV_BUF_INIT;
-    vv_buf bytes = VV_BUF_INIT;
     char segment[VVI_SEGMENT_NAME_MAX];
-    size_t got = 0;
+    char name[VVI_SEGMENT_NAME_MAX + 48];
+    char *path = NULL;
+    char *new_path = NULL;
     vv_status status;
 
     vvi_segment_name(scan->number, segment);
-    if (!directory)
-        return vvi_fail_nomem(err, 1);
-    status = vvi_dir_make(directory, err);
+    snprintf(name, sizeof(name), "%s.at-%" PRIu64 ".new", segment, from);
+    if (directory)
+        new_path = vvi_path_join(directory, name);
+    name[strlen(name) - strlen(".new")] = '\0';
+    if (new_path)
+        path = vvi_path_join(directory, name);
+    status = path ? vvi_dir_make(directory, err) : vvi_fail_nomem(err, 1);
     if (!status)
-        status = vvi_buf_printf(&name, err, "%s.at-%" PRIu64, segment, from);
+        status = copy_out(scan, from, len, new_path, err);
     if (!status)
-        status = vvi_buf_reserve(&bytes, (size_t)len, err);
+        status = vvi_file_rename(new_path, path, err);
+    if (status && path)
+        (void)vvi_file_unlink(new_path, NULL);
     if (!status)
-        status = vvi_file_read_at(&scan->file, from, bytes.data, (size_t)len, &got, err);
-    if (!status)
-        status = vvi_file_save(directory, (const char *)name.data,
-                               vvi_bytes(bytes.data, got), err);
+        status = vvi_dir_sync(directory, err);
     if (!status)
         status = vvi_dir_sync(f->directory, err);
-    vv_buf_clear(&name);
-    vv_buf_clear(&bytes);
+    vvi_free(path);
+    vvi_free(new_path);
     vvi_free(directory);
     return status;
 }
@@ -107,8 +141,6 @@ static bool is_torn(const vvi_fsck *f, const vvi_scan *scan, const vvi_scanned *
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
-#define HASH_WINDOW 262144
-
 /* Does the data of a record match its CRC and its name? */
 static vv_status check_block(vvi_fsck *f, vvi_scan *scan, const vvi_scanned *item,
                              const vv_cid *cid, bool *good, vv_error *err)
@@ -116,19 +148,19 @@ static vv_status check_block(vvi_fsck *f, vvi_scan *scan, const vvi_scanned *ite
     uint64_t at = vvi_place_offset(item->place) + item->record.header_len;
     uint64_t left = item->record.data_len;
     uint8_t digest[VV_DIGEST_MAX];
-    uint8_t *window = vvi_alloc(HASH_WINDOW);
+    uint8_t *window = vvi_alloc(WINDOW);
     vv_hasher *hasher = NULL;
     uint32_t crc = 0;
     size_t got = 1;
     vv_status status;
 
     if (!window)
-        return vvi_fail_nomem(err, HASH_WINDOW);
+        return vvi_fail_nomem(err, WINDOW);
     status = vv_hasher_new(cid->hash, &hasher, err);
     if (status == VV_EUNSUPPORTED)
         status = VV_OK; /* the CRC alone speaks for it */
     while (!status && left && got) {
-        size_t want = left < HASH_WINDOW ? (size_t)left : HASH_WINDOW;
+        size_t want = left < WINDOW ? (size_t)left : WINDOW;
 
         status = vvi_file_read_at(&scan->file, at, window, want, &got, err);
         crc = vv_crc32c(crc, vvi_bytes(window, got));

@@ -210,6 +210,65 @@ static void a_damaged_block_is_named_and_quarantined(void **state)
     assert_int_equal(missing_blocks(f->copy), 0);
 }
 
+#define ALLOCATION_MAX ((size_t)1 << 20)
+
+static void *bounded_alloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    return size > ALLOCATION_MAX ? NULL : malloc(size);
+}
+
+static void *bounded_realloc(void *ctx, void *ptr, size_t size)
+{
+    (void)ctx;
+    return size > ALLOCATION_MAX ? NULL : realloc(ptr, size);
+}
+
+static void bounded_free(void *ctx, void *ptr)
+{
+    (void)ctx;
+    free(ptr);
+}
+
+static void a_long_damaged_stretch_is_quarantined_in_little_memory(void **state)
+{
+    static const vv_allocator bounded = { bounded_alloc, bounded_realloc, bounded_free,
+                                          NULL };
+    const size_t long_len = (size_t)5 * 1000 * 1000;
+    fixture *f = *state;
+    vv_blockstore *store = open_numbers(f->copy, NULL);
+    uint8_t *bytes = calloc(long_len, 1);
+    uint8_t *kept;
+    char path[1024];
+    vv_status status;
+    size_t len;
+    seen s;
+
+    assert_non_null(bytes);
+    for (size_t i = 0; i < long_len; i += 997)
+        bytes[i] = (uint8_t)(i / 997);
+    assert_vv_ok(vv_blockstore_put(store, &VV_PREFIX_RAW_BLAKE3,
+                                   (vv_bytes){ bytes, long_len }, NULL, &err));
+    assert_vv_ok(vv_blockstore_flush(store, &err));
+    vv_blockstore_free(store);
+    snprintf(path, sizeof(path), "%s/pack-00000001", f->copy);
+    kept = read_file(path, &len);
+    kept[64 + 64 + long_len / 2] ^= 1; /* behind both headers */
+    write_file(path, kept, len);
+    free(kept);
+    vv_set_allocator(&bounded);
+    status = fsck(f->copy, true, &s);
+    vv_set_allocator(NULL);
+    assert_int_equal(status, VV_OK);
+    snprintf(path, sizeof(path), "%s/quarantine/pack-00000001.at-64", f->copy);
+    kept = read_file(path, &len);
+    assert_int_equal(len, 64 + long_len);
+    bytes[long_len / 2] ^= 1;
+    assert_memory_equal(kept + 64, bytes, long_len);
+    free(kept);
+    free(bytes);
+}
+
 static void a_damaged_block_is_never_handed_out(void **state)
 {
     fixture *f = *state;
@@ -475,6 +534,7 @@ int main(void)
         TEST(a_sound_store_has_no_findings),
         TEST(a_flipped_bit_in_a_pack_file_costs_one_block_at_most),
         TEST(a_damaged_block_is_named_and_quarantined),
+        TEST(a_long_damaged_stretch_is_quarantined_in_little_memory),
         TEST(a_damaged_block_is_never_handed_out),
         TEST(a_flipped_bit_in_the_index_costs_nothing_after_repair),
         TEST(every_live_slot_of_the_index_is_checked),
