@@ -370,11 +370,10 @@ vv_status vvi_local_take(vvi_local *self, const vvi_found *found, vv_range range
     vvi_range_resolve(range, found->record.data_len, &offset, &count);
     offset += vvi_place_offset(found->place) + found->record.header_len;
     if (found->segment->map) {
-        vvi_map *map = found->segment->map;
+        vvi_map *map = vvi_map_retain(found->segment->map);
 
-        vvi_buf_lend(out, map->data + offset, (size_t)count, vvi_map_release,
-                     vvi_map_retain(map));
         vvi_rwlock_unlock(&self->view);
+        vvi_buf_lend(out, map->data + offset, (size_t)count, vvi_map_release, map);
         return VV_OK;
     }
     status = vvi_buf_reserve(&copy, (size_t)count, err);

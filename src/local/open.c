@@ -262,7 +262,7 @@ static vv_status open_for_reading(vvi_local *self, vv_error *err)
 
 static vv_status init_locks(vvi_local *self, vv_error *err)
 {
-    vv_status status = vvi_rwlock_init(&self->view, err);
+    vv_status status = vvi_rwlock_init_writers_first(&self->view, err);
 
     if (status)
         return status;

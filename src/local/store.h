@@ -31,7 +31,7 @@ typedef struct vvi_local {
     vvi_file opening;   /* the file of the store, locked until it is open */
     vvi_file open_lock; /* held shared while open, so that the next to open knows */
 
-    vvi_rwlock view;
+    vvi_rwlock view;    /* writers first: never held for reading twice by a thread */
     vvi_index *index;   /* guarded by view */
     vvi_packs packs;    /* guarded by view */
     bool is_private;    /* the index is in memory, because the files may not be written */

@@ -343,7 +343,7 @@ vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
     self = vvi_alloc_zero(sizeof(*self));
     if (!self)
         return vvi_fail_nomem(err, sizeof(*self));
-    status = vvi_rwlock_init(&self->changes, err);
+    status = vvi_rwlock_init_writers_first(&self->changes, err);
     if (status) {
         vvi_free(self);
         return status;

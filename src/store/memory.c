@@ -242,7 +242,7 @@ vv_status vv_memory_store_new(vv_store **out, vv_error *err)
 
     if (!self)
         return vvi_fail_nomem(err, sizeof(*self));
-    status = vvi_rwlock_init(&self->lock, err);
+    status = vvi_rwlock_init_writers_first(&self->lock, err);
     if (status) {
         vvi_free(self);
         return status;

@@ -1,8 +1,10 @@
 /* The embedded store: the contract of every block store, and what is its own. */
 #include "blockstore/contract.h"
 
+#include "local/store.h"
 #include "util/file.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -478,6 +480,37 @@ static void many_threads_share_one_handle(void **state)
     vv_blockstore_free(store);
 }
 
+static void *change_the_view(void *ctx)
+{
+    vvi_local *self = ctx;
+
+    vvi_rwlock_write(&self->view);
+    vvi_rwlock_unlock(&self->view);
+    return NULL;
+}
+
+/* Who must map more of a file, or take a new index, waits for the readers there are, not for more. */
+static void new_readers_wait_for_a_change_of_the_view(void **state)
+{
+    vv_blockstore *store = open_store(*state, NULL);
+    vvi_local *self = vvi_local_of(store);
+    uint64_t until_ns = vvi_now_ns() + (uint64_t)20 * 1000000000u;
+    pthread_t thread;
+    int got = 0;
+
+    vvi_rwlock_read(&self->view);
+    assert_int_equal(pthread_create(&thread, NULL, change_the_view, self), 0);
+    while (!got && vvi_now_ns() < until_ns) {
+        got = pthread_rwlock_tryrdlock(&self->view.l);
+        if (!got)
+            vvi_rwlock_unlock(&self->view);
+    }
+    vvi_rwlock_unlock(&self->view);
+    pthread_join(thread, NULL);
+    vv_blockstore_free(store);
+    assert_int_equal(got, EBUSY);
+}
+
 int main(void)
 {
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, set_up, tear_down)
@@ -494,6 +527,7 @@ int main(void)
         TEST(a_writer_waits_only_so_long_for_another),
         TEST(who_never_flushes_is_flushed_for),
         TEST(many_threads_share_one_handle),
+        TEST(new_readers_wait_for_a_change_of_the_view),
     };
     int failed;
 

@@ -3,6 +3,8 @@
 #include "util/buf.h"
 #include "util/thread.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 static vv_store *store_of(void **state)
@@ -606,6 +608,44 @@ static void a_copy_is_the_same_value_and_then_its_own(void **state)
     assert_text(store, "b/two", "first");
     assert_int_equal(vv_store_copy(store, "", "b/two", &err), VV_EINVAL);
     assert_int_equal(vv_store_copy(store, "b/two", "x/", &err), VV_EINVAL);
+}
+
+/* ---- writers among readers -------------------------------------------------------------- */
+
+typedef struct crowd {
+    vv_store *store;
+    void (*read)(vv_store *store);
+    uint64_t until_ns;
+    atomic_bool done;
+} crowd;
+
+static void *read_all_the_time(void *ctx)
+{
+    crowd *self = ctx;
+
+    while (!atomic_load(&self->done) && vvi_now_ns() < self->until_ns)
+        self->read(self->store);
+    return NULL;
+}
+
+void assert_a_writer_gets_its_turn(vv_store *store, void (*read)(vv_store *store),
+                                   void (*change)(vv_store *store))
+{
+    crowd all = { .store = store,
+                  .read = read,
+                  .until_ns = vvi_now_ns() + (uint64_t)20 * 1000000000u };
+    pthread_t threads[4];
+    uint64_t end;
+
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_all_the_time, &all), 0);
+    for (int i = 0; i < 10; i++)
+        change(store);
+    end = vvi_now_ns();
+    atomic_store(&all.done, true);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_true(end < all.until_ns);
 }
 
 int run_store_contract(const char *name, CMFixtureFunction setup,

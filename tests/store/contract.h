@@ -14,6 +14,13 @@ typedef struct store_fixture {
 int run_store_contract(const char *name, CMFixtureFunction setup,
                        CMFixtureFunction teardown);
 
+/*
+ * Four threads call read(store) again and again while change(store) is called ten times. The test
+ * fails if they keep it out for twenty seconds.
+ */
+void assert_a_writer_gets_its_turn(vv_store *store, void (*read)(vv_store *store),
+                                   void (*change)(vv_store *store));
+
 /* Helpers, also for the backends' own tests. */
 void set_text(vv_store *store, const char *key, const char *value);
 void assert_text(vv_store *store, const char *key, const char *value);

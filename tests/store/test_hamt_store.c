@@ -128,6 +128,32 @@ static void only_a_hamt_store_has_a_root(void **state)
     vv_store_free(memory);
 }
 
+static void set_many_keys(vv_store *store)
+{
+    static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
+    const char *keys[800];
+    vv_bytes values[800];
+
+    for (int i = 0; i < 800; i++) {
+        keys[i] = names[i % 8];
+        values[i] = vv_bytes_of(names[i / 8 % 8]);
+    }
+    (void)vv_store_set_many(store, keys, values, 800, NULL);
+}
+
+static void set_if_absent(vv_store *store)
+{
+    (void)vv_store_set_if_absent(store, "a", vv_bytes_of("value"), NULL);
+}
+
+/* Changes of all kinds go beside each other, but for one that depends on what is there. */
+static void who_sets_if_absent_gets_its_turn_among_changes(void **state)
+{
+    store_fixture *fixture = *state;
+
+    assert_a_writer_gets_its_turn(fixture->store, set_many_keys, set_if_absent);
+}
+
 int main(void)
 {
 #define OWN(function_) cmocka_unit_test_setup_teardown(function_, setup, teardown)
@@ -136,6 +162,7 @@ int main(void)
         OWN(a_store_opened_from_its_root_reads_the_same),
         OWN(a_missing_value_block_is_damage_not_absence),
         OWN(only_a_hamt_store_has_a_root),
+        OWN(who_sets_if_absent_gets_its_turn_among_changes),
     };
 #undef OWN
 
