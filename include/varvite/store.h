@@ -78,7 +78,9 @@ VV_API vv_status vv_memory_store_new(vv_store **out, vv_error *err);
 
 /**
  * A directory, as zarr-python's LocalStore lays it out: keys are file paths. A value is written
- * under another name and renamed; flush makes files and directories durable.
+ * under another name and renamed; flush makes files and directories durable. Files that killed
+ * writers left half-written are no values; a handle that may write removes, when it lists their
+ * directory, those that are an hour old and that no process holds locked.
  * @return VV_OK, VV_ENOTFOUND (read_only and no such directory), VV_EINVAL, VV_EIO
  */
 VV_API vv_status vv_directory_store_open(const char *path, bool read_only, vv_store **out,

@@ -4,6 +4,11 @@
  * A value is written under a name of our own beside its place and renamed, so that readers see the
  * old value or the new one. Keys that could leave the directory or that name such a half-written
  * file are refused. Directories that become empty are removed.
+ *
+ * Who writes holds a lock on the half-written file until it has its place. So what a killed process
+ * left can be told: a handle that may write removes such files, when it comes upon them in a
+ * listing, if nobody holds them and they are old. The age is for file systems whose locks do not
+ * reach every host, and for the moment between the making of a file and its lock.
  */
 #include "store/internal.h"
 
@@ -19,6 +24,7 @@
 #define PARTIAL_START ".varvite-"
 #define PARTIAL_END   ".partial"
 #define NAME_MAX_LEN  255
+#define STALE_NS      ((uint64_t)3600 * 1000000000u)
 /* A directory can be removed, being empty, between making it and writing into it. */
 #define MAKE_ATTEMPTS 100
 /* Longer than the clocks of file systems stand still. */
@@ -296,7 +302,22 @@ static vv_status name_partial(const char *path, char **out, vv_error *err)
     return status;
 }
 
-/* Open a new file beside path; its name is *partial, set also where that fails. One that is there
+/*
+ * Take the lock that tells others that we live. VV_EEXISTS: another process came before us and
+ * removes the file. A file system without locks has no one who could come so.
+ */
+static vv_status hold_partial(const vvi_file *file, vv_error *err)
+{
+    uint64_t changed;
+    uint64_t names;
+
+    if (vvi_file_lock(file, VVI_LOCK_EXCLUSIVE, 0, NULL) == VV_EBUSY)
+        return VV_EEXISTS;
+    VVI_TRY(vvi_file_changed(file, &changed, &names, err));
+    return names ? VV_OK : VV_EEXISTS;
+}
+
+/* Open a new file beside path, held until it is closed; its name is *partial, set also where that fails. One that is there
  * already was left by a killed process of this number: it is passed by. */
 static vv_status open_partial(const directory_store *self, char *path, char **partial,
                               vvi_file *file, vv_error *err)
@@ -308,6 +329,13 @@ static vv_status open_partial(const directory_store *self, char *path, char **pa
             VVI_TRY(name_partial(path, partial, err));
         status = vvi_file_open(
             file, *partial, VVI_FILE_WRITE | VVI_FILE_CREATE | VVI_FILE_EXCLUSIVE, err);
+        if (!status) {
+            status = hold_partial(file, err);
+            if (status)
+                vvi_file_close(file);
+            if (status && status != VV_EEXISTS)
+                (void)vvi_file_unlink(*partial, NULL);
+        }
         if (status == VV_EEXISTS) {
             vvi_free(*partial);
             *partial = NULL;
@@ -352,11 +380,11 @@ static vv_status directory_set(vv_store *base, const char *key, vv_bytes value,
     status = open_partial(self, path, &partial, &file, err);
     if (!status) {
         status = vvi_file_write_at(&file, 0, value, err);
-        vvi_file_close(&file);
         if (!status)
             status = put_in_place(partial, path, only_if_absent, key, err);
         if (status)
             (void)vvi_file_unlink(partial, NULL);
+        vvi_file_close(&file);
     }
     vvi_free(partial);
     vvi_free(path);
@@ -454,18 +482,68 @@ static vv_status directory_flush(vv_store *base, vv_error *err)
 
 /* ---- listing ------------------------------------------------------------------------------- */
 
+/* Remove a half-written file that nobody writes any more; whatever fails leaves it there. */
+static void sweep(const char *path)
+{
+    vvi_file file = VVI_FILE_INIT;
+    uint64_t changed;
+    uint64_t names;
+    uint64_t ours;
+    uint64_t there;
+
+    /* The lock first, then the name: it may have gone its way and be another's by now. */
+    if (!vvi_file_open(&file, path, VVI_FILE_WRITE, NULL) &&
+        !vvi_file_changed(&file, &changed, &names, NULL) &&
+        changed + STALE_NS < vvi_wall_ns() &&
+        !vvi_file_lock(&file, VVI_LOCK_EXCLUSIVE, 0, NULL) &&
+        !vvi_file_identity(&file, &ours, NULL) &&
+        !vvi_path_identity(path, &there, NULL) && ours == there)
+        (void)vvi_file_unlink(path, NULL);
+    vvi_file_close(&file);
+}
+
 /* The entries of one directory, gathered before anyone is told, so that what is done on being
- * told changes nothing here: for each 'f' or 'd', its name and a zero byte. */
+ * told changes nothing here: for each 'f' or 'd', its name and a zero byte. Half-written files
+ * have an 'x' and are for nobody to see. */
 static vv_status gather(void *ctx, const char *name, vvi_path_kind kind, vv_error *err)
 {
     vv_buf *entries = ctx;
     size_t len = strlen(name);
 
+    if (kind == VVI_PATH_FILE && is_partial(name, len)) {
+        VVI_TRY(vvi_buf_append_byte(entries, 'x', err));
+        return vvi_buf_append(entries, vvi_bytes(name, len + 1), err);
+    }
     if (kind == VVI_PATH_OTHER || !is_safe_name(name, len) ||
         !vvi_is_utf8(vvi_bytes(name, len)))
         return VV_OK;
     VVI_TRY(vvi_buf_append_byte(entries, kind == VVI_PATH_FILE ? 'f' : 'd', err));
     return vvi_buf_append(entries, vvi_bytes(name, len + 1), err);
+}
+
+/* Take the half-written files out of the entries of a directory, and the stale ones off the disk. */
+static void take_out_partials(const directory_store *self, const char *directory,
+                              vv_buf *entries)
+{
+    size_t kept = 0;
+
+    for (size_t at = 0; at < entries->len;) {
+        char *entry = (char *)entries->data + at;
+        size_t len = strlen(entry) + 1;
+
+        at += len;
+        if (*entry != 'x') {
+            memmove(entries->data + kept, entry, len);
+            kept += len;
+        } else if (!self->base.read_only) {
+            char *path = vvi_path_join(directory, entry + 1);
+
+            if (path)
+                sweep(path);
+            vvi_free(path);
+        }
+    }
+    entries->len = kept;
 }
 
 /* The entries of the directory below (relative, "" or ending in a slash); none if it is not there. */
@@ -478,6 +556,8 @@ static vv_status scan(const directory_store *self, const char *below, vv_buf *en
     if (!path)
         return vvi_fail_nomem(err, strlen(below));
     status = vvi_dir_scan(path, gather, entries, err);
+    if (!status)
+        take_out_partials(self, path, entries);
     vvi_free(path);
     return status == VV_ENOTFOUND ? VV_OK : status;
 }

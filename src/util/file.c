@@ -121,6 +121,17 @@ vv_status vvi_file_size(const vvi_file *file, uint64_t *out, vv_error *err)
     return VV_OK;
 }
 
+vv_status vvi_file_changed(const vvi_file *file, uint64_t *wall_ns, uint64_t *names,
+                           vv_error *err)
+{
+    struct stat st;
+
+    VVI_TRY(stat_file(file, &st, err));
+    *wall_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+    *names = (uint64_t)st.st_nlink;
+    return VV_OK;
+}
+
 vv_status vvi_file_identity(const vvi_file *file, uint64_t *out, vv_error *err)
 {
     struct stat st;

@@ -43,6 +43,9 @@ static inline bool vvi_file_is_open(const vvi_file *file)
 }
 
 vv_status vvi_file_size(const vvi_file *file, uint64_t *out, vv_error *err);
+/* When the content changed last, on the wall clock; and how many names the file has. */
+vv_status vvi_file_changed(const vvi_file *file, uint64_t *wall_ns, uint64_t *names,
+                           vv_error *err);
 /* Inode number: two opens of one path name the same file when it is equal. */
 vv_status vvi_file_identity(const vvi_file *file, uint64_t *out, vv_error *err);
 

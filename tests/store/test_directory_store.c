@@ -4,9 +4,15 @@
 #include "util/fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int setup(void **state)
@@ -312,6 +318,108 @@ static void what_a_killed_writer_left_is_in_nobodys_way(void **state)
     assert_text(fixture->store, "key", "value");
 }
 
+/* Make a file look as if it had been written two hours ago. */
+static void make_old(const char *path)
+{
+    struct timespec times[2];
+
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &times[0]), 0);
+    times[0].tv_sec -= 7200;
+    times[1] = times[0];
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static bool is_there(const store_fixture *fixture, const char *name)
+{
+    return access(path_in(fixture, name), F_OK) == 0;
+}
+
+static void stale_half_written_files_go_and_live_ones_stay(void **state)
+{
+    store_fixture *fixture = *state;
+    vv_store *reader = NULL;
+    vv_error err = VV_ERROR_INIT;
+    int ends[2];
+    char byte;
+    int how;
+    pid_t pid;
+
+    set_text(fixture->store, "a/key", "value");
+    write_file(path_in(fixture, ".varvite-1-1.partial"), "torn", 4);
+    make_old(path_in(fixture, ".varvite-1-1.partial"));
+    write_file(path_in(fixture, "a/.varvite-1-2.partial"), "torn", 4);
+    make_old(path_in(fixture, "a/.varvite-1-2.partial"));
+    write_file(path_in(fixture, "a/.varvite-1-3.partial"), "fresh", 5);
+    write_file(path_in(fixture, "a/.varvite-1-4.partial"), "held", 4);
+    make_old(path_in(fixture, "a/.varvite-1-4.partial"));
+    assert_int_equal(pipe(ends), 0);
+    pid = fork();
+    if (pid == 0) { /* a slow writer */
+        alarm(20);
+        int fd = open(path_in(fixture, "a/.varvite-1-4.partial"), O_RDWR);
+
+        (void)!write(ends[1], flock(fd, LOCK_EX) ? "n" : "y", 1);
+        pause();
+    }
+    assert_int_equal(read(ends[0], &byte, 1), 1);
+    assert_int_equal(byte, 'y');
+
+    assert_vv_ok(vv_directory_store_open(fixture->held, true, &reader, &err));
+    assert_listing(listing(reader, ""), "a/key");
+    vv_store_free(reader);
+    assert_true(
+        is_there(fixture, ".varvite-1-1.partial")); /* who only reads removes nothing */
+    assert_listing(listing(fixture->store, ""), "a/key");
+    assert_false(is_there(fixture, ".varvite-1-1.partial"));
+    assert_false(is_there(fixture, "a/.varvite-1-2.partial"));
+    assert_true(is_there(fixture, "a/.varvite-1-3.partial"));
+    assert_true(is_there(fixture, "a/.varvite-1-4.partial"));
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, &how, 0), pid);
+    assert_listing(dir_listing(fixture->store, "a"), "key");
+    assert_false(is_there(fixture, "a/.varvite-1-4.partial"));
+    assert_true(is_there(fixture, "a/.varvite-1-3.partial"));
+    close(ends[0]);
+    close(ends[1]);
+}
+
+static unsigned seen_held; /* counted by look_at_partial() */
+
+/* While the value is written the file has a name of its own; right after the renaming, the key's. */
+static void look_at_partial(void *ctx, const vvi_file_event *event)
+{
+    const store_fixture *fixture = ctx;
+    char pattern[4096];
+    glob_t found;
+    int fd;
+
+    if (event->kind == VVI_EVENT_RENAME)
+        snprintf(pattern, sizeof(pattern), "%s/key", (char *)fixture->held);
+    else if (event->kind == VVI_EVENT_WRITE)
+        snprintf(pattern, sizeof(pattern), "%s/.varvite-%ld-*.partial",
+                 (char *)fixture->held, (long)getpid());
+    else
+        return;
+    assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+    fd = open(found.gl_pathv[0], O_RDWR);
+    assert_true(fd >= 0);
+    assert_true(flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK);
+    seen_held++;
+    close(fd);
+    globfree(&found);
+}
+
+static void a_writer_holds_its_half_written_file_until_it_is_in_place(void **state)
+{
+    store_fixture *fixture = *state;
+
+    seen_held = 0;
+    vvi_file_listen(look_at_partial, fixture);
+    set_text(fixture->store, "key", "value");
+    vvi_file_listen(NULL, NULL);
+    assert_int_equal(seen_held, 2);
+}
+
 int main(void)
 {
 #define OWN(function_) cmocka_unit_test_setup_teardown(function_, setup, teardown)
@@ -327,6 +435,8 @@ int main(void)
         OWN(a_file_of_boundless_length_is_not_read_at_once),
         OWN(two_handles_on_one_directory_keep_their_values_apart),
         OWN(what_a_killed_writer_left_is_in_nobodys_way),
+        OWN(stale_half_written_files_go_and_live_ones_stay),
+        OWN(a_writer_holds_its_half_written_file_until_it_is_in_place),
     };
 #undef OWN
 
