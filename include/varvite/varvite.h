@@ -19,6 +19,7 @@
 #include <varvite/pytree.h>
 #include <varvite/stats.h>
 #include <varvite/store.h>
+#include <varvite/trajectory.h>
 #include <varvite/zarr.h>
 
 #endif

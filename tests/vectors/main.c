@@ -136,6 +136,16 @@ static const kind *kind_of(const char *path)
     return NULL;
 }
 
+/* Descriptions of trajectories have names of their own: they say which file they are of. */
+static const kind *kind_of_content(const json_t *document)
+{
+    static const kind trajectory = { "trajectory", run_trajectory, NULL };
+    const char *file = text_of(document, "file");
+    size_t len = file ? strlen(file) : 0;
+
+    return len > 3 && strcmp(file + len - 3, ".h5") == 0 ? &trajectory : NULL;
+}
+
 /* Cases of a file that is skipped: members of its lists. */
 static uint64_t count_cases(const json_t *document)
 {
@@ -157,6 +167,8 @@ static void run_file(vector_run *total, const char *path)
 
     shown = 0;
     document = json_load_file(path, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    if (!what)
+        what = kind_of_content(document);
     if (!document)
         vector_fail(&run, "file", "not JSON: %s (line %d)", why.text, why.line);
     else if (what && what->run)

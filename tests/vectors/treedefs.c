@@ -1,4 +1,5 @@
 /* treedefs: trees, their pickles byte for byte, and the names of their leaves. */
+#include "trees.h"
 #include "vectors.h"
 
 #include <string.h>
@@ -8,19 +9,18 @@ static bool same_text(const vv_buf *got, const char *wanted)
     return got->len == strlen(wanted) && memcmp(got->data, wanted, got->len) == 0;
 }
 
-/* The tree as ours says it, as jansson reads it; without the names of fields, which the pickle lacks. */
-static json_t *describe(const vv_tree *tree, vv_error *err)
+json_t *tree_as_json(const vv_tree *tree)
 {
     vv_buf text = VV_BUF_INIT;
     json_t *out = NULL;
 
-    if (!vv_tree_to_json(tree, &text, err))
+    if (!vv_tree_to_json(tree, &text, NULL))
         out = json_loads((const char *)text.data, JSON_ALLOW_NUL, NULL);
     vv_buf_clear(&text);
     return out;
 }
 
-static void forget_fields(json_t *node)
+void forget_fields(json_t *node)
 {
     size_t i;
     json_t *child;
@@ -54,7 +54,7 @@ static bool read_back(vector_run *run, const char *name, const json_t *entry,
     else if (vv_tree_to_pickle(tree, &again, &err) || again.len != pickle.len ||
              memcmp(again.data, pickle.data, pickle.len) != 0)
         vector_fail(run, name, "another pickle than was read");
-    else if (!(got = describe(tree, &err)))
+    else if (!(got = tree_as_json(tree)))
         vector_fail(run, name, "no JSON: %s", err.message);
     else {
         forget_fields(got);

@@ -35,6 +35,9 @@ char *hex_of(vv_bytes bytes);
 /* Append the DAG-CBOR form of a typed value ({"int":"3"}, …). */
 vv_status vector_encode(const json_t *typed, vv_buf *out);
 
+/* Of no fixed name. */
+void run_trajectory(vector_run *run, const json_t *document);
+
 #define VECTOR_KIND(file_, function_) void function_(vector_run *, const json_t *);
 #define VECTOR_LATER(file_, why_)
 #include "kinds.def"

@@ -1,0 +1,184 @@
+/* Leaves: what they are, and their rows. */
+#include "trajectory/trajectory.h"
+
+#include "util/alloc.h"
+#include "util/buf.h"
+
+#include <string.h>
+
+/* "shuffle, zstd:1" */
+static vv_status describe_filters(const vvi_h5_dataset_info *info, char **out,
+                                  vv_error *err)
+{
+    static const struct {
+        uint16_t id;
+        const char *name;
+        bool level; /* the first value is one */
+    } names[] = { { 1, "gzip", true },        { 2, "shuffle", false },
+                  { 3, "fletcher32", false }, { 32000, "lzf", false },
+                  { 32001, "blosc", false },  { 32015, "zstd", true } };
+    vv_buf text = VV_BUF_INIT;
+    vv_status status = VV_OK;
+
+    for (uint32_t i = 0; i < info->filter_count && !status; i++) {
+        const vvi_h5_filter *filter = &info->filters[i];
+        size_t k = 0;
+
+        while (k < sizeof(names) / sizeof(names[0]) && names[k].id != filter->id)
+            k++;
+        status = vvi_buf_append_text(&text, i ? ", " : "", err);
+        if (!status && k == sizeof(names) / sizeof(names[0]))
+            status = vvi_buf_printf(&text, err, "filter %d", filter->id);
+        else if (!status && names[k].level && filter->value_count)
+            status = vvi_buf_printf(&text, err, "%s:%d", names[k].name,
+                                    (int32_t)filter->values[0]);
+        else if (!status)
+            status = vvi_buf_append_text(&text, names[k].name, err);
+    }
+    if (!status) {
+        *out = vvi_strndup((const char *)text.data, text.len);
+        if (!*out)
+            status = vvi_fail_nomem(err, text.len);
+    }
+    vv_buf_clear(&text);
+    return status;
+}
+
+/* Under the lock. */
+static vv_status open_leaf(vv_traj *traj, vvi_traj_group *group, vvi_traj_leaf *leaf,
+                           vv_error *err)
+{
+    const vvi_h5_dataset_info *info;
+    vvi_h5_dataset *dataset;
+    uint64_t address;
+
+    VVI_TRY(vvi_h5_find(traj->file, group->address, leaf->name, &address, err));
+    VVI_TRY(vvi_h5_dataset_open(traj->file, address, &dataset, err));
+    info = vvi_h5_dataset_get_info(dataset);
+    if (info->type.kind != VVI_H5_NUMBER && info->type.kind != VVI_H5_OPAQUE) {
+        vvi_h5_dataset_free(dataset);
+        return vvi_fail(err, VV_EUNSUPPORTED, "a data type that no leaf has");
+    }
+    if (!leaf->filters) {
+        vv_status status = describe_filters(info, &leaf->filters, err);
+
+        if (status) {
+            vvi_h5_dataset_free(dataset);
+            return status;
+        }
+    }
+    leaf->dataset = dataset;
+    return VV_OK;
+}
+
+/* The leaf with its data set open. */
+static vv_status need_leaf(vv_traj *traj, size_t group, size_t leaf, vvi_traj_leaf **out,
+                           vv_error *err)
+{
+    vvi_traj_group *in;
+    vv_status status = VV_OK;
+
+    if (group >= traj->info.group_count || leaf >= traj->groups[group].public.leaf_count)
+        return vvi_fail(err, VV_ERANGE, "%s: no leaf %zu of group %zu", traj->path, leaf,
+                        group);
+    in = &traj->groups[group];
+    *out = &in->leaves[leaf];
+    vvi_mutex_lock(&traj->lock);
+    if (!(*out)->dataset)
+        status = open_leaf(traj, in, *out, err);
+    vvi_mutex_unlock(&traj->lock);
+    return status
+               ? vvi_wrap(err, status, "%s: %s: %s", traj->path, in->name, (*out)->name)
+               : VV_OK;
+}
+
+vv_status vv_traj_leaf_at(vv_traj *traj, size_t group, size_t leaf, vv_traj_leaf *out,
+                          vv_error *err)
+{
+    const vvi_h5_dataset_info *info;
+    vvi_traj_leaf *found;
+
+    VVI_TRY(need_leaf(traj, group, leaf, &found, err));
+    info = vvi_h5_dataset_get_info(found->dataset);
+    *out = (vv_traj_leaf){ .name = found->name,
+                           .dtype = info->type.dtype.code,
+                           .item_size = info->type.item,
+                           .ndim = info->space.rank,
+                           .shape = info->space.dims,
+                           .chunk = info->layout == VVI_H5_CHUNKED ? info->chunk : NULL,
+                           .filters = found->filters };
+    return VV_OK;
+}
+
+const char *vv_traj_leaf_name(const vv_traj *traj, size_t group, size_t leaf)
+{
+    if (group >= traj->info.group_count || leaf >= traj->groups[group].public.leaf_count)
+        return NULL;
+    return traj->groups[group].leaves[leaf].name;
+}
+
+bool vv_traj_leaf_by_name(const vv_traj *traj, size_t group, const char *name,
+                          size_t *leaf)
+{
+    static const char prefix[] = "array";
+
+    for (size_t i = 0; vv_traj_leaf_name(traj, group, i); i++) {
+        const char *have = vv_traj_leaf_name(traj, group, i);
+
+        if (strcmp(have, name) == 0 || (strncmp(have, prefix, sizeof(prefix) - 1) == 0 &&
+                                        strcmp(have + sizeof(prefix) - 1, name) == 0)) {
+            *leaf = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+vv_status vv_traj_read(vv_traj *traj, size_t group, size_t leaf, const uint64_t *start,
+                       const uint64_t *count, const uint64_t *step, void *out,
+                       size_t out_bytes, vv_error *err)
+{
+    vvi_traj_leaf *found;
+    vv_status status;
+
+    VVI_TRY(need_leaf(traj, group, leaf, &found, err));
+    status = vvi_h5_read(found->dataset, start, count, step, out, out_bytes, err);
+    return status ? vvi_wrap(err, status, "%s: %s: %s", traj->path,
+                             traj->groups[group].name, found->name)
+                  : VV_OK;
+}
+
+vv_status vv_traj_read_rows(vv_traj *traj, size_t group, size_t leaf,
+                            const uint64_t *rows, size_t n, void *out, size_t out_bytes,
+                            vv_error *err)
+{
+    uint64_t start[VV_TRAJ_NDIM_MAX] = { 0 };
+    uint64_t count[VV_TRAJ_NDIM_MAX];
+    vv_traj_leaf what;
+    size_t row;
+
+    VVI_TRY(vv_traj_leaf_at(traj, group, leaf, &what, err));
+    if (what.ndim == 0)
+        return vvi_fail(err, VV_EINVAL, "%s: %s has no rows", traj->path, what.name);
+    row = what.item_size;
+    for (uint32_t d = 1; d < what.ndim; d++) {
+        count[d] = what.shape[d];
+        row *= (size_t)what.shape[d];
+    }
+    if (row && (out_bytes / row != n || out_bytes % row))
+        return vvi_fail(err, VV_EINVAL,
+                        "%s: %s: room for %zu bytes, not for %zu rows of %zu", traj->path,
+                        what.name, out_bytes, n, row);
+    for (size_t i = 0; i < n;) {
+        size_t run = 1;
+
+        while (i + run < n && rows[i + run] == rows[i] + run)
+            run++;
+        start[0] = rows[i];
+        count[0] = run;
+        VVI_TRY(vv_traj_read(traj, group, leaf, start, count, NULL,
+                             (uint8_t *)out + i * row, run * row, err));
+        i += run;
+    }
+    return VV_OK;
+}
