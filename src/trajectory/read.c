@@ -36,7 +36,7 @@ static vv_status describe_filters(const vvi_h5_dataset_info *info, char **out,
             status = vvi_buf_append_text(&text, names[k].name, err);
     }
     if (!status) {
-        *out = vvi_strndup((const char *)text.data, text.len);
+        *out = text.len ? vvi_strndup((const char *)text.data, text.len) : vvi_strdup("");
         if (!*out)
             status = vvi_fail_nomem(err, text.len);
     }
