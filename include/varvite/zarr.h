@@ -141,6 +141,23 @@ VV_API const char *vv_array_path(const vv_array *array);
 VV_API vv_status vv_array_metadata_json(const vv_array *array, vv_buf *out,
                                         vv_error *err);
 
+/**
+ * Change the lengths of an array. What is cut off is gone: lengthened again, it reads as the fill value.
+ *
+ * Chunks that lie outside are deleted and those at the new edge cleared first, the metadata is written
+ * last: a killed call leaves an array of the old shape, some of whose elements that were to go are gone,
+ * and calling it again finishes. Cost: one listing of the array's keys, and the chunks that an edge
+ * goes through. A dimension that lists the lengths of its chunks gets one more where it grows.
+ * Threads: excludes every other call on the array, in all processes; the array has the new shape then,
+ * and what vv_array_get_meta() gave before is no longer valid.
+ *
+ * @param shape  ndim lengths
+ * @return VV_OK, VV_EUNSUPPORTED (Zarr version 2), VV_EBUSY (the shape in the store is no longer that of
+ *         array: open it again), VV_EREADONLY, VV_ECORRUPT (a chunk at the edge), VV_ELIMIT, VV_EIO,
+ *         VV_ENOMEM
+ */
+VV_API vv_status vv_array_resize(vv_array *array, const uint64_t *shape, vv_error *err);
+
 /** Elements in all, and chunks in each dimension; VV_ERANGE past 2^64. */
 VV_API vv_status vv_array_count(const vv_array *array, uint64_t *elements, vv_error *err);
 VV_API void vv_array_grid(const vv_array *array, uint64_t *chunks_per_dim);

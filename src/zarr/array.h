@@ -158,6 +158,7 @@ void vvi_turns_give(vvi_turns *turns, uint64_t number);
 
 vv_status vvi_index_cache_init(vvi_index_cache *cache, vv_error *err);
 void vvi_index_cache_clear(vvi_index_cache *cache);
+void vvi_index_cache_empty(vvi_index_cache *cache);
 /* The index of this state of a shard, held for the caller; NULL: not kept. */
 vvi_shard_index *vvi_index_cache_get(vvi_index_cache *cache, uint64_t number,
                                      const vv_store_value *value);

@@ -50,6 +50,14 @@ static vvi_shard_index *take_out(vvi_index_cache *cache, size_t i)
     return index;
 }
 
+void vvi_index_cache_empty(vvi_index_cache *cache)
+{
+    vvi_mutex_lock(&cache->lock);
+    while (cache->count)
+        vvi_shard_index_release(take_out(cache, cache->count - 1));
+    vvi_mutex_unlock(&cache->lock);
+}
+
 static bool is_of(const vvi_shard_index *index, const vv_store_value *value)
 {
     return index->size == value->size && index->version[0] == value->version[0] &&

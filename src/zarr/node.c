@@ -311,6 +311,13 @@ vv_status vvi_node_save_new(vv_store *store, const char *path, const vvi_json *d
     return status;
 }
 
+vv_status vvi_node_save(vv_store *store, const char *path, const vvi_json *document,
+                        vv_error *err)
+{
+    VVI_TRY(prepare_parents(store, path, NULL, err));
+    return put_document(store, path, document, false, err);
+}
+
 /* ---- public calls -------------------------------------------------------------------------- */
 
 vv_status vv_node_kind_of(vv_store *store, const char *path, vv_node_kind *out,
@@ -402,9 +409,7 @@ vv_status vv_node_set_attributes(vv_store *store, const char *path,
         value = NULL;
     }
     if (!status)
-        status = prepare_parents(store, clean, NULL, err);
-    if (!status)
-        status = put_document(store, clean, node.document, false, err);
+        status = vvi_node_save(store, clean, node.document, err);
     vvi_json_free(value);
     vvi_zarr_node_clear(&node);
     vvi_free(clean);

@@ -46,4 +46,8 @@ vv_status vvi_zarr_touch_parents(vv_store *store, const char *path, vv_error *er
 /* Delete every key below a clean path. */
 vv_status vvi_zarr_delete_below(vv_store *store, const char *path, vv_error *err);
 
+/* Replace the document of a node that is there. What groups above it say of it is dropped. */
+vv_status vvi_node_save(vv_store *store, const char *path, const vvi_json *document,
+                        vv_error *err);
+
 #endif

@@ -165,6 +165,22 @@ vv_status vvi_rectilinear_read(const vvi_json *settings, uint32_t ndim,
     return VV_OK;
 }
 
+vv_status vvi_rectilinear_extend(vvi_json *settings, const uint64_t *shape, vv_error *err)
+{
+    vvi_json *spec = vvi_json_first(vvi_json_get(settings, "chunk_shapes"));
+    run_sum sum;
+
+    for (uint32_t d = 0; spec; spec = vvi_json_next(spec), d++) {
+        if (!vvi_json_is(spec, VVI_JSON_ARRAY))
+            continue; /* a number alone reaches anywhere */
+        VVI_TRY(sum_runs(spec, d, &sum, err));
+        if (sum.elements < shape[d])
+            VVI_TRY(
+                vvi_json_append(spec, vvi_json_new_uint64(shape[d] - sum.elements), err));
+    }
+    return VV_OK;
+}
+
 /* ---- making -------------------------------------------------------------------------------- */
 
 /* A length alone, or [length, count]. */
