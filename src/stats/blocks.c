@@ -1,6 +1,6 @@
 /* Regions as decoded numbers: all of them, or one of each block. */
+#include "stats/cuts.h"
 #include "stats/decode.h"
-#include "stats/pieces.h"
 #include "util/alloc.h"
 
 #include <math.h>
@@ -39,7 +39,7 @@ typedef struct numbers_ctx {
     double *next;
 } numbers_ctx;
 
-static vv_status keep_numbers(void *ctx, const vvi_piece *piece, const void *elements,
+static vv_status keep_numbers(void *ctx, const vvi_cut *piece, const void *elements,
                               vv_error *err)
 {
     numbers_ctx *self = ctx;
@@ -59,7 +59,7 @@ vv_status vv_array_read_numbers(vv_array *array, const uint64_t *start,
 
     VVI_TRY(decoding_of(array, &decoding, err));
     VVI_TRY(check_room(vv_array_get_meta(array)->ndim, count, n, err));
-    return vvi_pieces_visit(array, start, count, step, keep_numbers, &self, err);
+    return vvi_cuts_visit(array, start, count, step, keep_numbers, &self, err);
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -128,7 +128,7 @@ static void put_row(blocks_ctx *self, const uint64_t *at, const uint8_t *element
     }
 }
 
-static vv_status put_piece(void *ctx, const vvi_piece *piece, const void *elements,
+static vv_status put_piece(void *ctx, const vvi_cut *piece, const void *elements,
                            vv_error *err)
 {
     blocks_ctx *self = ctx;
@@ -204,7 +204,7 @@ vv_status vv_array_read_blocks(vv_array *array, const uint64_t *start,
     self.counts = vvi_alloc_array_zero(n, sizeof(*self.counts));
     status = self.counts ? VV_OK : vvi_fail_nomem(err, n * sizeof(*self.counts));
     if (!status)
-        status = vvi_pieces_visit(array, start, count, step, put_piece, &self, err);
+        status = vvi_cuts_visit(array, start, count, step, put_piece, &self, err);
     for (size_t i = 0; i < n && !status && rule == VV_BLOCK_MEAN; i++)
         out[i] = self.counts[i] ? out[i] / (double)self.counts[i] : (double)NAN;
     vvi_free(self.counts);

@@ -1,5 +1,6 @@
 /* Statistics of an array: every element once, unit by unit, on worker threads. */
 #include "grid/grid.h"
+#include "stats/cuts.h"
 #include "stats/moments.h"
 #include "util/alloc.h"
 #include "util/options.h"
@@ -31,7 +32,8 @@ typedef struct scan {
     vvi_decoding decoding;
     size_t item;
     uint64_t grid[VV_NDIM_MAX];
-    uint64_t run; /* chunks of a unit */
+    uint64_t run;   /* chunks of a unit */
+    bool in_pieces; /* a unit is one shard, of which a part at a time is read */
     uint32_t threads;
     vvi_scratch scratch; /* elements of a unit */
     unit units[WAVE_UNITS];
@@ -145,6 +147,21 @@ static vv_status look(const scan *self, unit *u, uint64_t i, bool *stored, vv_er
     return status == VV_ENOTFOUND ? VV_OK : status;
 }
 
+typedef struct shard_scan {
+    const scan *scan;
+    unit *unit;
+} shard_scan;
+
+static vv_status add_piece(void *ctx, const vvi_cut *piece, const void *elements,
+                           vv_error *err)
+{
+    shard_scan *self = ctx;
+
+    (void)err;
+    add_elements(self->scan, self->unit, elements, piece->elements);
+    return VV_OK;
+}
+
 /* Chunks first … first + chunks - 1 of the unit, which are all stored. */
 static vv_status read_chunks(scan *self, unit *u, uint64_t first, uint64_t chunks,
                              vv_error *err)
@@ -153,6 +170,9 @@ static vv_status read_chunks(scan *self, unit *u, uint64_t first, uint64_t chunk
     uint8_t *elements;
 
     box_of(self, u, first, chunks, start, count, &n);
+    if (self->in_pieces)
+        return vvi_cuts_visit(self->array, start, count, NULL, add_piece,
+                              &(shard_scan){ self, u }, err);
     VVI_TRY(vvi_scratch_take(&self->scratch, &elements, err));
     vv_status status = vv_array_read(self->array, start, count, NULL, elements,
                                      (size_t)n * self->item, err);
@@ -296,6 +316,9 @@ static vv_status plan(scan *self, vv_error *err)
     if (ndim && self->run > self->grid[ndim - 1])
         self->run = self->grid[ndim - 1] ? self->grid[ndim - 1] : 1;
     uint64_t unit_bytes = self->run * chunk_bytes;
+    self->in_pieces = self->meta->inner_chunk_shape && unit_bytes > VVI_CUT_BYTES;
+    if (self->in_pieces)
+        unit_bytes = VVI_CUT_BYTES;
     self->threads = self->options.threads ? self->options.threads : vvi_cpu_count();
     /* Elements of the unit, and as much where a chunk is decoded aside. */
     if (self->threads > cap / 2 / unit_bytes)

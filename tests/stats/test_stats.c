@@ -214,6 +214,7 @@ static void half_floats_bools_and_complex_numbers_count(void **state)
     const uint16_t halves[4] = { 0x3c00, 0xc000, 0x7e00,
                                  0x7c00 }; /* 1, -2, NaN, infinity */
     const uint8_t flags[4] = { 1, 0, 1, 1 };
+    const uint16_t brains[4] = { 0x3f80, 0xc000, 0x7fc0, 0x4040 }; /* 1, -2, NaN, 3 */
     const float z[8] = { 1, 1, 3, -1, NAN, 0, 2, 0 };
 
     vv_array *array = make(w, VV_FLOAT16, 1, four, three, NULL, NULL, halves);
@@ -223,6 +224,11 @@ static void half_floats_bools_and_complex_numbers_count(void **state)
     assert_int_equal(stats.infinite, 1);
     assert_true(stats.min == -2 && stats.max == 1 && stats.mean == -0.5 &&
                 stats.stddev == 1.5);
+    vv_array_free(array);
+    array = make(w, VV_BFLOAT16, 1, four, three, NULL, NULL, brains);
+    stats = stats_of(array, 1);
+    assert_true(stats.min == -2 && stats.max == 3 && stats.nan == 1);
+    assert_memory_equal(stats.max_element, &brains[3], 2);
     vv_array_free(array);
     array = make(w, VV_BOOL, 1, four, three, NULL, NULL, flags);
     stats = stats_of(array, 1);
@@ -328,6 +334,72 @@ static void sizes_of_chunks_are_those_in_the_store(void **state)
     assert_int_equal(stats.stored_bytes, bytes);
     assert_true(stats.smallest_chunk < stats.largest_chunk);
     vv_array_free(array);
+}
+
+static void put_text(world *w, const char *key, const char *text)
+{
+    assert_int_equal(vv_store_set(w->store, key, vv_bytes_of(text), NULL), VV_OK);
+}
+
+static void chunks_of_different_lengths_are_all_read(void **state)
+{
+    world *w = *state;
+    vv_array *array = NULL;
+    vv_error err = VV_ERROR_INIT;
+
+    put_text(w, "r/zarr.json",
+             "{\"zarr_format\": 3, \"node_type\": \"array\", \"shape\": [2, 6],"
+             " \"data_type\": \"uint8\", \"fill_value\": 9, \"codecs\": [\"bytes\"],"
+             " \"chunk_key_encoding\": {\"name\": \"default\"},"
+             " \"chunk_grid\": {\"name\": \"rectilinear\", \"configuration\":"
+             " {\"kind\": \"inline\", \"chunk_shapes\": [2, [1, 3, 2]]}}}");
+    put_text(w, "r/c/0/0", "\x01\x02");
+    put_text(w, "r/c/0/1", "\x03\x04\x05\x06\x07\x08");
+    assert_vv_ok(vv_array_open(w->store, "r", &array, &err));
+    vv_stats stats = stats_of(array, 1);
+    assert_int_equal(stats.elements, 12);
+    assert_int_equal(stats.chunks, 3);
+    assert_int_equal(stats.chunks_stored, 2);
+    assert_int_equal(stats.stored_bytes, 8);
+    assert_near(stats.mean, (36 + 4 * 9) / 12.0, 1e-15);
+    vv_array_free(array);
+}
+
+static void a_large_shard_is_read_in_parts(void **state)
+{
+    world *w = *state;
+    static const uint64_t shape[2] = { 3000, 2000 }, shard[2] = { 3000, 2000 },
+                          inner[2] = { 100, 500 };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_stats_options options = VV_STATS_OPTIONS_INIT;
+    vv_stats stats = VV_STATS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+    float *data = malloc(6000000 * sizeof(float));
+    double sum = 0;
+
+    for (size_t i = 0; i < 6000000; i++)
+        sum += (double)(data[i] = (float)(bits(w) % 1000));
+    meta.dtype = VV_FLOAT32;
+    meta.ndim = 2;
+    meta.shape = shape;
+    meta.chunk_shape = shard;
+    meta.inner_chunk_shape = inner;
+    meta.codecs = "zstd:1";
+    vv_status status = vv_array_create(w->store, "s", &meta, true, &array, &err);
+    if (status == VV_EUNSUPPORTED) /* shards cannot be written yet */
+        skip();
+    assert_vv_ok(status);
+    assert_vv_ok(vv_array_write(array, (uint64_t[]){ 0, 0 }, shape, data,
+                                6000000 * sizeof(float), &err));
+    options.memory_bytes = 1 << 20;
+    assert_vv_ok(vv_array_stats(array, &options, &stats, &err));
+    assert_int_equal(stats.count, 6000000);
+    assert_int_equal(stats.chunks_stored, 1);
+    assert_true(stats.min == 0 && stats.max == 999);
+    assert_near(stats.mean, sum / 6e6, 1e-14);
+    vv_array_free(array);
+    free(data);
 }
 
 static void arrays_of_nothing_and_of_no_dimension_are_fine(void **state)
@@ -469,6 +541,8 @@ int main(void)
         cmocka_unit_test(packed_numbers_are_decoded),
         cmocka_unit_test(chunks_that_are_not_stored_are_counted_not_read),
         cmocka_unit_test(sizes_of_chunks_are_those_in_the_store),
+        cmocka_unit_test(chunks_of_different_lengths_are_all_read),
+        cmocka_unit_test(a_large_shard_is_read_in_parts),
         cmocka_unit_test(arrays_of_nothing_and_of_no_dimension_are_fine),
         cmocka_unit_test(a_result_of_an_older_program_is_not_written_past_its_end),
         cmocka_unit_test(progress_is_told_and_may_stop_it),

@@ -1,8 +1,7 @@
-#include "stats/pieces.h"
+#include "stats/cuts.h"
 
 #include "util/alloc.h"
 
-#define PIECE_BYTES ((uint64_t)16 << 20)
 /* A row of chunks may take so much; beyond, chunks are decoded more than once. */
 #define ROW_BYTES ((uint64_t)256 << 20)
 
@@ -37,12 +36,14 @@ static cuts cut(const vv_array_meta *meta, const uint64_t *start, const uint64_t
     if (meta->ndim == 0)
         return self;
     for (self.split = meta->ndim - 1; self.split > 0; self.split--) {
-        if (below(count, meta->ndim, self.split - 1) * item > PIECE_BYTES)
+        if (below(count, meta->ndim, self.split - 1) * item > VVI_CUT_BYTES)
             break;
     }
     uint64_t place_bytes = below(count, meta->ndim, self.split) * item;
-    self.run = PIECE_BYTES / place_bytes ? PIECE_BYTES / place_bytes : 1;
-    uint64_t chunk = meta->chunk_shape ? meta->chunk_shape[self.split] : 1;
+    self.run = VVI_CUT_BYTES / place_bytes ? VVI_CUT_BYTES / place_bytes : 1;
+    const uint64_t *chunks = meta->inner_chunk_shape ? meta->inner_chunk_shape
+                                                     : meta->chunk_shape;
+    uint64_t chunk = chunks ? chunks[self.split] : 1;
     bool plain = !step || step[self.split] == 1;
     if (plain && self.run >= chunk)
         self.align = chunk;
@@ -53,7 +54,7 @@ static cuts cut(const vv_array_meta *meta, const uint64_t *start, const uint64_t
     return self;
 }
 
-static void next(cuts *self, vvi_piece *piece)
+static void next(cuts *self, vvi_cut *piece)
 {
     uint64_t run = self->run;
 
@@ -71,7 +72,7 @@ static void next(cuts *self, vvi_piece *piece)
 }
 
 /* Go on behind a piece; false behind the last. */
-static bool step_on(cuts *self, const vvi_piece *piece)
+static bool step_on(cuts *self, const vvi_cut *piece)
 {
     if (self->ndim == 0)
         return false;
@@ -86,8 +87,7 @@ static bool step_on(cuts *self, const vvi_piece *piece)
 }
 
 static vv_status read_piece(vv_array *array, const uint64_t *start, const uint64_t *step,
-                            const vvi_piece *piece, void *out, size_t bytes,
-                            vv_error *err)
+                            const vvi_cut *piece, void *out, size_t bytes, vv_error *err)
 {
     uint64_t from[VV_NDIM_MAX];
 
@@ -96,13 +96,12 @@ static vv_status read_piece(vv_array *array, const uint64_t *start, const uint64
     return vv_array_read(array, from, piece->count, step, out, bytes, err);
 }
 
-vv_status vvi_pieces_visit(vv_array *array, const uint64_t *start, const uint64_t *count,
-                           const uint64_t *step, vvi_piece_fn visit, void *ctx,
-                           vv_error *err)
+vv_status vvi_cuts_visit(vv_array *array, const uint64_t *start, const uint64_t *count,
+                         const uint64_t *step, vvi_cut_fn visit, void *ctx, vv_error *err)
 {
     const vv_array_meta *meta = vv_array_get_meta(array);
     size_t item = vv_dtype_size(meta->dtype), cap = 0;
-    vvi_piece piece = { .elements = 0 };
+    vvi_cut piece = { .elements = 0 };
     void *elements = NULL;
     vv_status status = VV_OK;
 
