@@ -234,7 +234,7 @@ static vv_status read_long_line(plot *self, drawn_axis *axis)
 /* Take every n-th place of the longest dimension where there are too many for memory. */
 static vv_status read_all_values(plot *self, size_t *n)
 {
-    uint64_t count[VV_NDIM_MAX], step[VV_NDIM_MAX], total = 1;
+    uint64_t count[VV_NDIM_MAX] = { 1 }, step[VV_NDIM_MAX] = { 1 }, total = 1;
     uint32_t longest = 0;
 
     for (uint32_t i = 0; i < self->meta->ndim; i++) {

@@ -141,7 +141,7 @@ static bool are_ordered(const double *values, size_t count, bool *rising)
 {
     *rising = count < 2 || values[1] > values[0];
     for (size_t i = 0; i < count; i++) {
-        if (!isfinite(values[i]))
+        if (!(fabs(values[i]) <= VVI_NUMBER_MAX))
             return false;
         if (i && (*rising ? !(values[i] > values[i - 1]) : !(values[i] < values[i - 1])))
             return false;

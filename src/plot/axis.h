@@ -8,6 +8,8 @@
 #include <varvite/plot.h>
 
 #define VVI_TEXT_SIZE 256
+/* Numbers are drawn up to here, so that a difference of two is finite. */
+#define VVI_NUMBER_MAX 1e300
 
 typedef enum vvi_axis_kind {
     VVI_AXIS_PLAIN,

@@ -208,7 +208,7 @@ static const char *digits(const char *at, int64_t *out)
 {
     size_t n = 0;
 
-    for (*out = 0; isdigit((unsigned char)at[n]) && n < 9; n++)
+    for (*out = 0; n < 9 && isdigit((unsigned char)at[n]); n++)
         *out = *out * 10 + (at[n] - '0');
     return n && !isdigit((unsigned char)at[n]) ? at + n : NULL;
 }

@@ -31,10 +31,11 @@ static vv_status check_field(vvi_request *self, vv_error *err)
     return VV_OK;
 }
 
-/* Infinite ones are missing in a picture, as are those that have no logarithm. */
+/* Infinite ones are missing in a picture, as are those that have no logarithm, and those so large that
+ * differences of them are infinite. */
 static bool is_shown(const vvi_request *self, double value)
 {
-    return isfinite(value) && (!self->log || value > 0);
+    return fabs(value) <= VVI_NUMBER_MAX && (!self->log || value > 0);
 }
 
 static vv_status find_range(vvi_request *self, double *low, double *high, vv_error *err)
@@ -58,8 +59,9 @@ static vv_status find_range(vvi_request *self, double *low, double *high, vv_err
 
 static vv_status set_range(vvi_request *self, double low, double high, vv_error *err)
 {
-    if (self->ranged && (!isfinite(self->low) || !isfinite(self->high) ||
-                         self->low >= self->high || (self->log && self->low <= 0)))
+    if (self->ranged &&
+        (!(fabs(self->low) <= VVI_NUMBER_MAX) || !(fabs(self->high) <= VVI_NUMBER_MAX) ||
+         self->low >= self->high || (self->log && self->low <= 0)))
         return vvi_fail(err, VV_EINVAL, "%g to %g is no range%s", self->low, self->high,
                         self->log ? " of a logarithmic scale" : "");
     if (self->ranged)

@@ -340,7 +340,8 @@ void vvi_ticks_dates(const vvi_clock *clock, double low, double high, unsigned w
 
     out->count = 0;
     out->exponent = 0;
-    if (to - from < (double)wanted / 2 || fabs(from) > 1e14 || fabs(to) > 1e14) {
+    if (!(to - from >= (double)wanted / 2) || !(fabs(from) <= 1e14) ||
+        !(fabs(to) <= 1e14)) {
         vvi_ticks_plain(low, high, wanted, out); /* no dates that people know */
         return;
     }

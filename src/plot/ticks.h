@@ -20,7 +20,7 @@ typedef struct vvi_ticks {
 } vvi_ticks;
 
 /*
- * Marks from low to high (low < high, both finite), about wanted of them (2 … 20), at numbers that
+ * Marks from low to high (low < high, both within VVI_NUMBER_MAX), about wanted of them (2 … 20), at numbers that
  * people like.
  */
 void vvi_ticks_plain(double low, double high, unsigned wanted, vvi_ticks *out);

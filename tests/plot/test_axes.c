@@ -217,8 +217,7 @@ static void dates_are_marked_by_what_changes(void **state)
     assert_dates("hours since 1999-12-31 12:00", NULL, 0, 24, 5,
                  "12:00/1999-12-31 18:00 00:00/2000-01-01 06:00 12:00");
     assert_dates("hours since 0000-01-01", NULL, 366, 8401, 6, "Mar May Jul Sep Nov");
-    assert_dates("days since 0001-01-01", "standard", -5e5, 7e5, 6,
-                 "−1000 0 1000");
+    assert_dates("days since 0001-01-01", "standard", -5e5, 7e5, 6, "−1000 0 1000");
     /* Nothing that dates could be written for. */
     assert_dates("days since 2000-01-01", NULL, 1e30, 2e30, 4,
                  "1.00 1.25 1.50 1.75 2.00");

@@ -291,6 +291,29 @@ static void svg_keeps_texts_as_text(void **state)
     free(svg.data);
 }
 
+static void numbers_at_the_end_of_what_a_double_holds_are_drawn(void **state)
+{
+    static const double huge[4] = { -1.7e308, 1e299, -1e299, INFINITY };
+    static const double places[4] = { -1e308, 0, 1e307, 1e308 };
+    vv_plot_field field = VV_PLOT_FIELD_INIT;
+    vv_plot_options options = VV_PLOT_OPTIONS_INIT;
+
+    (void)state;
+    field.values = huge;
+    field.x = (vv_plot_axis){ .count = 4,
+                              .values = places,
+                              .units = "days since 2000-01-01" };
+    options.format = VV_PLOT_SVG;
+    bytes svg = drawn(&field, &options);
+    assert_has(&svg, "10²⁹⁷");
+    assert_null(strstr((const char *)svg.data, "nan"));
+    free(svg.data);
+    field.y.count = 1;
+    svg = drawn(&field, &options);
+    assert_null(strstr((const char *)svg.data, "nan"));
+    free(svg.data);
+}
+
 static void pdf_is_pdf(void **state)
 {
     vv_plot_field field = map_of_test();
@@ -468,6 +491,7 @@ int main(void)
         cmocka_unit_test(many_places_in_a_pixel_show_their_mean),
         cmocka_unit_test(values_on_both_sides_of_zero_get_two_arms),
         cmocka_unit_test(svg_keeps_texts_as_text),
+        cmocka_unit_test(numbers_at_the_end_of_what_a_double_holds_are_drawn),
         cmocka_unit_test(pdf_is_pdf),
         cmocka_unit_test(a_line_runs_through_its_values_and_breaks_at_gaps),
         cmocka_unit_test(histograms_profiles_and_several_lines_are_drawn),
