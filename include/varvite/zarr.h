@@ -214,6 +214,104 @@ VV_API vv_status vv_array_write(vv_array *array, const uint64_t *start,
                                 const uint64_t *count, const void *data,
                                 size_t data_bytes, vv_error *err);
 
+/**
+ * What is wanted of one dimension: a list of positions, or count elements from start, every step-th.
+ */
+typedef struct vv_select {
+    const uint64_t *
+        indices; /* count positions, in any order, also several times; NULL: start, step */
+    uint64_t start, count;
+    uint64_t step; /* 0: 1 */
+} vv_select;
+
+/**
+ * Read what lies where the selections of all dimensions cross.
+ *
+ * Each chunk is fetched and decoded once, in whatever order its positions are listed.
+ * @param dims       ndim of them
+ * @param out        dims[0].count × … × dims[ndim-1].count elements
+ * @param out_bytes  size of out, checked
+ * @return as vv_array_read()
+ */
+VV_API vv_status vv_array_read_select(vv_array *array, const vv_select *dims, void *out,
+                                      size_t out_bytes, vv_error *err);
+/** Write there. Of a position that is listed several times, the last element stays. */
+VV_API vv_status vv_array_write_select(vv_array *array, const vv_select *dims,
+                                       const void *data, size_t data_bytes,
+                                       vv_error *err);
+/**
+ * Read single elements; those that lie in one chunk cost one read of it.
+ *
+ * @param coords     n × ndim coordinates, in elements
+ * @param out        n elements
+ * @param out_bytes  size of out, checked
+ * @return as vv_array_read()
+ */
+VV_API vv_status vv_array_read_points(vv_array *array, size_t n, const uint64_t *coords,
+                                      void *out, size_t out_bytes, vv_error *err);
+
+/** Told of a block of a region: count[0] × … elements from start[0], …; any status but VV_OK ends the
+ *  visit. All is borrowed until it returns. */
+typedef vv_status (*vv_array_block_fn)(void *ctx, const uint64_t *start,
+                                       const uint64_t *count, const void *elements,
+                                       size_t bytes, vv_error *err);
+/**
+ * Read a region of any size in bounded memory: block after block, in C order of the blocks, each chunk
+ * in one of them as long as whole rows of chunks fit.
+ *
+ * @param memory_bytes  of a block; 0: 64 MiB. A block is never less than one chunk, or inner chunk.
+ * @return as vv_array_read(), or what visit returned
+ */
+VV_API vv_status vv_array_visit(vv_array *array, const uint64_t *start,
+                                const uint64_t *count, size_t memory_bytes,
+                                vv_array_block_fn visit, void *ctx, vv_error *err);
+
+/**
+ * Make the array longer by count along a dimension, and write what is there.
+ *
+ * The elements are stored first and the metadata last: another reader sees all of them or none, and so
+ * does the next one when the writer is killed. Threads: as if it were a write of the whole array; one
+ * writer at a time, in all processes.
+ *
+ * @param axis        the dimension, from 0
+ * @param data        the array's shape with count in place of the length of axis
+ * @param data_bytes  size of data, checked
+ * @return VV_OK
+ *         VV_EINVAL        no such dimension, or data_bytes
+ *         VV_EUNSUPPORTED  a grid that lists its chunks; an array of Zarr version 2
+ *         VV_EBUSY         its shape in the store is no longer that of array: open it again
+ *         VV_EREADONLY, VV_ECORRUPT, VV_EIO, VV_ENOMEM
+ */
+VV_API vv_status vv_array_append(vv_array *array, uint32_t axis, uint64_t count,
+                                 const void *data, size_t data_bytes, vv_error *err);
+
+/**
+ * Elements of variable length that were read: text without an end, or bytes. Start from
+ * VV_VARLEN_INIT, end with vv_varlen_clear().
+ */
+typedef struct vv_varlen {
+    vv_bytes *items; /* count of them, in C order; they point into memory */
+    size_t count;
+    void *memory;
+} vv_varlen;
+/* clang-format off */
+#define VV_VARLEN_INIT { NULL, 0, NULL }
+/* clang-format on */
+
+/** NULL and empty are fine. */
+VV_API void vv_varlen_clear(vv_varlen *varlen);
+/**
+ * vv_array_read() for VV_STRING and VV_BYTES, which that refuses. What out held is cleared.
+ * @return as vv_array_read(); VV_EINVAL for elements of a fixed length
+ */
+VV_API vv_status vv_array_read_varlen(vv_array *array, const uint64_t *start,
+                                      const uint64_t *count, const uint64_t *step,
+                                      vv_varlen *out, vv_error *err);
+/** vv_array_write() for them. @param n  count[0] × … × count[ndim-1], checked */
+VV_API vv_status vv_array_write_varlen(vv_array *array, const uint64_t *start,
+                                       const uint64_t *count, const vv_bytes *items,
+                                       size_t n, vv_error *err);
+
 #ifdef __cplusplus
 }
 #endif

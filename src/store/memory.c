@@ -30,6 +30,7 @@ static value *value_new(vv_bytes bytes)
     if (!self)
         return NULL;
     self->refs = 1;
+    self->number = 0;
     self->len = bytes.len;
     if (bytes.len)
         memcpy(self->data, bytes.data, bytes.len);
@@ -131,6 +132,8 @@ static vv_status put_value(memory_store *self, const char *key, value *fresh,
     if (!status) {
         old = entry->value;
         entry->value = fresh;
+        if (!fresh->number) /* else a copy: the same bytes */
+            fresh->number = ++self->made;
     }
     vvi_rwlock_unlock(&self->lock);
     value_release(old);

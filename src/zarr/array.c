@@ -122,6 +122,18 @@ static vv_status array_new(vv_store *store, char *path, vvi_json *document,
     return VV_OK;
 }
 
+vv_status vvi_array_of_document(vv_store *store, const char *path, vvi_json *document,
+                                vv_array **out, vv_error *err)
+{
+    char *own = vvi_strdup(path);
+
+    if (!own) {
+        vvi_json_free(document);
+        return vvi_fail_nomem(err, strlen(path) + 1);
+    }
+    return array_new(store, own, document, 3, out, err);
+}
+
 void vv_array_free(vv_array *array)
 {
     if (!array)

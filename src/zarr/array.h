@@ -94,6 +94,11 @@ struct vv_array {
     bool has_locks; /* those of the three above are there */
 };
 
+/* The array at a clean path that a document describes, which is taken also on failure; nothing is
+ * stored. */
+vv_status vvi_array_of_document(vv_store *store, const char *path, vvi_json *document,
+                                vv_array **out, vv_error *err);
+
 /* Append the key of a chunk, terminated. */
 vv_status vvi_array_key(const vv_array *array, const uint64_t *index, vv_buf *out,
                         vv_error *err);
@@ -164,6 +169,7 @@ vvi_shard_index *vvi_index_cache_get(vvi_index_cache *cache, uint64_t number,
                                      const vv_store_value *value);
 /* Keep an index whose state is known. */
 void vvi_index_cache_put(vvi_index_cache *cache, vvi_shard_index *index);
+void vvi_index_cache_empty(vvi_index_cache *cache);
 void vvi_index_cache_drop(vvi_index_cache *cache, uint64_t number);
 void vvi_shard_index_release(vvi_shard_index *index); /* NULL is fine */
 
@@ -216,7 +222,8 @@ typedef struct vvi_reading {
     vv_array *array;
     const vvi_selection *selection;
     vvi_box result;
-    vvi_heap *heap; /* what elements of variable length point into; else NULL */
+    vvi_heap *heap;      /* what elements of variable length point into; else NULL */
+    const uint8_t *fill; /* one element, that of the array, or a copy that lives longer */
 } vvi_reading;
 
 /* Read a selection into memory that has these strides. */

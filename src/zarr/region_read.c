@@ -30,8 +30,7 @@ vv_status vvi_unit_encode(const vvi_form *form, const void *elements, vv_buf *ou
 
 void vvi_fill_part(const vvi_reading *self, const vvi_grid_part *part)
 {
-    vvi_part_fill(self->selection, part, self->array->item, self->result,
-                  self->array->meta.fill.data);
+    vvi_part_fill(self->selection, part, self->array->item, self->result, self->fill);
 }
 
 /* ---- one unit -------------------------------------------------------------------------------- */
@@ -296,7 +295,9 @@ vv_status vv_array_read(vv_array *array, const uint64_t *start, const uint64_t *
 {
     vvi_selection selection;
     uint64_t strides[VV_NDIM_MAX];
-    vvi_reading self = { array, &selection, { out, strides }, NULL };
+    vvi_reading self = {
+        array, &selection, { out, strides }, NULL, array->meta.fill.data
+    };
     vv_status status = vvi_selection_init(&selection, &array->meta.grid, start, count,
                                           step, err);
 
@@ -315,7 +316,9 @@ static vv_status read_chunk(vv_array *array, const uint64_t *index, void *out, b
     vvi_grid_part part;
     uint64_t strides[VV_NDIM_MAX];
     uint64_t shape[VV_NDIM_MAX];
-    vvi_reading self = { array, &selection, { out, strides }, NULL };
+    vvi_reading self = {
+        array, &selection, { out, strides }, NULL, array->meta.fill.data
+    };
     vv_status status = vvi_grid_check_chunk(&array->meta.grid, index, err);
 
     if (status)
