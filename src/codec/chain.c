@@ -50,8 +50,7 @@ static vv_status read_codec(vvi_codec *codec, const vvi_json *entry,
     memset(codec, 0, sizeof(*codec));
     codec->ops = vvi_codec_find(name);
     if (!codec->ops)
-        return vvi_fail(err, VV_EUNSUPPORTED, "codec '%s' is not known to this build",
-                        name);
+        return vvi_codec_unknown(name, err);
     codec->name = codec->ops->name;
     codec->dtype = stage->array.dtype;
     codec->elements = stage->array.elements;

@@ -35,8 +35,9 @@ void vvi_codec_chain_free(vvi_codec_chain *chain);
 
 /*
  * The metadata for a short form: names joined by "+", each with its settings behind colons:
- * "zstd:3", "gzip:5", "blosc:lz4:5:shuffle", "crc32c", "bytes:big" (first), "none"; or JSON text of
- * a list, which is only parsed. Returns VV_EINVAL, VV_ENOMEM.
+ * "zstd:3", "shuffle+gzip:5", "transpose:1,0+bytes:big", "blosc:lz4:5:shuffle", "none"; or JSON text
+ * of a list, which is only parsed. The codec that makes bytes is put in where none is named. Of array
+ * only the type counts. Returns VV_EINVAL (an unknown name with those there are), VV_ENOMEM.
  */
 vv_status vvi_codecs_from_text(const char *text, const vvi_codec_array *array,
                                vvi_json **out, vv_error *err);

@@ -122,6 +122,8 @@ typedef struct vvi_codec_ops {
 
 /* By any of its names; NULL: there is none. */
 const vvi_codec_ops *vvi_codec_find(const char *name);
+/* VV_EUNSUPPORTED, with the names there are. */
+vv_status vvi_codec_unknown(const char *name, vv_error *err);
 
 extern const vvi_codec_ops vvi_adler32_ops, vvi_astype_ops, vvi_bitround_ops,
     vvi_blosc_ops, vvi_bytes_ops, vvi_bz2_ops, vvi_cast_value_ops, vvi_crc32_ops,

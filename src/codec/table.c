@@ -1,6 +1,8 @@
 /* The codecs that there are, and what they share in reading their settings. */
 #include "codec/ops.h"
 
+#include "util/buf.h"
+
 #include <string.h>
 
 /* Array → array, array → bytes, bytes → bytes. */
@@ -33,6 +35,21 @@ const vvi_codec_ops *vvi_codec_find(const char *name)
                 return table[i];
     }
     return NULL;
+}
+
+vv_status vvi_codec_unknown(const char *name, vv_error *err)
+{
+    vv_buf names = VV_BUF_INIT;
+    vv_status status = VV_OK;
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]) && !status; i++)
+        status = vvi_buf_printf(&names, err, "%s%s", i ? ", " : "", table[i]->name);
+    if (!status)
+        status = vvi_fail(err, VV_EUNSUPPORTED,
+                          "codec '%s' is not known to this build; there are %.*s", name,
+                          (int)names.len, (const char *)names.data);
+    vv_buf_clear(&names);
+    return status;
 }
 
 vv_status vvi_codec_known(const vvi_codec *self, const vvi_json *settings,

@@ -6,10 +6,16 @@ static const uint64_t shape = 1000;
 static vvi_codec_array array_with(size_t item, size_t word, const uint64_t *lengths,
                                   uint64_t elements)
 {
-    return (vvi_codec_array){ .dtype = { .item = item, .word = word },
-                              .ndim = 1,
-                              .shape = lengths,
-                              .elements = elements };
+    vvi_codec_array array = { .ndim = 1, .shape = lengths, .elements = elements };
+
+    assert_true(vvi_dtype_init(item == 1   ? VV_UINT8
+                               : item == 4 ? VV_FLOAT32
+                               : item == 8 ? VV_FLOAT64
+                                           : VV_COMPLEX128,
+                               &array.dtype));
+    assert_int_equal(array.dtype.item, item);
+    assert_int_equal(array.dtype.word, word);
+    return array;
 }
 
 static vvi_codec_array array_of(size_t item, size_t word)
@@ -44,6 +50,12 @@ static const char *const texts[] = {
     "bytes:big+gzip:9+zstd:1+crc32c",
     "crc32c+gzip:6",
     "zstd:1+gzip:1",
+    "shuffle+lz4",
+    "shuffle+zlib:9+adler32",
+    "bz2+crc32",
+    "delta+fletcher32",
+    "bytes:big+blosc:zstd:1:bitshuffle+crc32c",
+    "transpose:0+blosc:lz4",
     "[\"bytes\"]",
 };
 
@@ -170,6 +182,8 @@ static void metadata_that_cannot_be_meant_is_refused_by_name(void **state)
         { "[\"bytes\",\"bytes\"]", VV_ECORRUPT, "bytes" },
         { "[\"bytes\",\"sharding_indexed\"]", VV_ECORRUPT, "sharding_indexed" },
         { "[{\"name\":\"vlen-utf8\"}]", VV_ECORRUPT, "vlen-utf8" },
+        { "[\"bytes\",\"pcodec\"]", VV_EUNSUPPORTED, "'pcodec'" },
+        { "[\"bytes\",\"pcodec\"]", VV_EUNSUPPORTED, "there are transpose, " },
         { "[\"bytes\",{\"name\":\"zstd\",\"configuration\":3}]", VV_ECORRUPT, "zstd" },
         { "[\"bytes\",{\"name\":\"zstd\",\"configuration\":{\"level\":\"3\"}}]",
           VV_ECORRUPT, "level" },
@@ -199,6 +213,20 @@ static void metadata_that_cannot_be_meant_is_refused_by_name(void **state)
         { "zstd:3:4", VV_EINVAL, "4" },
         { "zstd:", VV_EINVAL, "zstd" },
         { "none:1", VV_EINVAL, "none" },
+        { "lzma", VV_EINVAL, "there are none, transpose" },
+        { "none+zstd", VV_EINVAL, "none" },
+        { "zstd+bytes", VV_EINVAL, "place" },
+        { "zstd+delta", VV_EINVAL, "place" },
+        { "bytes+bytes", VV_EINVAL, "place" },
+        { "transpose", VV_EINVAL, "order" },
+        { "transpose:1,", VV_EINVAL, "order" },
+        { "transpose:a", VV_EINVAL, "order" },
+        { "cast_value", VV_EINVAL, "type" },
+        { "cast_value:string32", VV_EINVAL, "string32" },
+        { "quantize", VV_EINVAL, "digits" },
+        { "quantize:x", VV_EINVAL, "digits" },
+        { "fixedscaleoffset:2", VV_EINVAL, "offset" },
+        { "delta:3", VV_EINVAL, "3" },
         { "zstd+", VV_EINVAL, "''" },
         { "blosc:lz4:5:shuffle:0", VV_EINVAL, "blosc" },
     };
@@ -213,6 +241,57 @@ static void metadata_that_cannot_be_meant_is_refused_by_name(void **state)
         if (status != cases[i].status || !strstr(err.message, cases[i].named))
             fail_msg("%s: %s, %s", cases[i].text, vv_status_name(status), err.message);
         assert_null(chain);
+    }
+}
+
+static void short_forms_become_metadata(void **state)
+{
+    static const struct {
+        vv_dtype dtype;
+        const char *text, *metadata;
+    } cases[] = {
+        { VV_FLOAT32, "shuffle+zstd:3",
+          "[{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}, "
+          "{\"name\": \"numcodecs.shuffle\", \"configuration\": {\"elementsize\": 4}}, "
+          "{\"name\": \"zstd\", \"configuration\": {\"level\": 3, \"checksum\": false}}]" },
+        { VV_FLOAT64, "fixedscaleoffset:100:1.5:int16+shuffle+lz4",
+          "[{\"name\": \"numcodecs.fixedscaleoffset\", \"configuration\": {\"scale\": 100, "
+          "\"offset\": 1.5, \"dtype\": \"<f8\", \"astype\": \"<i2\"}}, "
+          "{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}, "
+          "{\"name\": \"numcodecs.shuffle\", \"configuration\": {\"elementsize\": 2}}, "
+          "{\"name\": \"numcodecs.lz4\", \"configuration\": {\"acceleration\": 1}}]" },
+        { VV_INT32, "transpose:1,0+bytes:big",
+          "[{\"name\": \"transpose\", \"configuration\": {\"order\": [1, 0]}}, "
+          "{\"name\": \"bytes\", \"configuration\": {\"endian\": \"big\"}}]" },
+        { VV_UINT16, "scale_offset:2:1000+cast_value:uint8:clamp",
+          "[{\"name\": \"scale_offset\", \"configuration\": {\"scale\": 2, \"offset\": 1000}}, "
+          "{\"name\": \"cast_value\", \"configuration\": {\"data_type\": \"uint8\", "
+          "\"out_of_range\": \"clamp\"}}, {\"name\": \"bytes\"}]" },
+        { VV_BOOL, "packbits+crc32c",
+          "[{\"name\": \"packbits\"}, {\"name\": \"crc32c\"}]" },
+        { VV_STRING, "none", "[{\"name\": \"vlen-utf8\"}]" },
+        { VV_INT64, "delta+bz2+adler32",
+          "[{\"name\": \"numcodecs.delta\", \"configuration\": {\"dtype\": \"<i8\"}}, "
+          "{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}, "
+          "{\"name\": \"numcodecs.bz2\", \"configuration\": {\"level\": 9}}, "
+          "{\"name\": \"numcodecs.adler32\"}]" },
+    };
+    const uint64_t two[2] = { 3, 5 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        vvi_codec_array array = array_of_shape(cases[i].dtype, 2, two);
+        vv_error err = VV_ERROR_INIT;
+        vvi_json *codecs = NULL;
+        vv_buf text = VV_BUF_INIT;
+
+        assert_vv_ok(vvi_codecs_from_text(cases[i].text, &array, &codecs, &err));
+        assert_vv_ok(vvi_json_write(codecs, 0, &text, &err));
+        assert_vv_ok(vvi_buf_terminate(&text, &err));
+        assert_string_equal((const char *)text.data, cases[i].metadata);
+        vvi_codec_chain_free(chain_of(cases[i].text, array));
+        vvi_json_free(codecs);
+        vv_buf_clear(&text);
     }
 }
 
@@ -380,6 +459,7 @@ int main(void)
         cmocka_unit_test(foreign_bytes_are_read),
         cmocka_unit_test(metadata_is_read_in_every_spelling),
         cmocka_unit_test(metadata_that_cannot_be_meant_is_refused_by_name),
+        cmocka_unit_test(short_forms_become_metadata),
         cmocka_unit_test(
             damaged_data_is_refused_where_a_checksum_sees_it_and_never_overflows),
         cmocka_unit_test(a_bomb_is_refused_without_unfolding_it),
