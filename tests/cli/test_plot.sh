@@ -42,6 +42,7 @@ test_a_map_is_drawn_as_png_svg_and_pdf() {
     run plot --size 400x300 -o small.png "$set" map
     expect_true is_png small.png 400 300
     run plot -o map.svg "$set" map
+    expect_true python3 -c 'import xml.dom.minidom as x; x.parse("map.svg")'
     expect_true grep -q '>A map °</text>' map.svg
     expect_true grep -q '>map (°C)</text>' map.svg
     expect_true grep -q '>Longitude</text>' map.svg
@@ -58,6 +59,7 @@ test_a_map_is_drawn_as_png_svg_and_pdf() {
 test_texts_of_a_line() {
     run plot --title "a <b>" -o line.svg "$set" line
     expect_code 0
+    expect_true python3 -c 'import xml.dom.minidom as x; x.parse("line.svg")'
     expect_true grep -q '>a &lt;b&gt;</text>' line.svg
     expect_true grep -q '>Feb</text>' line.svg
     expect_true grep -q '>2001</text>' line.svg
