@@ -63,6 +63,47 @@ static void open_again(vv_store *store, const vv_array *array)
     vv_buf_clear(&other);
 }
 
+static vv_status see(void *ctx, const char *path, vv_node_kind kind, uint32_t depth,
+                     vv_error *err)
+{
+    (void)ctx;
+    (void)path;
+    (void)kind;
+    (void)depth;
+    (void)err;
+    return VV_OK;
+}
+
+/* As a group that holds the metadata of all below it. */
+static void read_consolidated(vv_store *store, const char *path)
+{
+    vv_store *all = NULL;
+
+    if (vv_consolidated_store_open(store, path, &all, NULL) == VV_OK)
+        (void)vv_node_walk(all, path, true, see, NULL, NULL);
+    vv_store_free(all);
+}
+
+/* Cut in half and made as long as before; chunks that no test should hold are left alone. */
+static void resize(vv_array *array)
+{
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    uint64_t shape[VV_NDIM_MAX], half[VV_NDIM_MAX];
+    uint64_t elements = 1;
+
+    for (uint32_t i = 0; i < meta->ndim; i++) {
+        if (meta->chunk_shape[i] > READ_MAX)
+            return;
+        elements *= meta->chunk_shape[i];
+        if (elements > READ_MAX)
+            return;
+        shape[i] = meta->shape[i];
+        half[i] = shape[i] / 2;
+    }
+    if (meta->item_size <= ITEM_MAX && vv_array_resize(array, half, NULL) == VV_OK)
+        (void)vv_array_resize(array, shape, NULL);
+}
+
 /* The same text as a node of version 2, and as its attributes. */
 static void read_version_2(vv_store *store, vv_bytes document, vv_bytes chunk)
 {
@@ -100,7 +141,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     if (vv_array_open(store, "x", &array, NULL) == VV_OK) {
         open_again(store, array);
         read_first_chunk(store, array, chunk);
+        resize(array);
     }
+    read_consolidated(store, "x");
+    CHECK(vv_store_set(store, "all/.zmetadata", (vv_bytes){ data, json }, NULL) == VV_OK);
+    read_consolidated(store, "all");
     read_version_2(store, (vv_bytes){ data, json }, chunk);
     vv_array_free(array);
     vv_buf_clear(&text);
