@@ -250,11 +250,28 @@ static vv_status prepare_parents(vv_store *store, const char *path, const vvi_js
     return status;
 }
 
+/* Names that the specification reserves: "__…" and that of the document. They are read where they are. */
+static vv_status check_new_names(const char *path, vv_error *err)
+{
+    for (const char *name = path; *name;
+         name += strcspn(name, "/"), name += *name == '/') {
+        size_t len = strcspn(name, "/");
+
+        if (strncmp(name, "__", 2) == 0 ||
+            (len == strlen(DOCUMENT) && strncmp(name, DOCUMENT, len) == 0))
+            return vvi_fail(err, VV_EINVAL, "'%s': the name '%.*s' is reserved", path,
+                            (int)len, name);
+    }
+    return VV_OK;
+}
+
 vv_status vvi_zarr_make_parents(vv_store *store, const char *path, vv_error *err)
 {
     vvi_json *fresh = NULL;
-    vv_status status = vvi_group_document(NULL, &fresh, err);
+    vv_status status = check_new_names(path, err);
 
+    VVI_TRY(status);
+    status = vvi_group_document(NULL, &fresh, err);
     if (!status)
         status = prepare_parents(store, path, fresh, err);
     vvi_json_free(fresh);

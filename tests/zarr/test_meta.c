@@ -341,7 +341,21 @@ static void assert_same_meta(const vv_array_meta *a, const vv_array_meta *b)
         assert_memory_equal(a->shape, b->shape, lengths);
         assert_memory_equal(a->chunk_shape, b->chunk_shape, lengths);
     }
-    assert_memory_equal(a->fill_value, b->fill_value, vv_dtype_size(a->dtype));
+    assert_int_equal(vv_dtype_is_variable(a->dtype), vv_dtype_is_variable(b->dtype));
+    if (vv_dtype_is_variable(a->dtype)) {
+        const vv_bytes *one = a->fill_value;
+        const vv_bytes *other = b->fill_value;
+
+        assert_int_equal(one->len, other->len);
+        assert_memory_equal(one->data, other->data, one->len);
+    } else {
+        assert_memory_equal(a->fill_value, b->fill_value, b->item_size);
+    }
+    if (a->time_unit)
+        assert_string_equal(a->time_unit, b->time_unit);
+    else
+        assert_true(!b->time_unit || strcmp(b->time_unit, "generic") == 0);
+    assert_true(a->item_size == 0 || a->item_size == b->item_size);
     assert_int_equal(a->separator, b->separator);
     assert_int_equal(a->v2_keys, b->v2_keys);
     assert_int_equal(!a->dimension_names, !b->dimension_names);
@@ -365,13 +379,21 @@ static void random_arrays_are_opened_as_they_were_made(void **state)
     for (int i = 0; i < 300; i++) {
         uint64_t shape[8], chunk[8];
         const char *dims[8];
-        uint8_t fill[16];
+        uint8_t fill[64];
+        static const char *const units[] = { "ns", "D", NULL, "generic" };
+        vv_bytes text = vv_bytes_of("h\xc3\xa9");
         vv_array_meta meta = VV_ARRAY_META_INIT;
         vv_array *made = NULL;
         vv_array *opened = NULL;
         vv_error err = VV_ERROR_INIT;
 
-        meta.dtype = (vv_dtype)(VV_BOOL + next_random(&random) % 14);
+        meta.dtype = (vv_dtype)(VV_BOOL + next_random(&random) % VV_BYTES);
+        if (vv_dtype_size(meta.dtype) == 0)
+            meta.item_size = 4 * (1 + next_random(&random) % 16);
+        if (meta.dtype == VV_DATETIME64 || meta.dtype == VV_TIMEDELTA64) {
+            meta.time_unit = units[next_random(&random) % 4];
+            meta.time_scale = (uint32_t)(next_random(&random) % 1000);
+        }
         meta.ndim = (uint32_t)(next_random(&random) % 9);
         for (uint32_t d = 0; d < meta.ndim; d++) {
             shape[d] = next_random(&random) >> next_random(&random) % 64;
@@ -382,8 +404,15 @@ static void random_arrays_are_opened_as_they_were_made(void **state)
             fill[k] = (uint8_t)(next_random(&random) % (meta.dtype == VV_BOOL ? 2 : 256));
         meta.shape = shape;
         meta.chunk_shape = chunk;
+        if (vv_dtype_is_variable(meta.dtype))
+            memcpy(fill, &text, sizeof(text));
+        for (size_t k = 0; k < sizeof(fill) && meta.dtype == VV_FIXED_UTF32; k += 4)
+            memset(fill + k + 1, 0, 3); /* Latin letters */
         meta.fill_value = fill;
         meta.codecs = codecs[next_random(&random) % 6];
+        if (vv_dtype_is_variable(meta.dtype) && meta.codecs &&
+            strcmp(meta.codecs, "bytes:big") == 0)
+            meta.codecs = NULL;
         meta.v2_keys = next_random(&random) % 2;
         meta.separator = next_random(&random) % 2 ? '.' : '/';
         meta.dimension_names = next_random(&random) % 2 ? dims : NULL;

@@ -236,6 +236,20 @@ static void a_group_with_members_of_unknown_meaning_is_refused(void **state)
     assert_int_equal(vv_node_attributes(*state, "g", &out, &err), VV_EUNSUPPORTED);
 }
 
+static void reserved_names_are_read_and_not_made(void **state)
+{
+    vv_error err = VV_ERROR_INIT;
+
+    assert_int_equal(vv_group_create(*state, "__cache", NULL, false, &err), VV_EINVAL);
+    assert_non_null(strstr(err.message, "__cache"));
+    assert_int_equal(vv_group_create(*state, "g/__x/y", NULL, false, &err), VV_EINVAL);
+    assert_int_equal(make_array(*state, "g/zarr.json", true, &err), VV_EINVAL);
+    assert_int_equal(kind_of(*state, "g"), VV_NODE_NONE);
+    assert_vv_ok(vv_group_create(*state, "g_/_x/zarr.jso", NULL, false, &err));
+    put(*state, "__old/zarr.json", "{\"zarr_format\": 3, \"node_type\": \"group\"}");
+    assert_int_equal(kind_of(*state, "__old"), VV_NODE_GROUP);
+}
+
 static void a_group_is_no_array(void **state)
 {
     vv_error err = VV_ERROR_INIT;
@@ -364,6 +378,7 @@ int main(void)
         PROMISE(members_that_we_do_not_use_stay_when_attributes_change),
         PROMISE(consolidated_metadata_goes_when_it_is_no_longer_true),
         PROMISE(a_group_with_members_of_unknown_meaning_is_refused),
+        PROMISE(reserved_names_are_read_and_not_made),
         PROMISE(a_group_is_no_array),
         PROMISE(the_walk_gives_parents_first_and_names_in_order),
         PROMISE(the_walk_passes_by_what_no_group_leads_to),
