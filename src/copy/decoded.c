@@ -31,15 +31,20 @@ static const uint64_t *unit_of(const vv_array_meta *meta)
     return meta->inner_chunk_shape ? meta->inner_chunk_shape : meta->chunk_shape;
 }
 
+size_t vvi_copy_item(const vv_array_meta *meta)
+{
+    if (vv_dtype_is_variable(meta->dtype))
+        return sizeof(vv_bytes);
+    return meta->item_size ? meta->item_size : vv_dtype_size(meta->dtype);
+}
+
 /* ---- planning ----------------------------------------------------------------------------------- */
 
 static vv_status make_plan(const vvi_copy_run *run, const vv_array_meta *from,
                            const vv_array_meta *to, vvi_plan *out, vv_error *err)
 {
-    size_t item = from->item_size ? from->item_size : vv_dtype_size(from->dtype);
-
-    return vvi_plan_make(from->ndim, from->shape, unit_of(from), to->chunk_shape, item,
-                         run->options.memory_bytes / 2, out, err);
+    return vvi_plan_make(from->ndim, from->shape, unit_of(from), to->chunk_shape,
+                         vvi_copy_item(from), run->options.memory_bytes / 2, out, err);
 }
 
 static const char *last_name(const char *path)
@@ -114,7 +119,7 @@ vv_status vvi_copy_plan_array(vvi_copy_run *run, vvi_copy_node *node, vv_error *
 
         tell_plan(run, node, &target.meta, &plan);
         if (!node->stored && !vv_array_count(from, &bytes, NULL))
-            run->bytes_total += bytes * vv_dtype_size(meta->dtype);
+            run->bytes_total += bytes * vvi_copy_item(meta);
     }
     vv_array_free(from);
     return status ? vvi_wrap(err, status, "array '/%s'", node->path) : VV_OK;
@@ -228,6 +233,29 @@ static vv_status is_there(transfer *self, const vvi_grid_part *region, bool *out
     return status;
 }
 
+/* Elements of any length; how much memory their bytes take is not known beforehand. */
+static vv_status move_varlen(transfer *self, const uint64_t *start, const uint64_t *count,
+                             vv_error *err)
+{
+    vv_varlen items = VV_VARLEN_INIT;
+    vv_status status = vv_array_read_varlen(self->from, start, count, NULL, &items, err);
+
+    if (!status)
+        status = vv_array_write_varlen(self->to, start, count, items.items, items.count,
+                                       err);
+    vv_varlen_clear(&items);
+    return status;
+}
+
+static vv_status move_region(transfer *self, const uint64_t *start, const uint64_t *count,
+                             size_t bytes, vv_error *err)
+{
+    if (vv_dtype_is_variable(self->from_meta->dtype))
+        return move_varlen(self, start, count, err);
+    VVI_TRY(vv_array_read(self->from, start, count, NULL, self->data, bytes, err));
+    return vv_array_write(self->to, start, count, self->data, bytes, err);
+}
+
 static vv_status copy_region(transfer *self, const vvi_grid_part *region, vv_error *err)
 {
     vvi_copy_run *run = self->run;
@@ -241,12 +269,8 @@ static vv_status copy_region(transfer *self, const vvi_grid_part *region, vv_err
     }
     if (run->going_on)
         VVI_TRY(is_there(self, region, &there, err));
-    if (!there) {
-        VVI_TRY(vv_array_read(self->from, start, region->count, NULL, self->data,
-                              (size_t)bytes, err));
-        VVI_TRY(vv_array_write(self->to, start, region->count, self->data, (size_t)bytes,
-                               err));
-    }
+    if (!there)
+        VVI_TRY(move_region(self, start, region->count, (size_t)bytes, err));
     run->items++;
     run->result.bytes += bytes;
     return vvi_copy_tell(run, err);
@@ -288,8 +312,7 @@ static vv_status run_transfer(transfer *self, const vvi_copy_node *node,
     VVI_TRY(make_target(self->run, node, self->from, &target, err));
     VVI_TRY(vv_array_create(overlay, path, &target.meta, false, &self->to, err));
     self->to_meta = vv_array_get_meta(self->to);
-    self->item = self->from_meta->item_size ? self->from_meta->item_size
-                                            : vv_dtype_size(self->from_meta->dtype);
+    self->item = vvi_copy_item(self->from_meta);
     VVI_TRY(make_plan(self->run, self->from_meta, &target.meta, &self->plan, err));
     return copy_regions(self, err);
 }

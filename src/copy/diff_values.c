@@ -175,9 +175,34 @@ static void compare_elements(tally *sum, vv_dtype dtype, size_t item, size_t n,
 
 /* ---- boxes ----------------------------------------------------------------------------------------- */
 
-static size_t item_of(const vv_array_meta *meta)
+static vv_status compare_varlen(tally *sum, vvi_diff_node *node, const uint64_t *start,
+                                const uint64_t *count, vv_error *err)
 {
-    return meta->item_size ? meta->item_size : vv_dtype_size(meta->dtype);
+    vv_varlen sides[2] = { VV_VARLEN_INIT, VV_VARLEN_INIT };
+    vv_status status = VV_OK;
+
+    for (int i = 0; i < 2 && !status; i++)
+        status = vv_array_read_varlen(node->arrays[i], start, count, NULL, &sides[i],
+                                      err);
+    for (size_t i = 0; i < sides[0].count && !status; i++)
+        if (!vvi_bytes_equal(sides[0].items[i], sides[1].items[i]))
+            note_difference(sum, (double)NAN);
+    vv_varlen_clear(&sides[0]);
+    vv_varlen_clear(&sides[1]);
+    return status;
+}
+
+static vv_status compare_fixed(tally *sum, vvi_diff_node *node, const uint64_t *start,
+                               const uint64_t *count, uint8_t *a, uint8_t *b,
+                               size_t bytes, vv_error *err)
+{
+    const vv_array_meta *meta = vv_array_get_meta(node->arrays[0]);
+    size_t item = vvi_copy_item(meta);
+
+    VVI_TRY(vv_array_read(node->arrays[0], start, count, NULL, a, bytes, err));
+    VVI_TRY(vv_array_read(node->arrays[1], start, count, NULL, b, bytes, err));
+    compare_elements(sum, meta->dtype, item, bytes / item, a, b);
+    return VV_OK;
 }
 
 static vv_status compare_box(vvi_tree_diff *diff, vvi_diff_node *node,
@@ -185,12 +210,13 @@ static vv_status compare_box(vvi_tree_diff *diff, vvi_diff_node *node,
                              uint8_t *b, size_t bytes, vv_error *err)
 {
     const vv_array_meta *meta = vv_array_get_meta(node->arrays[0]);
-    size_t item = item_of(meta);
+    size_t item = vvi_copy_item(meta);
     tally sum = { 0, -1 };
 
-    VVI_TRY(vv_array_read(node->arrays[0], start, count, NULL, a, bytes, err));
-    VVI_TRY(vv_array_read(node->arrays[1], start, count, NULL, b, bytes, err));
-    compare_elements(&sum, meta->dtype, item, bytes / item, a, b);
+    if (vv_dtype_is_variable(meta->dtype))
+        VVI_TRY(compare_varlen(&sum, node, start, count, err));
+    else
+        VVI_TRY(compare_fixed(&sum, node, start, count, a, b, bytes, err));
     vvi_mutex_lock(&diff->lock);
     for (uint32_t d = 0; d < meta->ndim; d++) {
         if (!node->compared || start[d] < node->value_start[d])
@@ -209,7 +235,7 @@ static vv_status compare_box(vvi_tree_diff *diff, vvi_diff_node *node,
 static vv_status box_bytes(const vv_array_meta *meta, const uint64_t *count, size_t *out,
                            vv_error *err)
 {
-    uint64_t bytes = item_of(meta);
+    uint64_t bytes = vvi_copy_item(meta);
 
     for (uint32_t d = 0; d < meta->ndim; d++)
         if (__builtin_mul_overflow(bytes, count[d], &bytes) || bytes > SIZE_MAX / 4)
@@ -275,8 +301,8 @@ static const uint64_t *unit_of(const vv_array_meta *meta)
 
 static bool comparable(const vv_array_meta *a, const vv_array_meta *b)
 {
-    return a->dtype == b->dtype && a->ndim == b->ndim && item_of(a) == item_of(b) &&
-           !vv_dtype_is_variable(a->dtype) &&
+    return a->dtype == b->dtype && a->ndim == b->ndim &&
+           vvi_copy_item(a) == vvi_copy_item(b) &&
            ((!a->time_unit && !b->time_unit) ||
             (a->time_unit && b->time_unit && strcmp(a->time_unit, b->time_unit) == 0 &&
              a->time_scale == b->time_scale));
@@ -326,7 +352,7 @@ vv_status vvi_diff_whole(vvi_tree_diff *diff, vvi_diff_node *node, bool *can,
         return VV_OK;
     for (uint32_t d = 0; d < a->ndim; d++)
         shape[d] = a->shape[d] < b->shape[d] ? a->shape[d] : b->shape[d];
-    VVI_TRY(vvi_plan_make(a->ndim, shape, unit_of(a), unit_of(b), item_of(a),
+    VVI_TRY(vvi_plan_make(a->ndim, shape, unit_of(a), unit_of(b), vvi_copy_item(a),
                           diff->options.memory_bytes / 4, &plan, err));
     most = (size_t)plan.region_bytes;
     data = vvi_alloc(most * 2);

@@ -47,6 +47,8 @@ vv_status vvi_copy_stored(vvi_copy_run *run, vv_error *err);
 vv_status vvi_copy_document(vvi_copy_run *run, const vvi_copy_node *node, vv_error *err);
 
 /* ---- decoded.c ---- */
+/* Bytes of an element in memory. */
+size_t vvi_copy_item(const vv_array_meta *meta);
 /* Plan the regions of an array; tell the caller. */
 vv_status vvi_copy_plan_array(vvi_copy_run *run, vvi_copy_node *node, vv_error *err);
 vv_status vvi_copy_decoded(vvi_copy_run *run, const vvi_copy_node *node, vv_error *err);

@@ -4,6 +4,7 @@
 #include "dataset/source.h"
 
 #include "util/alloc.h"
+#include "util/buf.h"
 #include "util/options.h"
 #include "util/thread.h"
 
@@ -126,10 +127,28 @@ typedef struct found {
 static void format_element(const vvi_var *var, const uint8_t *element, char *out,
                            size_t cap)
 {
-    if (var->array && !var->text)
+    if (var->dtype == VV_STRING) {
+        vv_bytes text;
+
+        memcpy(&text, element, sizeof(text));
+        snprintf(out, cap, "'%.*s'", (int)(text.len < cap ? text.len : cap),
+                 (const char *)text.data);
+    } else if (var->array && !var->text)
         vv_array_element_format(var->array, element, out, cap);
     else
         vv_element_format(var->dtype, element, out, cap);
+}
+
+static bool same_element(const vvi_var *var, const uint8_t *a, const uint8_t *b)
+{
+    vv_bytes x;
+    vv_bytes y;
+
+    if (!vv_dtype_is_variable(var->dtype))
+        return memcmp(a, b, var->item) == 0;
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return vvi_bytes_equal(x, y);
 }
 
 static void compare_slab(found *out, const vvi_var *var, const vvi_slab *slab,
@@ -142,7 +161,7 @@ static void compare_slab(found *out, const vvi_var *var, const vvi_slab *slab,
     for (uint64_t i = 0; i < slab->elements; i++) {
         uint64_t rest = i;
 
-        if (memcmp(a + i * item, b + i * item, item) == 0 || out->count++)
+        if (same_element(var, a + i * item, b + i * item) || out->count++)
             continue;
         for (uint32_t d = var->ndim; d-- > 0;) {
             out->index[d] = slab->start[d] + rest % slab->count[d];

@@ -82,7 +82,7 @@ static const char *type_reason(hid_t dataset)
     hid_t type = H5Dget_type(dataset);
     H5T_class_t class = type < 0 ? H5T_NO_CLASS : H5Tget_class(type);
     size_t size = type < 0 ? 0 : H5Tget_size(type);
-    bool character = class == H5T_STRING && size == 1 && H5Tis_variable_str(type) == 0;
+    bool variable = class == H5T_STRING && H5Tis_variable_str(type) > 0;
 
     if (type >= 0)
         H5Tclose(type);
@@ -93,7 +93,7 @@ static const char *type_reason(hid_t dataset)
     case H5T_FLOAT:
         return size == 4 || size == 8 ? NULL : "a float of neither 4 nor 8 bytes";
     case H5T_STRING:
-        return character ? NULL : "text";
+        return variable || size == 1 ? NULL : "HDF5 strings of a fixed length";
     case H5T_COMPOUND:
         return "a compound type";
     case H5T_ENUM:

@@ -34,7 +34,9 @@ static vv_status name_dims(vvi_tree *tree, vvi_group *group, vvi_var *var, vv_er
 
 static nc_type type_of(const vvi_var *var)
 {
-    return var->text ? NC_CHAR : vvi_nc_of_dtype(var->dtype);
+    return var->text                 ? NC_CHAR
+           : var->dtype == VV_STRING ? NC_STRING
+                                     : vvi_nc_of_dtype(var->dtype);
 }
 
 static nc_type type_of_attr(const vvi_attr *attr)
@@ -133,7 +135,8 @@ static int define_chunks(const vvi_netcdf_writer *self, int ncid, int varid,
                          const vvi_var *var, bool grows)
 {
     size_t chunks[VV_NDIM_MAX + 1];
-    bool whole = !grows && !self->options->deflate_level;
+    unsigned level = var->dtype == VV_STRING ? 0 : self->options->deflate_level;
+    bool whole = !grows && !level;
     int code;
 
     for (uint32_t i = 0; i < var->ndim; i++) {
@@ -147,8 +150,8 @@ static int define_chunks(const vvi_netcdf_writer *self, int ncid, int varid,
     if (whole)
         return nc_def_var_chunking(ncid, varid, NC_CONTIGUOUS, NULL);
     code = nc_def_var_chunking(ncid, varid, NC_CHUNKED, chunks);
-    if (!code && self->options->deflate_level)
-        code = nc_def_var_deflate(ncid, varid, 1, 1, (int)self->options->deflate_level);
+    if (!code && level)
+        code = nc_def_var_deflate(ncid, varid, 1, 1, (int)level);
     return code;
 }
 

@@ -20,6 +20,9 @@ typedef struct netcdf_source {
     vvi_source base;
     int ncid;
     bool open;
+    char *
+        *strings; /* of the last slab of text that was read; its elements point at them */
+    size_t string_count;
 } netcdf_source;
 
 /* ---- scanning, with the lock held ----------------------------------------------------------- */
@@ -132,8 +135,11 @@ static vv_status set_type(vvi_var *var, nc_type type, vv_error *err)
         var->text = true;
         return VV_OK;
     }
-    if (type == NC_STRING)
-        return set_unsupported(var, "text (string)", err);
+    if (type == NC_STRING) {
+        var->dtype = VV_STRING;
+        var->item = sizeof(vv_bytes);
+        return VV_OK;
+    }
     if (nc_inq_user_type(var->ncid, type, NULL, NULL, NULL, NULL, &class) == NC_NOERR &&
         class >= NC_VLEN && class <= NC_COMPOUND)
         return set_unsupported(var, classes[class], err);
@@ -331,6 +337,65 @@ static vv_status apply_hdf5_items(vvi_tree *tree, const vvi_hdf5_items *items,
 
 /* ---- the source ----------------------------------------------------------------------------- */
 
+static void drop_strings(netcdf_source *self)
+{
+    if (self->strings)
+        nc_free_string(self->string_count, self->strings);
+    vvi_free(self->strings);
+    self->strings = NULL;
+    self->string_count = 0;
+}
+
+/* Zarr's strings are UTF-8: put what is none right, as text attributes are. */
+static vv_status clean_string(char **string, vv_error *err)
+{
+    vv_buf clean = VV_BUF_INIT;
+    char *copy = NULL;
+    vv_status status;
+
+    if (!*string || vvi_is_utf8(vv_bytes_of(*string)))
+        return VV_OK;
+    status = vvi_text_clean(vv_bytes_of(*string), &clean, err);
+    if (!status) {
+        copy = strndup((const char *)clean.data,
+                       clean.len); /* nc_free_string() frees it */
+        status = copy ? VV_OK : vvi_fail_nomem(err, clean.len);
+    }
+    if (!status) {
+        free(*string);
+        *string = copy;
+    }
+    vv_buf_clear(&clean);
+    return status;
+}
+
+/* Read text, which stays until the next read. */
+static vv_status read_text(netcdf_source *self, const vvi_var *var, const size_t *from,
+                           const size_t *n, vv_bytes *out, size_t count, vv_error *err)
+{
+    vv_status status = VV_OK;
+    int code;
+
+    vvi_netcdf_lock();
+    drop_strings(self);
+    vvi_netcdf_unlock();
+    self->strings = vvi_alloc_array_zero(count + 1, sizeof(*self->strings));
+    if (!self->strings)
+        return vvi_fail_nomem(err, count * sizeof(*self->strings));
+    vvi_netcdf_lock();
+    code = nc_get_vara_string(var->ncid, var->varid, from, n, self->strings);
+    vvi_netcdf_unlock();
+    if (code)
+        return vvi_fail_netcdf(err, code,
+                               "its values cannot be read, the file is damaged");
+    self->string_count = count;
+    for (size_t i = 0; i < count && !status; i++) {
+        status = clean_string(&self->strings[i], err);
+        out[i] = self->strings[i] ? vv_bytes_of(self->strings[i]) : (vv_bytes){ NULL, 0 };
+    }
+    return status;
+}
+
 static vv_status netcdf_read(vvi_source *base, const vvi_var *var, const uint64_t *start,
                              const uint64_t *count, void *out, size_t bytes,
                              vv_error *err)
@@ -339,12 +404,13 @@ static vv_status netcdf_read(vvi_source *base, const vvi_var *var, const uint64_
     size_t n[VV_NDIM_MAX + 1] = { 0 };
     int code;
 
-    (void)base;
-    (void)bytes;
     for (uint32_t i = 0; i < var->ndim; i++) {
         from[i] = (size_t)start[i];
         n[i] = (size_t)count[i];
     }
+    if (var->dtype == VV_STRING)
+        return read_text((netcdf_source *)base, var, from, n, out,
+                         bytes / sizeof(vv_bytes), err);
     vvi_netcdf_lock();
     code = nc_get_vara(var->ncid, var->varid, from, n, out);
     vvi_netcdf_unlock();
@@ -389,6 +455,7 @@ static void netcdf_free(vvi_source *base)
     netcdf_source *self = (netcdf_source *)base;
 
     vvi_netcdf_lock();
+    drop_strings(self);
     if (self->open)
         nc_close(self->ncid);
     vvi_netcdf_unlock();

@@ -42,6 +42,38 @@ static vv_status put_slab(const vvi_var *var, const vvi_slab *slab, const void *
     return code ? vvi_fail_netcdf(err, code, "its values cannot be written") : VV_OK;
 }
 
+/* Text as libnetcdf takes it: each with an end. */
+static vv_status put_text(const vvi_var *var, const vvi_slab *slab, const vv_bytes *items,
+                          vv_error *err)
+{
+    size_t n = (size_t)slab->elements;
+    const char **strings = vvi_alloc_array(n + 1, sizeof(*strings));
+    char *memory;
+    size_t bytes = n;
+    vv_status status;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += items[i].len;
+    memory = vvi_alloc(bytes + 1);
+    if (!strings || !memory) {
+        status = vvi_fail_nomem(err, bytes);
+    } else {
+        char *at = memory;
+
+        for (size_t i = 0; i < n; i++) {
+            strings[i] = at;
+            if (items[i].len)
+                memcpy(at, items[i].data, items[i].len);
+            at += items[i].len;
+            *at++ = '\0';
+        }
+        status = put_slab(var, slab, strings, err);
+    }
+    vvi_free(memory);
+    vvi_free(strings);
+    return status;
+}
+
 static vv_status write_slabs(vvi_netcdf_writer *self, const vvi_var *var,
                              vvi_slabs *slabs, uint8_t *data, vv_error *err)
 {
@@ -52,7 +84,10 @@ static vv_status write_slabs(vvi_netcdf_writer *self, const vvi_var *var,
 
         VVI_TRY(
             vvi_source_read(self->source, var, slab.start, slab.count, data, bytes, err));
-        VVI_TRY(put_slab(var, &slab, data, err));
+        if (var->dtype == VV_STRING)
+            VVI_TRY(put_text(var, &slab, (const vv_bytes *)(const void *)data, err));
+        else
+            VVI_TRY(put_slab(var, &slab, data, err));
         self->result->chunks += slab.chunk_total;
         self->result->bytes += bytes;
         VVI_TRY(tell(self, err));

@@ -194,6 +194,24 @@ static uint64_t slab_budget(const vvi_import *import)
     return bytes < SLAB_BYTES_MOST ? bytes : SLAB_BYTES_MOST;
 }
 
+/* Text, slab by slab: the source keeps one slab of it, so none is read ahead. */
+static vv_status run_text(transfer *self, vv_error *err)
+{
+    vvi_import *import = self->import;
+    vvi_slab slab;
+
+    while (vvi_slabs_next(&self->slabs, &slab)) {
+        VVI_TRY(read_slab(self, &slab, self->now_data, err));
+        VVI_TRY(vv_array_write_varlen(self->array, slab.start, slab.count,
+                                      (const vv_bytes *)(const void *)self->now_data,
+                                      (size_t)slab.elements, err));
+        import->result.chunks += slab.chunk_total;
+        import->result.bytes += slab.elements * self->slabs.item;
+        VVI_TRY(vvi_import_tell(import, false, err));
+    }
+    return VV_OK;
+}
+
 vv_status vvi_import_values(vvi_import *import, const vvi_var *var, vv_array *array,
                             vv_error *err)
 {
@@ -218,6 +236,8 @@ vv_status vvi_import_values(vvi_import *import, const vvi_var *var, vv_array *ar
         self.then_data = vvi_alloc(bytes);
     if (!self.now_data || (!self.then_data && bytes <= slab_budget(import))) {
         status = vvi_fail_nomem(err, bytes);
+    } else if (vv_dtype_is_variable(meta->dtype)) {
+        status = run_text(&self, err);
     } else {
         vvi_source_reading(import->source, var, lengths,
                            import->options.memory_bytes / 3);

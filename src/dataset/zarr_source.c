@@ -13,19 +13,27 @@ typedef struct zarr_source {
     char *path;
     vvi_json **attributes; /* of each group of the tree */
     size_t attributes_cap;
+    vv_varlen text; /* what was read last; its elements point into it */
 } zarr_source;
 
 static vv_status zarr_read(vvi_source *base, const vvi_var *var, const uint64_t *start,
                            const uint64_t *count, void *out, size_t bytes, vv_error *err)
 {
-    (void)base;
-    return vv_array_read(var->array, start, count, NULL, out, bytes, err);
+    zarr_source *self = (zarr_source *)base;
+
+    if (!vv_dtype_is_variable(var->dtype))
+        return vv_array_read(var->array, start, count, NULL, out, bytes, err);
+    VVI_TRY(vv_array_read_varlen(var->array, start, count, NULL, &self->text, err));
+    if (bytes)
+        memcpy(out, self->text.items, bytes);
+    return VV_OK;
 }
 
 static void zarr_free(vvi_source *base)
 {
     zarr_source *self = (zarr_source *)base;
 
+    vv_varlen_clear(&self->text);
     vvi_free(self->path);
     vv_store_free(self->store);
     vvi_free(self);

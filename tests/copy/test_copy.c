@@ -281,6 +281,86 @@ static void most_of_an_empty_array_is_never_touched(void **state)
     vv_store_free(to);
 }
 
+static void shards_are_made_changed_and_undone(void **state)
+{
+    static const char *const shards[] = { "time=6,lat=all", "20,8,9", "time=all",
+                                          "none" };
+    vv_store *store = new_memory_store();
+    char before[20] = "0";
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+
+    (void)state;
+    make_array(store, "0", 3, (uint64_t[]){ 20, 17, 9 }, (uint64_t[]){ 3, 8, 9 }, 5);
+    for (int i = 0; i < 4; i++) {
+        vv_copy_options options = VV_COPY_OPTIONS_INIT;
+        vv_copy_result result;
+        char after[20];
+
+        snprintf(after, sizeof(after), "%d", i + 1);
+        options.shards = shards[i];
+        options.chunks = i == 2 ? "lon=5" : NULL;
+        assert_vv_ok(vv_copy(store, before, store, after, &options, &result, &err));
+        assert_same_array(store, "0", store, after);
+        assert_int_equal(result.arrays_stored, 0);
+        strcpy(before, after);
+    }
+    assert_vv_ok(vv_array_open(store, "1", &array, &err));
+    assert_int_equal(vv_array_get_meta(array)->inner_chunk_shape[1], 8);
+    assert_int_equal(vv_array_get_meta(array)->chunk_shape[0], 6);
+    assert_int_equal(vv_array_get_meta(array)->chunk_shape[1], 24);
+    vv_array_free(array);
+    assert_vv_ok(vv_array_open(store, "4", &array, &err));
+    assert_null(vv_array_get_meta(array)->inner_chunk_shape);
+    assert_int_equal(vv_array_get_meta(array)->chunk_shape[2], 5);
+    vv_array_free(array);
+    vv_store_free(store);
+}
+
+static void text_of_any_length_is_cut_anew_too(void **state)
+{
+    vv_copy_options options = VV_COPY_OPTIONS_INIT;
+    vv_diff_options how = VV_DIFF_OPTIONS_INIT;
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_store *store = new_memory_store();
+    uint64_t shape = 50;
+    uint64_t chunk = 7;
+    uint64_t start = 0;
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+    vv_diff_result what;
+    char texts[50][24];
+    vv_bytes items[50];
+
+    (void)state;
+    for (unsigned i = 0; i < 50; i++) {
+        snprintf(texts[i], sizeof(texts[i]), "%.*s%u", (int)(i % 17), "abcdefghijklmnopq",
+                 i);
+        items[i] = i % 9 ? vv_bytes_of(texts[i]) : (vv_bytes){ NULL, 0 };
+    }
+    meta.dtype = VV_STRING;
+    meta.ndim = 1;
+    meta.shape = &shape;
+    meta.chunk_shape = &chunk;
+    assert_vv_ok(vv_array_create(store, "a", &meta, false, &array, &err));
+    assert_vv_ok(vv_array_write_varlen(array, &start, &shape, items, 50, &err));
+    vv_array_free(array);
+    options.chunks = "12";
+    options.codecs = "gzip:1";
+    assert_vv_ok(vv_copy(store, "a", store, "b", &options, NULL, &err));
+    how.values = true;
+    assert_vv_ok(vv_diff(store, "a", store, "b", &how, NULL, NULL, &what, &err));
+    assert_true(what.same && what.findings > 0);
+    assert_vv_ok(vv_array_open(store, "b", &array, &err));
+    start = 33;
+    shape = 1;
+    assert_vv_ok(vv_array_write_varlen(array, &start, &shape, items, 1, &err));
+    vv_array_free(array);
+    assert_vv_ok(vv_diff(store, "a", store, "b", &how, NULL, NULL, &what, &err));
+    assert_int_equal(what.values_differing, 1);
+    vv_store_free(store);
+}
+
 /* ---- random ones ----------------------------------------------------------------------------- */
 
 static void random_arrays_survive_any_rechunking(void **state)
@@ -337,6 +417,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_is_refused_before_anything_is_written),
         cmocka_unit_test(consolidated_metadata_is_left_out),
         cmocka_unit_test(most_of_an_empty_array_is_never_touched),
+        cmocka_unit_test(shards_are_made_changed_and_undone),
+        cmocka_unit_test(text_of_any_length_is_cut_anew_too),
         cmocka_unit_test(random_arrays_survive_any_rechunking),
     };
 

@@ -391,9 +391,93 @@ static void a_key_that_no_directory_has_is_unsupported(void **state)
     vv_store_free(store);
 }
 
+/* names (station: 5, part: 2) and one string alone. */
+static void make_strings(const char *path)
+{
+    const char *names[10] = {
+        "Brest", "",  "D\xc3\xbcsseldorf", "x", "", "", "a much longer name of a place",
+        "7",     "8", "\xff is no UTF-8"
+    };
+    const char *alone = "alone";
+    const size_t chunks[2] = { 2, 2 };
+    int ncid, dims[2], var, one;
+
+    assert_nc(nc_create(path, NC_NETCDF4 | NC_CLOBBER, &ncid));
+    assert_nc(nc_def_dim(ncid, "station", NC_UNLIMITED, &dims[0]));
+    assert_nc(nc_def_dim(ncid, "part", 2, &dims[1]));
+    assert_nc(nc_def_var(ncid, "names", NC_STRING, 2, dims, &var));
+    assert_nc(nc_def_var_chunking(ncid, var, NC_CHUNKED, chunks));
+    assert_nc(nc_def_var(ncid, "alone", NC_STRING, 0, NULL, &one));
+    assert_nc(nc_put_att_text(ncid, var, "long_name", 5, "names"));
+    assert_nc(nc_enddef(ncid));
+    assert_nc(
+        nc_put_vara_string(ncid, var, (size_t[]){ 0, 0 }, (size_t[]){ 5, 2 }, names));
+    assert_nc(nc_put_var_string(ncid, one, &alone));
+    assert_nc(nc_close(ncid));
+}
+
+static vv_status import_strings(void *ctx)
+{
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+    vv_store *store = NULL;
+    vv_status status = vv_memory_store_new(&store, NULL);
+
+    options.chunks = "station=3";
+    options.threads = 1;
+    if (!status)
+        status = vv_dataset_import(ctx, store, "", &options, NULL, NULL);
+    vv_store_free(store);
+    return status;
+}
+
+static void strings_come_in_and_go_out(void **state)
+{
+    char path[300];
+    char back[300];
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+    vv_varlen items = VV_VARLEN_INIT;
+    uint64_t start[2] = { 0, 0 };
+    uint64_t count[2] = { 5, 2 };
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+    uint64_t differences = 1;
+    vv_store *store;
+
+    strcpy(path, in(*state, "strings.nc"));
+    strcpy(back, in(*state, "back.nc"));
+    make_strings(path);
+    options.chunks = "station=3";
+    store = imported(path, &options);
+    assert_same(path, store);
+    assert_vv_ok(vv_array_open(store, "names", &array, &err));
+    assert_int_equal(vv_array_get_meta(array)->dtype, VV_STRING);
+    assert_vv_ok(vv_array_read_varlen(array, start, count, NULL, &items, &err));
+    assert_int_equal(items.items[0].len, 5);
+    assert_memory_equal(items.items[0].data, "Brest", 5);
+    assert_int_equal(items.items[1].len, 0);
+    assert_memory_equal(items.items[9].data, "\xef\xbf\xbd is", 6); /* put right */
+    vv_varlen_clear(&items);
+    vv_array_free(array);
+    assert_vv_ok(vv_dataset_export(store, "", back, NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_compare(back, store, "", NULL, print_difference, NULL,
+                                    &differences, NULL, &err));
+    assert_int_equal(differences, 0);
+    /* One string less: it is found. */
+    assert_vv_ok(vv_array_open(store, "names", &array, &err));
+    assert_vv_ok(vv_array_write_varlen(array, (uint64_t[]){ 3, 0 }, (uint64_t[]){ 1, 1 },
+                                       (vv_bytes[]){ { NULL, 0 } }, 1, &err));
+    vv_array_free(array);
+    assert_vv_ok(
+        vv_dataset_compare(path, store, "", NULL, NULL, NULL, &differences, NULL, &err));
+    assert_int_equal(differences, 1);
+    vv_store_free(store);
+    survives_failing_allocations(import_strings, path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(strings_come_in_and_go_out, setup, teardown),
         cmocka_unit_test_setup_teardown(a_key_that_no_directory_has_is_unsupported, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(netcdf_export_equals_the_source, setup, teardown),

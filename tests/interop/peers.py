@@ -58,22 +58,27 @@ MASKED = dict(decode_times=False)
 DECODED = dict()
 
 
+# Kinds of NumPy types that hold text: which one xarray chooses is no matter.
+TEXT = "OSUT"
+
+
 class Source:
-    """A netCDF file, and how it is imported: arrays of text have no place in what we write, so
-    where a file has some, the other variables are named."""
+    """A netCDF file. Its variables of text are compared where xarray decodes them: as they are
+    stored, chars have a dimension more than the strings that become of them."""
 
     def __init__(self, path):
         self.path = path
         self.name = os.path.basename(path)
         stored = xarray.open_dataset(path, engine="netcdf4", decode_cf=False)
-        self.text = [name for name, v in stored.variables.items() if v.dtype.kind in "OSU"]
+        self.text = [name for name, v in stored.variables.items() if v.dtype.kind in TEXT]
         self.options = []
-        for name in stored.variables if self.text else []:
-            if name not in self.text:
-                self.options += ["--var", name]
 
     def open(self, **options):
-        return xarray.open_dataset(self.path, engine="netcdf4", **options).drop_vars(self.text)
+        return self.comparable(xarray.open_dataset(self.path, engine="netcdf4", **options), options)
+
+    def comparable(self, dataset, options):
+        """Without what cannot be compared in that way of opening it."""
+        return dataset.drop_vars(self.text) if options == STORED else dataset
 
     def ways(self):
         """Ways in which xarray can open the file; some times it cannot decode (of the year 0)."""
@@ -166,9 +171,11 @@ def compare_variables(name, ours, theirs):
     if ours.dims != theirs.dims:
         yield f"{name}: dimensions {ours.dims}, not {theirs.dims}"
         return
-    if ours.dtype != theirs.dtype:
-        yield f"{name}: {ours.dtype}, not {theirs.dtype}"
     left, right = numpy.asarray(ours.values), numpy.asarray(theirs.values)
+    if left.dtype.kind in TEXT and right.dtype.kind in TEXT:
+        left, right = left.astype(object), right.astype(object)
+    elif ours.dtype != theirs.dtype:
+        yield f"{name}: {ours.dtype}, not {theirs.dtype}"
     if left.shape != right.shape:
         yield f"{name}: shape {left.shape}, not {right.shape}"
     elif not numpy.array_equal(left, right, equal_nan=left.dtype.kind == "f"):
