@@ -128,7 +128,7 @@ static bool next_piece(pieces *cuts, const cli_selection *selection)
 
 static vv_status read_piece(cli_call *call, vv_array *array,
                             const cli_selection *selection, const pieces *cuts,
-                            uint8_t *piece, uint64_t *bytes)
+                            uint8_t *piece, vv_varlen *texts, uint64_t *bytes)
 {
     uint64_t start[VV_NDIM_MAX], count[VV_NDIM_MAX];
 
@@ -143,8 +143,14 @@ static vv_status read_piece(cli_call *call, vv_array *array,
         if (i == cuts->split)
             *bytes *= count[i];
     }
-    return vv_array_read(array, start, count, selection->step, piece, (size_t)*bytes,
-                         &call->err);
+    if (!vv_dtype_is_variable(vv_array_get_meta(array)->dtype))
+        return vv_array_read(array, start, count, selection->step, piece, (size_t)*bytes,
+                             &call->err);
+    vv_status status = vv_array_read_varlen(array, start, count, selection->step, texts,
+                                            &call->err);
+    if (!status)
+        memcpy(piece, texts->items, (size_t)*bytes);
+    return status;
 }
 
 /* Read all pieces and hand them on in order. */
@@ -152,6 +158,7 @@ static vv_status read_pieces(cli_call *call, vv_array *array,
                              const cli_selection *selection,
                              const cli_number_format *format, cli_numbers *numbers)
 {
+    vv_varlen texts = VV_VARLEN_INIT; /* what elements of any length point at */
     vv_status status;
     uint64_t bytes;
 
@@ -162,10 +169,11 @@ static vv_status read_pieces(cli_call *call, vv_array *array,
     pieces cuts = cut(selection, numbers->item);
     uint8_t *piece = cli_alloc((size_t)(cuts.place_bytes * cuts.places));
     do {
-        status = read_piece(call, array, selection, &cuts, piece, &bytes);
+        status = read_piece(call, array, selection, &cuts, piece, &texts, &bytes);
         if (!status)
             status = format->elements(numbers, piece, (size_t)bytes / numbers->item);
     } while (!status && next_piece(&cuts, selection));
+    vv_varlen_clear(&texts);
     free(piece);
     return status;
 }

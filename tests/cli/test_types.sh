@@ -41,6 +41,12 @@ array("name", sized("fixed_length_utf32", 12), 3, "",
 array("code", sized("null_terminated_bytes", 3), 2, "YQ==", b"ab\0\xff\"c")
 array("bits", sized("raw_bytes", 2), 2, "AAE=", bytes([0, 255, 16, 1]))
 array("brain", "bfloat16", 2, 0.0, struct.pack("<2H", 0x3DCD, 0x7FC0))
+words = [b"a", "h\u00e9\n".encode(), b""]
+array("words", "string", 3, "",
+      struct.pack("<I", 3) + b"".join(struct.pack("<I", len(w)) + w for w in words))
+meta = json.load(open(os.path.join(root, "words/zarr.json")))
+meta["codecs"] = [{"name": "vlen-utf8"}]
+write("words/zarr.json", meta)
 write("old/.zarray", {"zarr_format": 2, "shape": [2, 2], "chunks": [2, 2], "dtype": ">i2",
                       "compressor": None, "filters": None, "fill_value": None, "order": "F"})
 write("old/.zattrs", {"_ARRAY_DIMENSIONS": ["a", "b"], "units": "m"})
@@ -67,7 +73,7 @@ test_times_are_shown_as_dates() {
 test_text_stays_on_its_line() {
     run slice "$set" name
     expect_code 0
-    expect_out_has 'a?,$'
+    expect_out_has 'a[?],$'
     expect_out_has 'é$'
     run slice --csv "$set" name
     expect_equal "$(python3 -c 'import csv,sys; print([r[1] for r in csv.reader(open(sys.argv[1]))])' "$out")" \
@@ -75,6 +81,17 @@ test_text_stays_on_its_line() {
     run slice --json "$set" name
     expect_equal "$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["data"])' "$out")" \
         "['a\\n,', 'é', '']"
+}
+
+test_text_of_any_length_is_shown() {
+    run slice --json "$set" 'words[1:]'
+    expect_equal "$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["data"])' "$out")" \
+        "['hé\\n', '']"
+    run slice "$set" words
+    expect_code 0
+    expect_out_has 'hé[?]$'
+    run slice --npy -o words.npy "$set" words
+    expect_failure 3 "--npy"
 }
 
 test_bytes_and_bits_are_spelt() {
