@@ -1,6 +1,7 @@
 /* A HAMT over a block store as a Zarr store: keys and values unchanged, as py-hamt's
  * ZarrHAMTStore keeps them. */
 #include "store/internal.h"
+#include "store/views.h"
 
 #include "util/alloc.h"
 #include "util/buf.h"
@@ -18,6 +19,7 @@ typedef struct hamt_store {
     /* Held to write by "only if absent", which looks and then sets, and to read by other changes:
      * the map itself lets them store their values at the same time. */
     vvi_rwlock changes;
+    vvi_views views;
 } hamt_store;
 
 /* Put the key's name in front of what the map said, which knows keys as bytes only. */
@@ -60,22 +62,21 @@ static vv_status hamt_open_value(vv_store *base, const char *key, vv_store_value
                                  vv_error *err)
 {
     hamt_store *self = (hamt_store *)base;
-    vv_buf *block;
+    vv_buf block = VV_BUF_INIT;
+    vvi_view *view;
     vv_cid pointer;
-    vv_status status;
 
     VVI_TRY(find_pointer(self, key, &pointer, err));
-    block = vvi_alloc_zero(sizeof(*block));
-    if (!block)
-        return vvi_fail_nomem(err, sizeof(*block));
-    status = check_block(vv_blockstore_get(self->blocks, &pointer, block, err), key, err);
-    if (status) {
-        vvi_free(block);
-        return status;
+    view = vvi_views_get(&self->views, &pointer);
+    if (!view) {
+        VVI_TRY(check_block(vv_blockstore_get(self->blocks, &pointer, &block, err), key,
+                            err));
+        VVI_TRY(vvi_views_put(&self->views, &pointer, &block, !self->blocks->trusted,
+                              &view, err));
     }
-    out->size = block->len;
-    out->view = block->data;
-    out->handle = block;
+    out->size = view->block.len;
+    out->view = view->block.data;
+    out->handle = view;
     /* The name of what is in it. */
     if (pointer.hash != VV_HASH_IDENTITY && pointer.digest_len >= sizeof(out->version))
         memcpy(out->version, pointer.digest, sizeof(out->version));
@@ -85,8 +86,7 @@ static vv_status hamt_open_value(vv_store *base, const char *key, vv_store_value
 static void hamt_close_value(vv_store *base, vv_store_value *value)
 {
     (void)base;
-    vv_buf_clear(value->handle);
-    vvi_free(value->handle);
+    vvi_view_release(value->handle);
 }
 
 /* Where the values lie and what was asked of them, gathered for one call of the block store. */
@@ -309,6 +309,7 @@ static void hamt_free(vv_store *base)
     hamt_store *self = (hamt_store *)base;
 
     vv_hamt_free(self->hamt);
+    vvi_views_clear(&self->views);
     vv_blockstore_free(self->blocks);
     vvi_rwlock_clear(&self->changes);
     vvi_free(self);
@@ -344,6 +345,11 @@ vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
     if (!self)
         return vvi_fail_nomem(err, sizeof(*self));
     status = vvi_rwlock_init_writers_first(&self->changes, err);
+    if (!status) {
+        status = vvi_views_init(&self->views, err);
+        if (status)
+            vvi_rwlock_clear(&self->changes);
+    }
     if (status) {
         vvi_free(self);
         return status;

@@ -50,14 +50,32 @@ static vv_array *make(select_fixture *self, const vv_array_meta *meta)
 
 typedef struct cube {
     uint64_t shape[NDIM], chunk[NDIM], inner[NDIM];
+    uint64_t edges[NDIM][SIDE_MAX], edge_counts[NDIM]; /* of a rectilinear grid */
     uint32_t values[SIDE_MAX * SIDE_MAX * SIDE_MAX];
     size_t elements;
 } cube;
+
+/* Chunks of different lengths; the last may reach past the end. */
+static void choose_edges(cube *c, uint64_t *random)
+{
+    for (int d = 0; d < NDIM; d++) {
+        uint64_t end = 0;
+
+        c->edge_counts[d] = 0;
+        while (end < c->shape[d]) {
+            uint64_t length = 1 + next_random(random) % 5;
+
+            c->edges[d][c->edge_counts[d]++] = length;
+            end += length;
+        }
+    }
+}
 
 static vv_array *make_cube(select_fixture *self, cube *c, uint64_t *random)
 {
     static const uint64_t zero[NDIM] = { 0 };
     vv_array_meta meta = VV_ARRAY_META_INIT;
+    const uint64_t *edges[NDIM];
     vv_error err = VV_ERROR_INIT;
     vv_array *array;
 
@@ -76,6 +94,16 @@ static vv_array *make_cube(select_fixture *self, cube *c, uint64_t *random)
     meta.chunk_shape = c->chunk;
     meta.inner_chunk_shape = next_random(random) % 2 ? c->inner : NULL;
     meta.codecs = next_random(random) % 2 ? "none" : "zstd:1";
+    if (next_random(random) % 3 == 0) {
+        choose_edges(c, random);
+        for (int d = 0; d < NDIM; d++)
+            edges[d] = c->edges[d];
+        if (next_random(random) % 2)
+            edges[2] = NULL;
+        meta.chunk_edges = edges;
+        meta.chunk_edge_counts = c->edge_counts;
+        meta.inner_chunk_shape = NULL;
+    }
     array = make(self, &meta);
     assert_vv_ok(vv_array_write(array, zero, c->shape, c->values,
                                 c->elements * sizeof(uint32_t), &err));

@@ -42,6 +42,23 @@ static void use_directory(shards_fixture *self)
     assert_vv_ok(vv_directory_store_open(self->directory, false, &self->store, &err));
 }
 
+#ifdef VV_HAVE_LOCAL
+static void use_local(shards_fixture *self)
+{
+    vv_local_options options = VV_LOCAL_OPTIONS_INIT;
+    vv_blockstore *blocks = NULL;
+    vv_error err = VV_ERROR_INIT;
+
+    vv_store_free(self->store);
+    self->store = NULL;
+    self->directory = make_directory();
+    options.create = true;
+    assert_vv_ok(vv_local_open(self->directory, &options, &blocks, &err));
+    assert_vv_ok(vv_hamt_store_open(blocks, NULL, NULL, &self->store, &err));
+    vv_blockstore_free(blocks);
+}
+#endif
+
 static void use_far(shards_fixture *self)
 {
     vv_store *far = far_store_new(self->store);
@@ -366,6 +383,14 @@ static void they_do_so_in_a_directory(void **state)
     try_regions(*state, 20, 31);
 }
 
+#ifdef VV_HAVE_LOCAL
+static void they_do_so_in_a_local_store(void **state)
+{
+    use_local(*state);
+    try_regions(*state, 20, 37);
+}
+#endif
+
 /* ---- stores with latency ------------------------------------------------------------------------ */
 
 static void they_do_so_far_away(void **state)
@@ -646,6 +671,9 @@ int main(void)
         PROMISE(what_another_writer_replaced_is_read_anew),
         PROMISE(random_regions_equal_an_array_in_memory),
         PROMISE(they_do_so_in_a_directory),
+#ifdef VV_HAVE_LOCAL
+        PROMISE(they_do_so_in_a_local_store),
+#endif
         PROMISE(they_do_so_far_away),
         PROMISE(a_little_of_a_far_shard_is_read_in_two_trips),
         PROMISE(a_shard_that_changes_meanwhile_is_read_once_more),
