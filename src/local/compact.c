@@ -109,7 +109,8 @@ static vv_status copy_record(vvi_local *self, vvi_index_state *state,
         status = vvi_local_see(self, item->place, &found, err);
         if (!status)
             status = vvi_local_take(self, &found, VV_RANGE_ALL, &data, err);
-        *whole = !status && vv_crc32c(0, vvi_buf_bytes(&data)) == item->record.data_crc;
+        if (!status)
+            *whole = vv_crc32c(0, vvi_buf_bytes(&data)) == item->record.data_crc;
     } else {
         header[8] = VVI_RECORD_DELETION_MOVED;
     }

@@ -109,6 +109,7 @@ static vv_status map_index(const vvi_file *file, const vvi_local_key *key, bool 
     VVI_TRY(vvi_file_read_at(file, 0, head, sizeof(head), &got, err));
     VVI_TRY(vvi_index_check(vvi_bytes(head, got), size, key, &slots, err));
     VVI_TRY(vvi_map_open(file, (size_t)size, writable, &index->map, err));
+    vvi_map_expect_random(index->map); /* places follow from hashes */
     set_base(index, index->map->data, slots);
     if (!vvi_index_get_state(index, &state))
         return vvi_fail(err, VV_ECORRUPT, "%s: its state is damaged", VVI_INDEX_FILE);

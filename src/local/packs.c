@@ -76,6 +76,10 @@ static vv_status segment_file_open(const char *directory, uint64_t number, vvi_f
     return status;
 }
 
+/* Looks at a segment before it is mapped, two a block, and how long they may be. */
+#define EARLY_LOOKS 128
+#define EARLY_BYTES 32768
+
 /* Files are few in a process: with so many open, those that were opened long ago are closed. */
 #define SEGMENTS_OPEN_MAX 256
 
@@ -107,6 +111,10 @@ static vv_status segment_open(vvi_packs *packs, uint64_t number, vvi_segment **o
     if (status) {
         segment_free(segment);
         return status;
+    }
+    if (packs->map_bytes) {
+        segment->early = EARLY_LOOKS;
+        vvi_file_expect_random(&segment->file);
     }
     table_add(packs->table, packs->cap, segment);
     packs->count++;
@@ -145,12 +153,12 @@ vv_status vvi_packs_open(vvi_packs *packs, uint64_t number, uint64_t upto, vv_er
 {
     vvi_segment *segment = vvi_packs_get(packs, number);
 
-    if (!segment) {
-        make_room(packs);
-        VVI_TRY(segment_open(packs, number, &segment, err));
+    if (segment) {
+        segment_map(packs, segment, upto);
+        return VV_OK;
     }
-    segment_map(packs, segment, upto);
-    return VV_OK;
+    make_room(packs);
+    return segment_open(packs, number, &segment, err);
 }
 
 void vvi_packs_drop(vvi_packs *packs, uint64_t number)
@@ -175,6 +183,15 @@ void vvi_packs_drop(vvi_packs *packs, uint64_t number)
     }
 }
 
+/* Is it one of the first looks, and a short one? */
+static bool is_early(vvi_segment *segment, uint64_t len)
+{
+    if (len > EARLY_BYTES || __atomic_load_n(&segment->early, __ATOMIC_RELAXED) <= 0)
+        return false;
+    __atomic_fetch_sub(&segment->early, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
 vvi_sight vvi_packs_see(const vvi_packs *packs, uint64_t number, uint64_t offset,
                         uint64_t len, vvi_segment **out)
 {
@@ -191,7 +208,8 @@ vvi_sight vvi_packs_see(const vvi_packs *packs, uint64_t number, uint64_t offset
         if (offset + len > size)
             return VVI_SIGHT_SHORT;
     }
-    if (segment->map ? offset + len > segment->map->len : packs->map_bytes != 0)
+    if (segment->map ? offset + len > segment->map->len
+                     : packs->map_bytes != 0 && !is_early(segment, len))
         return VVI_SIGHT_CLOSED;
     *out = segment;
     return VVI_SIGHT_CLEAR;

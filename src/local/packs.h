@@ -13,6 +13,7 @@ typedef struct vvi_segment {
     vvi_file file;
     vvi_map *map;  /* NULL: read with pread */
     uint64_t size; /* atomic: bytes that the file has at least */
+    int early;     /* atomic: looks that are still served by pread; see vvi_packs_see() */
 } vvi_segment;
 
 typedef struct vvi_packs {
@@ -56,6 +57,9 @@ typedef enum vvi_sight {
     VVI_SIGHT_CLOSED, /* call vvi_packs_open() */
     VVI_SIGHT_SHORT   /* the file ends before */
 } vvi_sight;
+/* Short looks at a segment that was just opened are served by pread, some dozens of them: touching a
+ * map makes the kernel read around, megabytes where disks are set up so, which a process that wants a
+ * few blocks of a store would wait for. */
 vvi_sight vvi_packs_see(const vvi_packs *packs, uint64_t number, uint64_t offset,
                         uint64_t len, vvi_segment **out);
 

@@ -326,6 +326,11 @@ vv_status vvi_file_sync(const vvi_file *file, vv_error *err)
     return result ? vvi_fail_errno(err, error, "sync %s", file->path) : VV_OK;
 }
 
+void vvi_file_expect_random(const vvi_file *file)
+{
+    (void)posix_fadvise(file->fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
 void vvi_file_start_writeback(const vvi_file *file, uint64_t offset, uint64_t len)
 {
 #if defined(__linux__)
@@ -710,6 +715,11 @@ vv_status vvi_map_open(const vvi_file *file, size_t len, bool writable, vvi_map 
     map->id = file->id;
     *out = map;
     return VV_OK;
+}
+
+void vvi_map_expect_random(const vvi_map *map)
+{
+    (void)madvise(map->data, map->len, MADV_RANDOM);
 }
 
 void vvi_map_release(void *ptr)

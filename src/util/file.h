@@ -73,6 +73,8 @@ vv_status vvi_file_allocate(const vvi_file *file, uint64_t size, vv_error *err);
 /* Data, and what is needed to find it, on the disk. After a failure the data must be taken
  * for lost: the kernel may have dropped it, and asking again would answer yes. */
 vv_status vvi_file_sync(const vvi_file *file, vv_error *err);
+/* Reads will be short and here and there: do not read on behind them. A hint. */
+void vvi_file_expect_random(const vvi_file *file);
 /* Ask the kernel to begin writing a part out. A hint: no promise, no failure. */
 void vvi_file_start_writeback(const vvi_file *file, uint64_t offset, uint64_t len);
 
@@ -147,6 +149,8 @@ static inline vvi_map *vvi_map_retain(vvi_map *map)
     __atomic_fetch_add(&map->refs, 1, __ATOMIC_RELAXED);
     return map;
 }
+/* Pages will be asked for here and there: do not read others around them. A hint. */
+void vvi_map_expect_random(const vvi_map *map);
 void vvi_map_release(void *map); /* NULL is fine; a vv_buf release callback */
 /* Everything written through the map, on the disk. */
 vv_status vvi_map_sync(vvi_map *map, vv_error *err);

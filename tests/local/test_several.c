@@ -381,7 +381,8 @@ static void an_empty_block_is_read_where_no_file_can_be_mapped(void **state)
     vv_blockstore_free(store);
     store = open_numbers(*state, NULL);
     vvi_fault_plan(&fault);
-    assert_vv_ok(get_number(store, 1, &err));
+    for (int i = 0; i < 100; i++) /* the first ones do not ask for a map */
+        assert_vv_ok(get_number(store, 1, &err));
     assert_vv_ok(vv_blockstore_get(store, &cid, &out, &err));
     assert_true(vvi_fault_plan(NULL) > 0);
     assert_int_equal(out.len, 0);
