@@ -296,6 +296,29 @@ test_other_types_are_printed_as_text() {
     expect_out_has 'chunks  2 \(1 chunk of 16 B\)'
 }
 
+test_texts_of_any_length_are_printed() {
+    mkdir -p texts/w/c
+    python3 - texts/w <<'END'
+import json, struct, sys
+
+d = sys.argv[1]
+json.dump({"zarr_format": 3, "node_type": "array", "shape": [3], "data_type": "string",
+           "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [2]}},
+           "chunk_key_encoding": {"name": "default"}, "fill_value": "none",
+           "codecs": [{"name": "vlen-utf8"}]}, open(d + "/zarr.json", "w"))
+words = ["a, b", "c" * 500]
+open(d + "/c/0", "wb").write(struct.pack("<I", 2) + b"".join(
+    struct.pack("<I", len(w)) + w.encode() for w in words))
+END
+    echo '{"zarr_format": 3, "node_type": "group"}' >texts/zarr.json
+    run slice --json texts w
+    expect_json "d['data'] == ['a, b', 'c' * 500, 'none']"
+    run slice --csv texts 'w[::2]'
+    expect_out "$(printf 'dim 0,w\n0,"a, b"\n2,none')"
+    run slice texts 'w[1:]'
+    expect_out_has '^ +2 +none$'
+}
+
 test_bad_selections_are_named() {
     run slice "$set" 'x[4]'
     expect_failure 2 "index 4 is outside dimension 0 \(time\) of length 4"
