@@ -273,7 +273,9 @@ CODECS = {
     "numcodecs-lz4": (numcodec("lz4", acceleration=1), any_type),
     "numcodecs-zlib": (numcodec("zlib", level=1), any_type),
     "numcodecs-bz2": (numcodec("bz2", level=1), any_type),
-    "packbits": (lambda d, n, c: [codec("packbits", padding_encoding="first_byte")],
+    # The byte that counts the bits filled in is always there by the specification; zarrs has none where
+    # an element has whole bytes.
+    "packbits": (lambda d, n, c: [codec("packbits", padding_encoding="first_byte" if d.name == "bool" else "none")],
                  lambda d: d.name in ("bool", "uint8", "int16")),
     "cast_value": (lambda d, n, c: [codec("cast_value", data_type="int16", out_of_range="clamp"),
                                     codec("bytes", endian="little")],

@@ -58,8 +58,17 @@ CANNOT = [Entry(*fields) for fields in (
     ("zarrs-python", "complex*", "big*", "swaps the two halves of a complex number"),
     ("zarr*-python*", "*", "transposed-shards", "holds the inner chunks against the shape before it is transposed"),
     ("tensorstore", "*", "sharded+crc32c", "no codec behind shards"),
-    # Ours, to come:
-    ("varvite", "string", "*", "not yet"), ("varvite", "bytes", "*", "not yet"),
+    ("zarrs", "r24", "*", "reads raw bits as r24 only; we write raw_bytes, as zarr-python does"),
+    ("zarrs", "raw_bytes", "*", "no such element type under this name"),
+    ("zarrs", "null_terminated_bytes", "*", "no such element type"),
+    ("zarrs", "*", "*transpose* scalar", "refuses an empty order"),
+    ("zarrs", "*", "numcodecs-delta", "no such codec"),
+    ("zarrs", "*", "numcodecs-lz4", "no such codec"),
+    ("zarrs", "*", "cast_value", "no such codec"),
+    ("zarrs", "*", "scale_offset", "no such codec"),
+    ("zarrs", "string", "*transpose*", "does not turn the shape round when it reads"),
+    ("zarrs", "bytes", "*transpose*", "does not turn the shape round when it reads"),
+    ("zarrs", "bytes", "sharded-blosc 13", "loses an inner chunk of empty elements"),
 )]
 
 tried = collections.Counter()

@@ -118,22 +118,21 @@ static void *read_elements(vv_dtype dtype, size_t bytes)
     return out;
 }
 
-static void write_elements(vv_dtype dtype, const void *elements, size_t bytes)
+static void read_variable_region(vv_array *array, const uint64_t *start,
+                                 const uint64_t *count, const uint64_t *step)
 {
-    const vv_bytes *element = elements;
+    vv_varlen found = VV_VARLEN_INIT;
 
-    if (!vv_dtype_is_variable(dtype)) {
-        fwrite(elements, 1, bytes, stdout);
-        return;
-    }
-    for (size_t i = 0; i < bytes / sizeof(vv_bytes); i++) {
-        const uint8_t head[4] = { (uint8_t)element[i].len, (uint8_t)(element[i].len >> 8),
-                                  (uint8_t)(element[i].len >> 16),
-                                  (uint8_t)(element[i].len >> 24) };
+    check(vv_array_read_varlen(array, start, count, step, &found, &error), "read");
+    for (size_t i = 0; i < found.count; i++) {
+        size_t len = found.items[i].len;
+        const uint8_t head[4] = { (uint8_t)len, (uint8_t)(len >> 8), (uint8_t)(len >> 16),
+                                  (uint8_t)(len >> 24) };
 
         fwrite(head, 1, 4, stdout);
-        fwrite(element[i].data, 1, element[i].len, stdout);
+        fwrite(found.items[i].data, 1, len, stdout);
     }
+    vv_varlen_clear(&found);
 }
 
 /* What read_variable() took. */
@@ -211,6 +210,18 @@ static void read_fill(new_array *self, const char *hex)
         self->meta.fill_value = &self->fill_bytes;
 }
 
+/* Write a region: elements as read_elements() gave them. */
+static void write_region(vv_array *array, const uint64_t *start, const uint64_t *count,
+                         const void *elements, size_t bytes)
+{
+    if (vv_dtype_is_variable(vv_array_get_meta(array)->dtype))
+        check(vv_array_write_varlen(array, start, count, elements,
+                                    bytes / sizeof(vv_bytes), &error),
+              "write");
+    else
+        check(vv_array_write(array, start, count, elements, bytes, &error), "write");
+}
+
 /* Write the whole array, in two calls if it is split. */
 static void write_all(vv_array *array, bool split)
 {
@@ -224,12 +235,11 @@ static void write_all(vv_array *array, bool split)
         middle = (meta->shape[0] + 1) / 2;
         count[0] = middle;
         first = bytes_of(meta, count);
-        check(vv_array_write(array, start, count, data, first, &error), "write");
+        write_region(array, start, count, data, first);
         start[0] = middle;
         count[0] = meta->shape[0] - middle;
     }
-    check(vv_array_write(array, start, count, data + first, bytes - first, &error),
-          "write");
+    write_region(array, start, count, data + first, bytes - first);
     free_elements(meta->dtype, data, bytes);
 }
 
@@ -273,7 +283,7 @@ static void update_array(vv_store *store, char **argv)
     parse_list(argv[2], count);
     bytes = bytes_of(meta, count);
     data = read_elements(meta->dtype, bytes);
-    check(vv_array_write(array, start, count, data, bytes, &error), "write");
+    write_region(array, start, count, data, bytes);
     check(vv_store_flush(store, &error), "flush");
     free_elements(meta->dtype, data, bytes);
     vv_array_free(array);
@@ -298,11 +308,15 @@ static void read_array(vv_store *store, char **argv, bool region)
         parse_list(argv[2], count);
         parse_list(argv[3], step);
     }
-    bytes = bytes_of(meta, count);
-    data = must_alloc(bytes);
-    check(vv_array_read(array, start, count, step, data, bytes, &error), "read");
-    write_elements(meta->dtype, data, bytes);
-    free(data);
+    if (vv_dtype_is_variable(meta->dtype)) {
+        read_variable_region(array, start, count, step);
+    } else {
+        bytes = bytes_of(meta, count);
+        data = must_alloc(bytes);
+        check(vv_array_read(array, start, count, step, data, bytes, &error), "read");
+        fwrite(data, 1, bytes, stdout);
+        free(data);
+    }
     vv_array_free(array);
 }
 
