@@ -390,7 +390,7 @@ static vv_status follow(vvi_tree_node *node, const char *const *names, size_t at
                    ? VV_OK
                    : vvi_fail(err, VV_ECORRUPT, "the name '%s' goes on behind its leaf",
                               names[node->leaf]);
-    for (size_t i = 0, leaf = 0; i < node->count; leaf += node->children[i++]->leaves) {
+    for (size_t i = 0; i < node->count; i++) {
         const vvi_tree_node *first = node->children[i];
         const char *name;
 

@@ -157,8 +157,8 @@ static void trees_that_are_none_are_refused(void **state)
         "{\"kind\": \"dataclass\", \"class\": \"NoModule\"}",
         "{\"kind\": \"namedtuple\", \"class\": \":x\"}",
         "{\"kind\": \"dataclass\", \"class\": \"m:C\", \"fields\": [\"a\"]}",
-        "{\"kind\": \"dataclass\", \"class\": \"m:C\", \"fields\": [\"a.b\"], "
-        "\"children\": [{\"kind\": \"leaf\"}]}",
+        ("{\"kind\": \"dataclass\", \"class\": \"m:C\", \"fields\": [\"a.b\"], "
+         "\"children\": [{\"kind\": \"leaf\"}]}"),
         "{\"kind\": \"custom\", \"class\": \"m:C\", \"meta\": {\"bytes\": \"0\"}}",
         "{\"kind\": \"custom\", \"class\": \"m:C\", \"meta\": {\"float\": \"1\"}}",
         "{\"kind\": \"custom\", \"class\": \"m:C\", \"meta\": {\"dict\": [1]}}",
