@@ -23,6 +23,34 @@ test_import_prints_the_root_alone_and_says_the_chunks() {
     expect_json "d['root'] == '$(cat root)' and d['arrays'] == 3 and d['new_blocks'] == 0"
 }
 
+test_a_directory_of_version_2_comes_in() {
+    mkdir -p old/x
+    echo '{"zarr_format": 2}' >old/.zgroup
+    echo '{"title": "of old"}' >old/.zattrs
+    echo '{"zarr_format": 2, "shape": [4], "chunks": [2], "dtype": "<i2", "order": "C", "filters": null,
+        "compressor": null, "fill_value": -1}' >old/x/.zarray
+    echo '{"_ARRAY_DIMENSIONS": ["t"], "units": "m"}' >old/x/.zattrs
+    printf '\5\0\7\0' >old/x/1
+    run tree old
+    expect_out_has 'x \(t: 4\) int16'
+    run init
+    run import old
+    expect_code 0
+    root=$(cat "$out")
+    run slice --json "$root" x
+    expect_json "d['data'] == [-1, -1, 5, 7]"
+    run compare old "$root"
+    expect_code 0
+    run diff --values old "$root"
+    expect_code 0
+    run get "$root" zarr.json
+    expect_json "d['zarr_format'] == 3 and d['attributes'] == {'title': 'of old'}"
+    run copy "$root" --to new.zarr
+    run copy old --to new2.zarr
+    run diff new.zarr new2.zarr
+    expect_out same
+}
+
 test_what_was_imported_can_be_looked_at() {
     run init
     "$VARVITE" -q import "$small" >root

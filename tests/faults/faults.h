@@ -34,6 +34,7 @@ extern const scenario scenarios_hamt[];
 extern const scenario scenarios_store[];
 extern const scenario scenarios_zarr[];
 extern const scenario scenarios_car[];
+extern const scenario scenarios_copy[];
 extern const scenario scenarios_dataset[];
 
 /* directory/name in a static buffer; two may be in use at once. */

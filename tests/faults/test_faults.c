@@ -258,6 +258,9 @@ int main(void)
 #ifdef WITH_CAR
     add_scenarios(scenarios_car);
 #endif
+#ifdef WITH_COPY
+    add_scenarios(scenarios_copy);
+#endif
 #ifdef WITH_DATASET
     add_scenarios(scenarios_dataset);
 #endif
