@@ -1,4 +1,5 @@
 /* Draw numbers of a program's own as a picture: picture FILE.png */
+#define _POSIX_C_SOURCE 200809L /* fileno */
 #include <math.h>
 #include <stdio.h>
 #include <varvite/varvite.h>

@@ -49,7 +49,7 @@ uses_shared_library "$work/shared" || die "not linked to libvarvite.so"
 expect_output "$(LD_LIBRARY_PATH=$libdir "$work/shared")"
 for example in "$examples"/*.c; do
     # shellcheck disable=SC2046
-    "$cc" "${flags[@]}" "$example" $(pkg-config --cflags --libs varvite) -o "$work/example" ||
+    "$cc" "${flags[@]}" "$example" $(pkg-config --cflags --libs varvite) -lm -o "$work/example" ||
         die "$example does not build against the installed library"
 done
 if command -v c++ >/dev/null; then
