@@ -2,9 +2,10 @@
  * Zarr v3 arrays and groups over any store.
  *
  * Source: the Zarr v3 core specification. Elements are handed over in C order and native byte
- * order. Threads: reads of one array may run at the same time; a write of a region excludes
- * other calls that touch the same chunks. Ownership: free with vv_array_free(); an array holds
- * its store.
+ * order. Threads: any number may read and write one array at the same time, writers also different
+ * elements of one chunk; a reader then sees each chunk, or shard, as it was or as it is. Resizing and
+ * appending exclude all other calls. Through two arrays, or from two processes, writers keep to different
+ * chunks. Ownership: free with vv_array_free(); an array holds its store.
  */
 #ifndef VARVITE_ZARR_H
 #define VARVITE_ZARR_H

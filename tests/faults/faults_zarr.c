@@ -2,7 +2,10 @@
 #include "faults.h"
 
 static const uint64_t shape[2] = { 10, 12 }, chunk_shape[2] = { 4, 5 };
+static const uint64_t inner_shape[2] = { 2, 5 };
 #define ELEMENTS 120
+
+static bool in_shards; /* of the scenario that runs */
 
 static vv_array_meta meta_of_test(void)
 {
@@ -12,6 +15,7 @@ static vv_array_meta meta_of_test(void)
     meta.ndim = 2;
     meta.shape = shape;
     meta.chunk_shape = chunk_shape;
+    meta.inner_chunk_shape = in_shards ? inner_shape : NULL;
     meta.codecs = "zstd:1+crc32c";
     meta.attributes = "{\"units\":\"K\"}";
     return meta;
@@ -90,6 +94,34 @@ static void prepare_directory(world *w)
     prepare_array(w);
 }
 
+static void prepare_shards(world *w)
+{
+    in_shards = true;
+    prepare_directory(w);
+}
+
+/* A part of a shard, and rows behind the last. */
+static vv_status use_shards(world *w, vv_error *err)
+{
+    const uint64_t start[2] = { 3, 2 }, count[2] = { 4, 6 };
+    vv_array *array = NULL;
+    int32_t data[ELEMENTS] = { 1, 2, 3 };
+    vv_status status = write_array(w->store, "array", 7, err);
+
+    if (status == VV_OK)
+        status = vv_array_open(w->store, "array", &array, err);
+    if (status == VV_OK)
+        status = vv_array_write(array, start, count, data, 24 * sizeof(*data), err);
+    if (status == VV_OK)
+        status = vv_array_append(array, 0, 2, data, 24 * sizeof(*data), err);
+    if (status == VV_OK)
+        status = vv_array_read(array, start, count, NULL, data, 24 * sizeof(*data), err);
+    if (status == VV_OK)
+        assert_int_equal(data[2], 3);
+    vv_array_free(array);
+    return status;
+}
+
 static vv_status use_arrays(world *w, vv_error *err)
 {
     vv_status status = vv_group_create(w->store, "group", "{\"title\":\"t\"}", false,
@@ -106,6 +138,14 @@ static vv_status use_arrays(world *w, vv_error *err)
     return status;
 }
 
+static void check_arrays(world *w);
+
+static void check_shards(world *w)
+{
+    check_arrays(w);
+    in_shards = false;
+}
+
 static void check_arrays(world *w)
 {
     vv_error err = VV_ERROR_INIT;
@@ -117,5 +157,6 @@ static void check_arrays(world *w)
 const scenario scenarios_zarr[] = {
     { "zarr: arrays in memory", false, prepare_memory, use_arrays, check_arrays },
     { "zarr: arrays in a directory", true, prepare_directory, use_arrays, check_arrays },
+    { "zarr: shards in a directory", true, prepare_shards, use_shards, check_shards },
     { NULL, false, NULL, NULL, NULL },
 };

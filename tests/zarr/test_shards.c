@@ -598,11 +598,9 @@ static void *write_mine(void *arg)
     return NULL;
 }
 
-static void writers_of_other_inner_chunks_lose_nothing(void **state)
+static void write_from_several_threads(vv_array *array)
 {
-    static const uint64_t shape[] = { 128 }, shard[] = { 64 }, inner[] = { 4 },
-                          zero[] = { 0 };
-    vv_array *array = make(*state, VV_UINT8, 1, shape, shard, inner, "zstd:1");
+    static const uint64_t shape[] = { 128 }, zero[] = { 0 };
     vv_error err = VV_ERROR_INIT;
     writer writers[WRITERS];
     pthread_t threads[WRITERS];
@@ -619,6 +617,22 @@ static void writers_of_other_inner_chunks_lose_nothing(void **state)
     assert_vv_ok(vv_array_read(array, zero, shape, NULL, out, sizeof(out), &err));
     for (uint64_t i = 0; i < 128; i++)
         assert_int_equal(out[i], (19 * 32 + i / 4) % 255 + 1);
+}
+
+static void writers_of_one_value_lose_nothing(void **state)
+{
+    static const uint64_t shape[] = { 128 }, shard[] = { 64 }, inner[] = { 4 };
+
+    write_from_several_threads(make(*state, VV_UINT8, 1, shape, shard, inner, "zstd:1"));
+    write_from_several_threads(make(*state, VV_UINT8, 1, shape, shard, NULL, "zstd:1"));
+}
+
+static void nor_do_they_far_away(void **state)
+{
+    static const uint64_t shape[] = { 128 }, shard[] = { 64 }, inner[] = { 4 };
+
+    use_far(*state);
+    write_from_several_threads(make(*state, VV_UINT8, 1, shape, shard, inner, "none"));
 }
 
 /* ---- allocations -------------------------------------------------------------------------------- */
@@ -679,7 +693,8 @@ int main(void)
         PROMISE(a_shard_that_changes_meanwhile_is_read_once_more),
         PROMISE(a_failing_store_leaves_old_or_new_values),
         PROMISE(hostile_indexes_are_refused),
-        PROMISE(writers_of_other_inner_chunks_lose_nothing),
+        PROMISE(writers_of_one_value_lose_nothing),
+        PROMISE(nor_do_they_far_away),
         PROMISE(shards_survive_any_failing_allocation),
     };
 #undef PROMISE
