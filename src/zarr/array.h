@@ -47,8 +47,8 @@ typedef struct vvi_desk {
 
 typedef struct vvi_desks {
     vvi_mutex lock;
-    vvi_desk *kept[VVI_DESKS_KEPT]; /* guarded by lock */
-    size_t count;
+    vvi_desk *kept[VVI_DESKS_KEPT]; /* guarded by lock, as the rest is */
+    size_t count, bytes;
 } vvi_desks;
 
 /* The index of a shard, decoded and counted. */
@@ -211,9 +211,13 @@ void vvi_stored_clear(vvi_stored *source);
 /* Where a unit lies in the value; false: it is absent. */
 bool vvi_stored_find(const vvi_stored *source, const uint64_t *unit, uint64_t *offset,
                      uint64_t *length);
-/* The encoded bytes of a unit, in *out: in memory of the source, or read into scratch. */
+/* The encoded bytes of a unit, in *out: in memory of the source, or read into scratch. Returns
+ * VV_ECORRUPT where they are far more than an encoder makes of a unit. */
 vv_status vvi_stored_unit(const vvi_stored *source, uint64_t offset, uint64_t length,
                           vv_buf *scratch, vv_bytes *out, vv_error *err);
+/* Any bytes of the value, in the same way. */
+vv_status vvi_stored_bytes(const vvi_stored *source, uint64_t offset, uint64_t length,
+                           vv_buf *scratch, vv_bytes *out, vv_error *err);
 
 /* ---- region_read.c ---------------------------------------------------------------------------- */
 

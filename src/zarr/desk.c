@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* A desk with more than this is not kept for the next call. */
-#define DESK_BYTES_MAX ((size_t)32 << 20)
+/* More than this is not kept for the next call. */
+#define DESKS_BYTES_MAX ((size_t)64 << 20)
 
 vv_status vvi_desks_init(vvi_desks *desks, vv_error *err)
 {
@@ -35,8 +35,10 @@ vv_status vvi_desk_take(vv_array *array, vvi_desk **out, vv_error *err)
 
     *out = NULL;
     vvi_mutex_lock(&desks->lock);
-    if (desks->count)
+    if (desks->count) {
         *out = desks->kept[--desks->count];
+        desks->bytes -= (*out)->unit_bytes + (*out)->encoded.cap;
+    }
     vvi_mutex_unlock(&desks->lock);
     if (!*out)
         *out = vvi_alloc_zero(sizeof(**out));
@@ -46,13 +48,19 @@ vv_status vvi_desk_take(vv_array *array, vvi_desk **out, vv_error *err)
 void vvi_desk_give(vv_array *array, vvi_desk *desk)
 {
     vvi_desks *desks = &array->desks;
+    size_t bytes;
 
     if (!desk)
         return;
-    if (desk->unit_bytes + desk->encoded.cap <= DESK_BYTES_MAX) {
+    /* What a store lent is not kept longer than it is used. */
+    if (desk->encoded.release)
+        vv_buf_clear(&desk->encoded);
+    bytes = desk->unit_bytes + desk->encoded.cap;
+    if (bytes <= DESKS_BYTES_MAX) {
         vvi_mutex_lock(&desks->lock);
-        if (desks->count < VVI_DESKS_KEPT) {
+        if (desks->count < VVI_DESKS_KEPT && desks->bytes <= DESKS_BYTES_MAX - bytes) {
             desks->kept[desks->count++] = desk;
+            desks->bytes += bytes;
             desk = NULL;
         }
         vvi_mutex_unlock(&desks->lock);

@@ -174,7 +174,12 @@ static vv_status check_points(const vv_array *array, size_t n, const uint64_t *c
                               vv_error *err)
 {
     const vvi_grid *grid = &array->meta.grid;
+    uint64_t chunks;
+    vv_status status = vvi_product(grid->ndim, grid->count, &chunks, err);
 
+    /* They are sorted by number. */
+    if (status)
+        return vvi_wrap(err, status, "array '%s': its chunks", array->path);
     for (size_t i = 0; i < n; i++)
         for (uint32_t d = 0; d < grid->ndim; d++)
             if (coords[i * grid->ndim + d] >= grid->shape[d])

@@ -4,6 +4,11 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 
+/* A chunk of many shards inside has an index many times its length; nothing grows more. What is shorter
+ * than this is read in any case. */
+#define ENCODED_RATIO_MAX 32
+#define ENCODED_BYTES_MAX ((uint64_t)1 << 20)
+
 static vv_bytes none(void)
 {
     return (vv_bytes){ NULL, 0 };
@@ -102,7 +107,7 @@ static vv_status read_index(vvi_stored *source, uint64_t number, vv_error *err)
     if (source->index)
         return VV_OK;
     VVI_TRY(place_index(source, &offset, err));
-    status = vvi_stored_unit(source, offset, bytes, &scratch, &encoded, err);
+    status = vvi_stored_bytes(source, offset, bytes, &scratch, &encoded, err);
     if (!status)
         status = decode_index(source, number, encoded, err);
     if (!status)
@@ -175,7 +180,7 @@ vv_status vvi_stored_load(vvi_stored *source, vv_error *err)
 
     if (source->whole.data || source->size == 0)
         return VV_OK;
-    VVI_TRY(vvi_stored_unit(source, 0, source->size, &source->loaded, &bytes, err));
+    VVI_TRY(vvi_stored_bytes(source, 0, source->size, &source->loaded, &bytes, err));
     source->whole = bytes;
     return VV_OK;
 }
@@ -218,8 +223,8 @@ static vv_bytes find_piece(const vvi_stored *source, uint64_t offset, uint64_t l
     return none();
 }
 
-vv_status vvi_stored_unit(const vvi_stored *source, uint64_t offset, uint64_t length,
-                          vv_buf *scratch, vv_bytes *out, vv_error *err)
+vv_status vvi_stored_bytes(const vvi_stored *source, uint64_t offset, uint64_t length,
+                           vv_buf *scratch, vv_bytes *out, vv_error *err)
 {
     if (source->whole.data || source->size == 0) {
         *out = source->size ? vvi_bytes(source->whole.data + offset, (size_t)length)
@@ -241,4 +246,17 @@ vv_status vvi_stored_unit(const vvi_stored *source, uint64_t offset, uint64_t le
     scratch->len = (size_t)length;
     *out = vvi_buf_bytes(scratch);
     return VV_OK;
+}
+
+vv_status vvi_stored_unit(const vvi_stored *source, uint64_t offset, uint64_t length,
+                          vv_buf *scratch, vv_bytes *out, vv_error *err)
+{
+    size_t unit = source->form->unit_bytes;
+
+    /* What stands in a shard was checked with its index, and text may be of any length. */
+    if (!source->index && source->array->meta.dtype.kind != VVI_KIND_VARIABLE &&
+        length / ENCODED_RATIO_MAX > unit && length > ENCODED_BYTES_MAX)
+        return vvi_fail(err, VV_ECORRUPT,
+                        "%" PRIu64 " bytes are stored for a chunk of %zu", length, unit);
+    return vvi_stored_bytes(source, offset, length, scratch, out, err);
 }

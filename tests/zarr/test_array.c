@@ -178,6 +178,23 @@ static void a_damaged_chunk_is_named(void **state)
     assert_memory_equal(out, values, sizeof(out));
 }
 
+static void far_too_many_bytes_are_not_read(void **state)
+{
+    static const uint64_t shape[] = { 4 }, chunk[] = { 2 }, first[] = { 0 },
+                          all[] = { 4 };
+    array_fixture *self = *state;
+    vv_array *array = make(self, VV_INT32, 1, shape, chunk, NULL, "zstd:1");
+    vv_error err = VV_ERROR_INIT;
+    uint8_t *value = calloc(1, 2 << 20);
+    int32_t out[4];
+
+    assert_vv_ok(vv_store_set(self->store, "a/c/1", (vv_bytes){ value, 2 << 20 }, &err));
+    assert_int_equal(vv_array_read(array, first, all, NULL, out, sizeof(out), &err),
+                     VV_ECORRUPT);
+    assert_non_null(strstr(err.message, "a/c/1: 2097152 bytes are stored"));
+    free(value);
+}
+
 /* ---- random regions against memory ------------------------------------------------------------ */
 
 #define SIDE_MAX 9
@@ -381,6 +398,7 @@ int main(void)
         PROMISE(chunks_of_fill_values_only_are_not_stored),
         PROMISE(bounds_and_sizes_are_checked),
         PROMISE(a_damaged_chunk_is_named),
+        PROMISE(far_too_many_bytes_are_not_read),
         PROMISE(random_regions_equal_an_array_in_memory),
         PROMISE(a_region_of_many_chunks_is_read_in_batches),
         PROMISE(a_large_region_is_decoded_on_several_threads),
