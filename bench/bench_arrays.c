@@ -316,7 +316,7 @@ static void read_cell(cell *self)
     uint16_t *out, *data;
     bench_timer timer = bench_begin();
 
-    out = must_alloc(bytes);
+    out = must_alloc_array(bytes);
     BENCH_OK(
         vv_array_read(self->array, start, self->shape, NULL, out, bytes, &bench_error));
     timer = bench_end(&timer);
