@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define DIMENSIONS "_ARRAY_DIMENSIONS"
+#define DIMENSIONS     "_ARRAY_DIMENSIONS"
+#define ZSTD_LEVEL_MAX 22
 
 static vv_status wrong(const char *member, const vvi_json *value, const char *wanted,
                        vv_error *err)
@@ -77,6 +78,18 @@ static bool is_variable(const char *id)
     return strcmp(id, "vlen-utf8") == 0 || strcmp(id, "vlen-bytes") == 0;
 }
 
+/* A codec's setting as version 3 takes it: numcodecs takes any level of zstd for the nearest. */
+static vv_status add_setting(vvi_json *settings, const char *id, const vvi_json *setting,
+                             vv_error *err)
+{
+    int64_t level;
+
+    if (strcmp(id, "zstd") == 0 && strcmp(vvi_json_name(setting), "level") == 0 &&
+        vvi_json_int64(setting, &level) && level > ZSTD_LEVEL_MAX)
+        return vvi_json_set(settings, "level", vvi_json_new_int64(ZSTD_LEVEL_MAX), err);
+    return set_copy(settings, vvi_json_name(setting), setting, err);
+}
+
 /* A codec by the name that version 3 has for numcodecs' id, with its settings. */
 static vv_status add_codec(vvi_json *codecs, const vvi_json *codec, vv_error *err)
 {
@@ -93,7 +106,7 @@ static vv_status add_codec(vvi_json *codecs, const vvi_json *codec, vv_error *er
     VVI_TRY(add_extension(codecs, NULL, name, &settings, err));
     for (const vvi_json *m = vvi_json_first(codec); m; m = vvi_json_next(m))
         if (strcmp(vvi_json_name(m), "id") != 0)
-            VVI_TRY(set_copy(settings, vvi_json_name(m), m, err));
+            VVI_TRY(add_setting(settings, id, m, err));
     return VV_OK;
 }
 

@@ -62,6 +62,11 @@ static void documents_are_read_as_version_3_says_them(void **state)
           "\"bool\"", "false",
           "[{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}, {\"name\": "
           "\"numcodecs.zstd\", \"configuration\": {\"level\": 0, \"checksum\": false}}]" },
+        { "\"dtype\": \"|b1\", \"fill_value\": null, \"compressor\": {\"id\": \"zstd\", "
+          "\"level\": 100}",
+          "\"bool\"", "false",
+          "[{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}, {\"name\": "
+          "\"numcodecs.zstd\", \"configuration\": {\"level\": 22}}]" },
         { "\"dtype\": \"<c16\", \"fill_value\": [\"NaN\", -1.0]", "\"complex128\"",
           "[\"NaN\", -1.0]",
           "[{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}]" },
