@@ -13,7 +13,7 @@ starting it and opening the array are not timed. All read the array that we wrot
   chunks1  chunk by chunk (shard by shard), one call at a time; chunks8: eight in flight
   inner1   inner chunk by inner chunk of shards; inner8: eight in flight
 
-BENCH_QUICK=1: a cube of 16 MiB. BENCH_LARGE=1: 2 GiB beside the 256 MiB.
+BENCH_QUICK=1: a cube of 32 MiB. BENCH_LARGE=1: 2 GiB beside the 256 MiB.
 """
 import asyncio
 import json
