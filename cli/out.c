@@ -27,7 +27,8 @@ vv_status out_bytes(vv_bytes bytes)
 {
     if (failed_errno)
         return VV_ECANCELED;
-    return note(fwrite(bytes.data, 1, bytes.len, stdout) == bytes.len);
+    /* No bytes may stand nowhere, which fwrite() does not take. */
+    return note(!bytes.len || fwrite(bytes.data, 1, bytes.len, stdout) == bytes.len);
 }
 
 vv_status out_text(const char *text)
