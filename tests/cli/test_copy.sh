@@ -105,6 +105,22 @@ test_a_directory_is_a_target_too() {
     expect_out "same"
 }
 
+test_files_of_others_are_left_alone() {
+    begin
+    mkdir -p thesis/c
+    echo mine >thesis/c/data
+    run copy "$root" --to thesis
+    expect_failure 2 "no Zarr hierarchy"
+    run copy "$root:x" --to thesis --force
+    expect_failure 2 "no Zarr hierarchy"
+    run copy "$root" --to thesis --into deep
+    expect_failure 2 "no Zarr hierarchy"
+    expect_true test "$(find thesis -type f)" = thesis/c/data
+    mkdir empty
+    run copy "$root" --to empty
+    expect_code 0
+}
+
 test_a_killed_copy_leaves_whole_arrays_and_is_gone_on_with() {
     begin
     "$VARVITE" copy "$root" --to out.zarr --chunk lon=1 >/dev/null 2>&1
