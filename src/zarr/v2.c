@@ -1,7 +1,9 @@
 #include "zarr/v2.h"
 
 #include "util/alloc.h"
+#include "util/base64.h"
 #include "util/buf.h"
+#include "util/endian.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -315,6 +317,53 @@ static bool are_names(const vvi_json *names, size_t ndim)
     return true;
 }
 
+/* The text that xarray states the _FillValue of floats by. */
+static vv_status fill_text(double number, vvi_json **out, vv_error *err)
+{
+    uint8_t bytes[sizeof(number)];
+    vv_buf text = VV_BUF_INIT;
+    uint64_t bits;
+
+    memcpy(&bits, &number, sizeof(bits));
+    vvi_put_le64(bytes, bits);
+    vv_status status = vvi_base64_encode(vvi_bytes(bytes, sizeof(bytes)), &text, err);
+    if (!status) {
+        *out = vvi_json_new_string(vvi_buf_bytes(&text));
+        status = *out ? VV_OK : vvi_fail_nomem(err, text.len);
+    }
+    vv_buf_clear(&text);
+    return status;
+}
+
+/* In version 2 xarray takes the fill value for the missing one, and keeps it nowhere else; in
+ * version 3 only the attribute says it. So it becomes the attribute, or packed data would lose
+ * what is missing. Of what xarray did not write, a fill value of 0 is no more than that. */
+static vv_status tell_missing(vvi_json *attributes, const vvi_json *zarray, vv_error *err)
+{
+    const vvi_json *fill = vvi_json_get(zarray, "fill_value");
+    vvi_json *value = NULL;
+    vv_buf element = VV_BUF_INIT;
+    vvi_dtype dtype;
+    char order;
+    vv_status status;
+
+    if (!fill || vvi_json_is(fill, VVI_JSON_NULL) ||
+        vvi_json_get(attributes, "_FillValue") ||
+        read_dtype(zarray, &dtype, &order, NULL) ||
+        (dtype.kind != VVI_KIND_INT && dtype.kind != VVI_KIND_UINT &&
+         dtype.kind != VVI_KIND_FLOAT))
+        return VV_OK;
+    status = vvi_fill_read(&dtype, fill, &element, err);
+    if (!status)
+        status = dtype.kind == VVI_KIND_FLOAT
+                     ? fill_text(vvi_float_load(dtype.code, element.data), &value, err)
+                     : vvi_fill_write(&dtype, element.data, &value, err);
+    if (!status)
+        status = vvi_json_set(attributes, "_FillValue", value, err);
+    vv_buf_clear(&element);
+    return status == VV_ECORRUPT ? VV_OK : status; /* said where the fill value is read */
+}
+
 vv_status vvi_v2_attributes(const vvi_json *document, const vvi_json *zattrs,
                             vvi_json **out, vv_error *err)
 {
@@ -332,8 +381,14 @@ vv_status vvi_v2_attributes(const vvi_json *document, const vvi_json *zattrs,
         return vvi_fail_nomem(err, 0);
     /* They are told as names of dimensions. */
     if (vvi_json_get(document, "shape") &&
-        are_names(vvi_json_get(attributes, DIMENSIONS), ndim))
+        are_names(vvi_json_get(attributes, DIMENSIONS), ndim)) {
         vvi_json_remove(attributes, DIMENSIONS);
+        vv_status status = tell_missing(attributes, document, err);
+        if (status) {
+            vvi_json_free(attributes);
+            return status;
+        }
+    }
     *out = attributes;
     return VV_OK;
 }

@@ -20,9 +20,11 @@ def dataset(rng):
     """Packed, filled, masked and plain variables, text, times."""
     temperature = rng.normal(size=(10, 6, 8)).astype("f4")
     temperature[2:4, 1] = numpy.nan
+    packed = numpy.round(rng.normal(size=(10, 6)), 2)
+    packed[3, 2:4] = numpy.nan
     return xarray.Dataset(
         {"temp": (("time", "lat", "lon"), temperature, {"units": "K", "valid_range": [-9.5, 9.5]}),
-         "packed": (("time", "lat"), numpy.round(rng.normal(size=(10, 6)), 2)),
+         "packed": (("time", "lat"), packed),
          "count": (("time",), numpy.arange(10, dtype="u2")),
          "flag": (("lat",), numpy.array([True, False, True, True, False, False])),
          "code": (("lat",), numpy.array([b"a", b"bc", b"def", b"", b"x", b"yy"])),

@@ -340,13 +340,60 @@ static void nodes_of_version_2_are_nodes(void **state)
     assert_vv_ok(vv_node_attributes(*state, "g", &text, &err));
     assert_string_equal((char *)text.data, "{}");
     assert_vv_ok(vv_node_attributes(*state, "g/t", &text, &err));
-    assert_string_equal((char *)text.data, "{\"units\": \"K\", \"n\": NaN}");
+    assert_string_equal((char *)text.data,
+                        "{\"units\": \"K\", \"n\": NaN, \"_FillValue\": 0}");
     assert_vv_ok(vv_array_open(*state, "g/t", &array, &err));
     assert_string_equal(vv_array_get_meta(array)->dimension_names[1], "lon");
     assert_string_equal(vv_array_get_meta(array)->attributes,
-                        "{\"units\": \"K\", \"n\": NaN}");
+                        "{\"units\": \"K\", \"n\": NaN, \"_FillValue\": 0}");
     vv_array_free(array);
     vv_buf_clear(&text);
+}
+
+/* xarray takes it for the missing value in version 2, where it wrote the array, and in version 3
+ * looks at the attribute alone. */
+static void fill_values_of_xarray_are_told_by_an_attribute(void **state)
+{
+    static const struct {
+        const char *dtype, *fill, *zattrs, *expected;
+    } cases[] = {
+        { "<i2", "-9999", "{\"_ARRAY_DIMENSIONS\": [\"x\"]}", "{\"_FillValue\": -9999}" },
+        { ">u8", "18446744073709551615", "{\"_ARRAY_DIMENSIONS\": [\"x\"], \"a\": 1}",
+          "{\"a\": 1, \"_FillValue\": 18446744073709551615}" },
+        { "<f4", "-1.5", "{\"_ARRAY_DIMENSIONS\": [\"x\"]}",
+          "{\"_FillValue\": \"AAAAAAAA+L8=\"}" },
+        { ">f8", "\"NaN\"", "{\"_ARRAY_DIMENSIONS\": [\"x\"]}",
+          "{\"_FillValue\": \"AAAAAAAA+H8=\"}" },
+        /* What is said already stays; none is none; what xarray did not write is left. */
+        { "<i2", "3", "{\"_ARRAY_DIMENSIONS\": [\"x\"], \"_FillValue\": 4}",
+          "{\"_FillValue\": 4}" },
+        { "<i2", "null", "{\"_ARRAY_DIMENSIONS\": [\"x\"]}", "{}" },
+        { "<i2", "0", "{\"a\": 1}", "{\"a\": 1}" },
+        { "|b1", "false", "{\"_ARRAY_DIMENSIONS\": [\"x\"]}", "{}" },
+        { "<U3", "\"\"", "{\"_ARRAY_DIMENSIONS\": [\"x\"]}", "{}" },
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        vv_error err = VV_ERROR_INIT;
+        vv_array *array = NULL;
+        vv_buf text = VV_BUF_INIT;
+        char zarray[300];
+
+        snprintf(
+            zarray, sizeof(zarray),
+            "{\"zarr_format\": 2, \"shape\": [2], \"chunks\": [2], \"dtype\": \"%s\", "
+            "\"compressor\": null, \"fill_value\": %s, \"order\": \"C\", "
+            "\"filters\": null}",
+            cases[i].dtype, cases[i].fill);
+        put(*state, "v/.zarray", zarray);
+        put(*state, "v/.zattrs", cases[i].zattrs);
+        assert_vv_ok(vv_array_open(*state, "v", &array, &err));
+        assert_string_equal(vv_array_get_meta(array)->attributes, cases[i].expected);
+        assert_vv_ok(vv_node_attributes(*state, "v", &text, &err));
+        assert_string_equal((char *)text.data, cases[i].expected);
+        vv_array_free(array);
+        vv_buf_clear(&text);
+    }
 }
 
 static void nodes_of_version_2_are_not_written(void **state)
@@ -406,6 +453,7 @@ int main(void)
         PROMISE(what_has_no_place_in_version_3_is_refused_by_name),
         PROMISE(elements_lie_where_version_2_puts_them),
         PROMISE(nodes_of_version_2_are_nodes),
+        PROMISE(fill_values_of_xarray_are_told_by_an_attribute),
         PROMISE(nodes_of_version_2_are_not_written),
         PROMISE(damaged_documents_are_named_by_their_keys),
     };
