@@ -47,7 +47,7 @@ vv_status vvi_grid_set_ends(vvi_grid *grid, uint32_t dimension, const uint64_t *
 {
     uint64_t shape = grid->shape[dimension];
     uint64_t start = 0;
-    uint64_t longest = 1;
+    uint64_t longest = n ? ends[0] : 1; /* also where the shape has none of them */
     uint64_t count = 0;
 
     for (uint64_t i = 0; i < n; i++) {

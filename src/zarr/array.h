@@ -116,6 +116,10 @@ vv_status vvi_array_check_bytes(const vv_array *array, uint64_t elements, size_t
 /* ---- form.c ------------------------------------------------------------------------------------ */
 
 vv_status vvi_forms_init(vv_array *array, vv_error *err);
+/* A form of the array for values of this shape; chain is borrowed. */
+vv_status vvi_form_init(vvi_form *form, const vv_array *array,
+                        const vvi_codec_chain *chain, const uint64_t *shape,
+                        vv_error *err);
 void vvi_forms_clear(vv_array *array);
 /* The form of the value under a chunk's index, until it is given back. Returns VV_ELIMIT when a unit is
  * longer than this build handles. */

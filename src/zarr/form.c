@@ -9,9 +9,9 @@
 #define THREAD_BYTES     ((uint64_t)256 << 10)
 #define RAW_THREAD_BYTES ((uint64_t)4 << 20)
 
-static vv_status form_init(vvi_form *form, const vv_array *array,
-                           const vvi_codec_chain *chain, const uint64_t *shape,
-                           vv_error *err)
+vv_status vvi_form_init(vvi_form *form, const vv_array *array,
+                        const vvi_codec_chain *chain, const uint64_t *shape,
+                        vv_error *err)
 {
     uint32_t ndim = array->meta.grid.ndim;
 
@@ -32,7 +32,8 @@ vv_status vvi_forms_init(vv_array *array, vv_error *err)
 {
     VVI_TRY(vvi_mutex_init(&array->forms.lock, err));
     array->forms.is_ready = true;
-    return form_init(&array->form, array, array->meta.chain, array->meta.grid.chunk, err);
+    return vvi_form_init(&array->form, array, array->meta.chain, array->meta.grid.chunk,
+                         err);
 }
 
 static void free_form(vvi_form *form)
@@ -75,7 +76,7 @@ static vv_status make_form(vv_array *array, const uint64_t *shape, vvi_form **ou
         return vvi_fail_nomem(err, sizeof(*form));
     status = vvi_meta_chain_new(&array->meta, shape, &form->own, err);
     if (!status)
-        status = form_init(form, array, form->own, shape, err);
+        status = vvi_form_init(form, array, form->own, shape, err);
     if (status)
         free_form(form);
     else

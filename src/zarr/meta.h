@@ -31,9 +31,10 @@ vv_status vvi_rectilinear_read(const vvi_json *settings, uint32_t ndim,
                                const uint64_t *shape, vvi_grid *grid, vvi_edges *edges,
                                vv_error *err);
 void vvi_edges_clear(vvi_edges *edges);
-/* Let the lists of lengths in a configuration reach as far as a new shape. Returns VV_ENOMEM. */
+/* Let the lists of lengths in a configuration reach as far as a new shape. units: lengths that have to
+ * divide a chunk's, or NULL. Returns VV_ERANGE, VV_ENOMEM. */
 vv_status vvi_rectilinear_extend(vvi_json *settings, const uint64_t *shape,
-                                 vv_error *err);
+                                 const uint64_t *units, vv_error *err);
 /* Its configuration for an array that is to be made. Returns VV_EINVAL, VV_ENOMEM. */
 vv_status vvi_rectilinear_write(const vv_array_meta *wanted, vvi_json *settings,
                                 vv_error *err);

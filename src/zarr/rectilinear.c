@@ -165,7 +165,8 @@ vv_status vvi_rectilinear_read(const vvi_json *settings, uint32_t ndim,
     return VV_OK;
 }
 
-vv_status vvi_rectilinear_extend(vvi_json *settings, const uint64_t *shape, vv_error *err)
+vv_status vvi_rectilinear_extend(vvi_json *settings, const uint64_t *shape,
+                                 const uint64_t *units, vv_error *err)
 {
     vvi_json *spec = vvi_json_first(vvi_json_get(settings, "chunk_shapes"));
     run_sum sum;
@@ -174,9 +175,15 @@ vv_status vvi_rectilinear_extend(vvi_json *settings, const uint64_t *shape, vv_e
         if (!vvi_json_is(spec, VVI_JSON_ARRAY))
             continue; /* a number alone reaches anywhere */
         VVI_TRY(sum_runs(spec, d, &sum, err));
-        if (sum.elements < shape[d])
-            VVI_TRY(
-                vvi_json_append(spec, vvi_json_new_uint64(shape[d] - sum.elements), err));
+        if (sum.elements < shape[d]) {
+            uint64_t missing = shape[d] - sum.elements;
+            uint64_t rest = units ? missing % units[d] : 0;
+
+            if (rest && __builtin_add_overflow(missing, units[d] - rest, &missing))
+                return vvi_fail(err, VV_ERANGE,
+                                "dimension %" PRIu32 " would have a chunk past 2^64", d);
+            VVI_TRY(vvi_json_append(spec, vvi_json_new_uint64(missing), err));
+        }
     }
     return VV_OK;
 }

@@ -182,9 +182,12 @@ static vv_status check_shape(const vv_array *array, const vvi_json *document,
     return VV_OK;
 }
 
-static vv_status set_shape(vvi_json *document, uint32_t ndim, const uint64_t *shape,
-                           vv_error *err)
+static vv_status set_shape(vvi_json *document, const vv_array *array,
+                           const uint64_t *shape, vv_error *err)
 {
+    /* A chunk that is added holds whole inner chunks. */
+    const uint64_t *units = array->form.sharding ? array->form.units.chunk : NULL;
+    uint32_t ndim = array->meta.grid.ndim;
     vvi_json *grid = vvi_json_get(document, "chunk_grid");
     vvi_json *list = vvi_json_new(VVI_JSON_ARRAY);
 
@@ -193,7 +196,7 @@ static vv_status set_shape(vvi_json *document, uint32_t ndim, const uint64_t *sh
         VVI_TRY(vvi_json_append(list, vvi_json_new_uint64(shape[d]), err));
     if (!vvi_json_is_text(vvi_json_get(grid, "name"), "rectilinear"))
         return VV_OK;
-    return vvi_rectilinear_extend(vvi_json_get(grid, "configuration"), shape, err);
+    return vvi_rectilinear_extend(vvi_json_get(grid, "configuration"), shape, units, err);
 }
 
 /* The metadata as it is stored now, with another shape. */
@@ -212,7 +215,7 @@ static vv_status load_resized(const vv_array *array, const uint64_t *shape, vvi_
     if (!status)
         status = check_shape(array, document, err);
     if (!status)
-        status = set_shape(document, array->meta.grid.ndim, shape, err);
+        status = set_shape(document, array, shape, err);
     if (status) {
         vvi_json_free(document);
         return status;
@@ -221,20 +224,23 @@ static vv_status load_resized(const vv_array *array, const uint64_t *shape, vvi_
     return status ? vvi_wrap(err, status, "array '%s'", array->path) : VV_OK;
 }
 
-/* Let the array have the new metadata, and fresh the old. Nothing here fails. */
-static void take_meta(vv_array *array, vvi_meta *fresh)
+/* Let the array have the new metadata and form, and fresh the old. Nothing here fails. */
+static void take_meta(vv_array *array, vvi_meta *fresh, const vvi_form *form)
 {
     vvi_meta *meta = &array->meta;
     vv_array_meta *told = &array->public_meta;
     vvi_meta old = *meta;
     bool regular = vvi_grid_is_regular(&fresh->grid);
 
-    /* Codecs and fill value are the same; what is made of them stays. The names belong to the document,
-     * and the grid points into the edges. */
+    /* Type and fill value are the same. The codecs are made for the longest chunk, which may be another
+     * now; the names belong to the document, and the grid points into the edges. */
+    meta->chain = fresh->chain;
+    array->form = *form;
     meta->document = fresh->document;
     meta->dimension_names = fresh->dimension_names;
     meta->edges = fresh->edges;
     meta->grid = fresh->grid;
+    fresh->chain = old.chain;
     fresh->document = old.document;
     fresh->dimension_names = old.dimension_names;
     fresh->edges = old.edges;
@@ -249,9 +255,11 @@ vv_status vv_array_resize(vv_array *array, const uint64_t *shape, vv_error *err)
 {
     const vvi_grid *grid = &array->meta.grid;
     resize self = { .array = array };
+    vvi_form form;
     vvi_meta fresh;
     vv_status status;
 
+    memset(&form, 0, sizeof(form));
     memset(&fresh, 0, sizeof(fresh));
     for (uint32_t d = 0; d < grid->ndim; d++)
         self.keep[d] = shape[d] == grid->shape[d]  ? UINT64_MAX
@@ -259,11 +267,13 @@ vv_status vv_array_resize(vv_array *array, const uint64_t *shape, vv_error *err)
                                                    : grid->shape[d];
     status = load_resized(array, shape, &fresh, err);
     if (!status)
+        status = vvi_form_init(&form, array, fresh.chain, fresh.grid.chunk, err);
+    if (!status)
         status = clear_outside(&self, err);
     if (!status)
         status = vvi_node_save(array->store, array->path, fresh.document, err);
     if (!status)
-        take_meta(array, &fresh);
+        take_meta(array, &fresh, &form);
     vvi_meta_clear(&fresh);
     return status;
 }

@@ -68,9 +68,10 @@ static vv_array *make(vv_store *store, const model *self, const char *codecs,
                       bool rectilinear, bool sharded)
 {
     static const uint64_t chunk[] = { 4, 6 }, inner[] = { 2, 3 };
-    static const uint64_t rows[] = { 1, 3, 2, 4, 4 };
-    static const uint64_t *const edges[] = { rows, NULL };
-    static const uint64_t counts[] = { 5, 0 };
+    static const uint64_t odd[] = { 1, 3, 2, 4, 4 }, even[] = { 2, 4, 2, 6 };
+    const uint64_t *rows = sharded ? even : odd;
+    const uint64_t *const edges[] = { rows, NULL };
+    const uint64_t counts[] = { sharded ? 4 : 5, 0 };
     static const int16_t fill = FILL;
     vv_array_meta meta = VV_ARRAY_META_INIT;
     vv_error err = VV_ERROR_INIT;
@@ -142,6 +143,110 @@ static void what_stays_is_unchanged_and_what_comes_is_fill(void **state)
     check_random_changes("zstd:1+crc32c", false, false, 2);
     check_random_changes(NULL, false, true, 3);
     check_random_changes("zstd:1", true, false, 4);
+    check_random_changes(NULL, true, true, 5);
+}
+
+/* An array of one dimension that lists the lengths of its chunks. */
+static vv_array *make_listed(vv_store *store, uint64_t length, const uint64_t *lengths,
+                             uint64_t n, const uint64_t *inner)
+{
+    const uint64_t *edges[] = { lengths };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+
+    meta.dtype = VV_INT16;
+    meta.ndim = 1;
+    meta.shape = &length;
+    meta.chunk_edges = edges;
+    meta.chunk_edge_counts = &n;
+    meta.inner_chunk_shape = inner;
+    meta.codecs = "none";
+    assert_vv_ok(vv_array_create(store, "x", &meta, true, &array, &err));
+    return array;
+}
+
+/* Make it longer and fill it; another reader sees the same. */
+static void lengthen_and_fill(vv_store *store, vv_array *array, uint64_t length)
+{
+    static const uint64_t start[] = { 0 };
+    int16_t data[SIDE * SIDE], got[SIDE * SIDE];
+    vv_error err = VV_ERROR_INIT;
+    vv_array *again = NULL;
+
+    for (size_t i = 0; i < length; i++)
+        data[i] = (int16_t)(i + 1);
+    assert_vv_ok(vv_array_resize(array, &length, &err));
+    assert_vv_ok(vv_array_write(array, start, &length, data, length * 2, &err));
+    assert_vv_ok(vv_array_read(array, start, &length, NULL, got, length * 2, &err));
+    assert_memory_equal(got, data, length * 2);
+    assert_vv_ok(vv_array_open(store, "x", &again, &err));
+    assert_vv_ok(vv_array_read(again, start, &length, NULL, got, length * 2, &err));
+    assert_memory_equal(got, data, length * 2);
+    vv_array_free(again);
+}
+
+static vv_status note_longest(void *ctx, const uint64_t *start, const uint64_t *count,
+                              const void *elements, size_t bytes, vv_error *err)
+{
+    uint64_t *longest = ctx;
+
+    (void)start;
+    (void)elements;
+    (void)bytes;
+    (void)err;
+    *longest = count[0] > *longest ? count[0] : *longest;
+    return VV_OK;
+}
+
+/* A dimension without chunks, and one whose new chunk is longer than all it had. */
+static void a_list_of_chunks_grows_by_one_of_any_length(void **state)
+{
+    static const uint64_t alike[] = { 4, 4 }, uneven[] = { 2, 4 }, start[] = { 0 };
+    uint64_t length = 100, longest = 0;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+    vv_array *array;
+
+    (void)state;
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    array = make_listed(store, 0, alike, 0, NULL);
+    lengthen_and_fill(store, array, 9);
+    lengthen_and_fill(store, array, 100);
+    vv_array_free(array);
+    array = make_listed(store, 8, alike, 2, NULL);
+    lengthen_and_fill(store, array, 20);
+    vv_array_free(array);
+    array = make_listed(store, 6, uneven, 2, NULL);
+    lengthen_and_fill(store, array, 100);
+    assert_int_equal(vv_array_get_meta(array)->chunk_shape[0], 94);
+    assert_vv_ok(
+        vv_array_visit(array, start, &length, 1, note_longest, &longest, &err));
+    assert_int_equal(longest, 94);
+    vv_array_free(array);
+    vv_store_free(store);
+}
+
+/* The new chunk is a shard, so inner chunks have to divide it. */
+static void a_list_of_shards_grows_by_whole_inner_chunks(void **state)
+{
+    static const uint64_t alike[] = { 4, 4 }, uneven[] = { 2, 4 }, inner[] = { 2 };
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+    vv_array *array;
+
+    (void)state;
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    array = make_listed(store, 8, alike, 2, inner);
+    lengthen_and_fill(store, array, 13);
+    assert_int_equal(vv_array_get_meta(array)->inner_chunk_shape[0], 2);
+    lengthen_and_fill(store, array, 14);
+    lengthen_and_fill(store, array, 33);
+    vv_array_free(array);
+    array = make_listed(store, 5, uneven, 2, inner);
+    lengthen_and_fill(store, array, 13);
+    vv_array_free(array);
+    vv_store_free(store);
 }
 
 static vv_status count_key(void *ctx, const char *key, vv_error *err)
@@ -259,6 +364,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_stays_is_unchanged_and_what_comes_is_fill),
+        cmocka_unit_test(a_list_of_chunks_grows_by_one_of_any_length),
+        cmocka_unit_test(a_list_of_shards_grows_by_whole_inner_chunks),
         cmocka_unit_test(chunks_outside_are_deleted),
         cmocka_unit_test(an_interrupted_change_leaves_a_readable_array),
         cmocka_unit_test(another_shape_in_the_store_is_noticed),
