@@ -192,7 +192,7 @@ typedef struct vvi_stored {
     bool is_there;        /* false: all of it is fill values */
     vv_store_value value; /* near stores */
     vv_buf loaded;        /* the others: the whole value, or */
-    vvi_piece *pieces;    /* what of it was fetched, sorted */
+    vvi_piece *pieces;    /* what of it was fetched, sorted; none overlap */
     size_t piece_count;
     vv_bytes whole; /* the whole value where it lies in memory; else data is NULL */
     uint64_t size;  /* of the value; UINT64_MAX: not known */

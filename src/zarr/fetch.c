@@ -160,8 +160,8 @@ static int by_offset(const void *a, const void *b)
     return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-/* Join pieces that lie near each other. */
-static void join_pieces(vvi_stored *source)
+/* Sort pieces and join those that lie near each other; false when two overlap. */
+static bool join_pieces(vvi_stored *source)
 {
     size_t n = 0;
 
@@ -172,15 +172,16 @@ static void join_pieces(vvi_stored *source)
         vvi_piece *last = n ? &source->pieces[n - 1] : NULL;
         uint64_t end = piece->offset + piece->length;
 
+        if (last && piece->offset < last->offset + last->length)
+            return false;
         if (last && piece->offset <= last->offset + last->length + GAP_BYTES &&
-            end - last->offset <= REQUEST_BYTES) {
-            if (end > last->offset + last->length)
-                last->length = end - last->offset;
-        } else {
+            end - last->offset <= REQUEST_BYTES)
+            last->length = end - last->offset;
+        else
             source->pieces[n++] = *piece;
-        }
     }
     source->piece_count = n;
+    return true;
 }
 
 /* Which parts of a shard are needed; nothing is fetched yet. */
@@ -212,7 +213,11 @@ static vv_status plan_pieces(const vvi_reading *reading, fetched *value, vv_erro
                                                                  VV_BUF_INIT };
     }
     vvi_walk_clear(&walk);
-    join_pieces(source);
+    /* The same bytes again and again could be more than the whole shard: that is fetched then. */
+    if (!status && !join_pieces(source)) {
+        source->piece_count = 0;
+        value->status = VV_ECORRUPT;
+    }
     return status;
 }
 

@@ -212,15 +212,25 @@ bool vvi_stored_find(const vvi_stored *source, const uint64_t *unit, uint64_t *o
 /* The fetched piece that holds these bytes. */
 static vv_bytes find_piece(const vvi_stored *source, uint64_t offset, uint64_t length)
 {
-    for (size_t i = 0; i < source->piece_count; i++) {
-        const vvi_piece *piece = &source->pieces[i];
+    const vvi_piece *piece = source->pieces;
+    size_t count = source->piece_count;
 
-        if (offset >= piece->offset && offset - piece->offset <= piece->bytes.len &&
-            length <= piece->bytes.len - (offset - piece->offset))
-            return vvi_bytes(piece->bytes.data + (offset - piece->offset),
-                             (size_t)length);
+    /* The last one that begins there or before. */
+    while (count > 1) {
+        size_t half = count / 2;
+
+        if (piece[half].offset <= offset) {
+            piece += half;
+            count -= half;
+        } else {
+            count = half;
+        }
     }
-    return none();
+    if (count == 0 || offset < piece->offset ||
+        offset - piece->offset > piece->bytes.len ||
+        length > piece->bytes.len - (offset - piece->offset))
+        return none();
+    return vvi_bytes(piece->bytes.data + (offset - piece->offset), (size_t)length);
 }
 
 vv_status vvi_stored_bytes(const vvi_stored *source, uint64_t offset, uint64_t length,

@@ -570,6 +570,40 @@ static void hostile_indexes_are_refused(void **state)
                      VV_ECORRUPT);
 }
 
+/* Many entries that name the same bytes do not let a reader fetch them many times. */
+static void overlapping_inner_chunks_are_fetched_once(void **state)
+{
+    enum { CHUNKS = 64, BYTES = 1 << 15 };
+    static const uint64_t shape[] = { CHUNKS }, inner[] = { 1 }, zero[] = { 0 },
+                          count[] = { CHUNKS / 4 };
+    static uint8_t shard[BYTES + CHUNKS * 16 + 4];
+    shards_fixture *self = *state;
+    vv_error err = VV_ERROR_INIT;
+    uint8_t out[CHUNKS];
+    vv_array *array;
+    uint32_t crc;
+
+    use_far(self);
+    array = make(self, VV_UINT8, 1, shape, shape, inner, "zstd:1");
+    for (size_t i = 0; i < CHUNKS; i++) {
+        put_le64(shard + BYTES + 16 * i, 0);
+        put_le64(shard + BYTES + 16 * i + 8, BYTES);
+    }
+    crc = vv_crc32c(0, vvi_bytes(shard + BYTES, (size_t)CHUNKS * 16));
+    for (int i = 0; i < 4; i++)
+        shard[BYTES + CHUNKS * 16 + i] = (uint8_t)(crc >> (8 * i));
+    assert_vv_ok(
+        vv_store_set(self->store, "a/c/0", vvi_bytes(shard, sizeof(shard)), &err));
+    (void)far_store_count(self->store);
+    assert_int_equal(
+        vv_array_read(array, zero, count, NULL, out, (size_t)count[0], &err),
+        VV_ECORRUPT);
+    assert_non_null(strstr(err.message, "a/c/0"));
+    assert_non_null(strstr(err.message, "overlap"));
+    /* The index, and the whole shard. */
+    assert_true(far_store_count(self->store).bytes <= sizeof(shard) + CHUNKS * 16 + 4);
+}
+
 /* ---- several writers ---------------------------------------------------------------------------- */
 
 #define WRITERS 4
@@ -693,6 +727,7 @@ int main(void)
         PROMISE(a_shard_that_changes_meanwhile_is_read_once_more),
         PROMISE(a_failing_store_leaves_old_or_new_values),
         PROMISE(hostile_indexes_are_refused),
+        PROMISE(overlapping_inner_chunks_are_fetched_once),
         PROMISE(writers_of_one_value_lose_nothing),
         PROMISE(nor_do_they_far_away),
         PROMISE(shards_survive_any_failing_allocation),
