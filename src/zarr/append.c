@@ -15,6 +15,18 @@ static vv_status fail_axis(const vv_array *array, uint32_t axis, vv_error *err)
                     array->path, axis, array->meta.grid.ndim);
 }
 
+/* Also when all of a list have one length. */
+static bool lists_chunks(const vv_array *array, uint32_t axis)
+{
+    const vvi_json *grid = vvi_json_get(array->meta.document, "chunk_grid");
+    const vvi_json *spec = vvi_json_first(
+        vvi_json_get(vvi_json_get(grid, "configuration"), "chunk_shapes"));
+
+    while (spec && axis--)
+        spec = vvi_json_next(spec);
+    return vvi_json_is(spec, VVI_JSON_ARRAY);
+}
+
 static vv_status check_append(const vv_array *array, uint32_t axis, uint64_t count,
                               vv_error *err)
 {
@@ -23,7 +35,7 @@ static vv_status check_append(const vv_array *array, uint32_t axis, uint64_t cou
     VVI_TRY(vvi_array_check_fixed(array, err));
     if (axis >= array->meta.grid.ndim)
         return fail_axis(array, axis, err);
-    if (array->meta.grid.ends[axis])
+    if (lists_chunks(array, axis))
         return vvi_fail(err, VV_EUNSUPPORTED,
                         "array '%s': its metadata lists the chunks of dimension %" PRIu32
                         "; none can be appended",

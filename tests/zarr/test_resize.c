@@ -220,8 +220,7 @@ static void a_list_of_chunks_grows_by_one_of_any_length(void **state)
     array = make_listed(store, 6, uneven, 2, NULL);
     lengthen_and_fill(store, array, 100);
     assert_int_equal(vv_array_get_meta(array)->chunk_shape[0], 94);
-    assert_vv_ok(
-        vv_array_visit(array, start, &length, 1, note_longest, &longest, &err));
+    assert_vv_ok(vv_array_visit(array, start, &length, 1, note_longest, &longest, &err));
     assert_int_equal(longest, 94);
     vv_array_free(array);
     vv_store_free(store);

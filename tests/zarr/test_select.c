@@ -444,6 +444,33 @@ static void what_an_append_is_given_is_checked(void **state)
     vv_buf_clear(&text);
 }
 
+/* Whether the lengths in the list differ or not. */
+static void nothing_is_appended_to_a_list_of_chunks(void **state)
+{
+    static const uint64_t alike[] = { 2, 2, 2 }, uneven[] = { 1, 3, 2 }, shape[] = { 4 },
+                          start[] = { 0 };
+    const uint64_t *edges[] = { alike };
+    static const uint64_t count = 3;
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    int32_t data[4] = { 1, 2, 3, 4 };
+
+    meta.dtype = VV_INT32;
+    meta.ndim = 1;
+    meta.shape = shape;
+    meta.chunk_edges = edges;
+    meta.chunk_edge_counts = &count;
+    for (int i = 0; i < 2; i++) {
+        vv_array *array = make(*state, &meta);
+
+        assert_int_equal(vv_array_append(array, 0, 3, data, 12, &err), VV_EUNSUPPORTED);
+        assert_non_null(strstr(err.message, "dimension 0"));
+        assert_int_equal(vv_array_append(array, 0, 1, data, 4, &err), VV_EUNSUPPORTED);
+        assert_vv_ok(vv_array_write(array, start, shape, data, sizeof(data), &err));
+        edges[0] = uneven;
+    }
+}
+
 static void a_failing_append_shows_all_rows_or_none(void **state)
 {
     select_fixture *self = *state;
@@ -655,6 +682,7 @@ int main(void)
         PROMISE(a_visitor_ends_the_visit),
         PROMISE(appended_rows_stand_behind_the_others),
         PROMISE(what_an_append_is_given_is_checked),
+        PROMISE(nothing_is_appended_to_a_list_of_chunks),
         PROMISE(a_failing_append_shows_all_rows_or_none),
         PROMISE(texts_of_any_length_are_written_and_read),
         PROMISE(what_was_read_outlives_the_array),

@@ -573,7 +573,10 @@ static void hostile_indexes_are_refused(void **state)
 /* Many entries that name the same bytes do not let a reader fetch them many times. */
 static void overlapping_inner_chunks_are_fetched_once(void **state)
 {
-    enum { CHUNKS = 64, BYTES = 1 << 15 };
+    enum {
+        CHUNKS = 64,
+        BYTES = 1 << 15
+    };
     static const uint64_t shape[] = { CHUNKS }, inner[] = { 1 }, zero[] = { 0 },
                           count[] = { CHUNKS / 4 };
     static uint8_t shard[BYTES + CHUNKS * 16 + 4];
@@ -595,9 +598,8 @@ static void overlapping_inner_chunks_are_fetched_once(void **state)
     assert_vv_ok(
         vv_store_set(self->store, "a/c/0", vvi_bytes(shard, sizeof(shard)), &err));
     (void)far_store_count(self->store);
-    assert_int_equal(
-        vv_array_read(array, zero, count, NULL, out, (size_t)count[0], &err),
-        VV_ECORRUPT);
+    assert_int_equal(vv_array_read(array, zero, count, NULL, out, (size_t)count[0], &err),
+                     VV_ECORRUPT);
     assert_non_null(strstr(err.message, "a/c/0"));
     assert_non_null(strstr(err.message, "overlap"));
     /* The index, and the whole shard. */
