@@ -278,6 +278,13 @@ uint64_t vvi_array_chunk_number(const vv_array *array, const uint64_t *index)
     return number;
 }
 
+bool vvi_array_numbers_differ(const vv_array *array)
+{
+    uint64_t chunks;
+
+    return !vvi_product(array->meta.grid.ndim, array->meta.grid.count, &chunks, NULL);
+}
+
 vv_status vvi_array_chunk_bytes(const vv_array *array, size_t *out, vv_error *err)
 {
     vv_status status = vvi_codec_chain_size(array->meta.chain, out, err);

@@ -102,8 +102,10 @@ vv_status vvi_array_of_document(vv_store *store, const char *path, vvi_json *doc
 /* Append the key of a chunk, terminated. */
 vv_status vvi_array_key(const vv_array *array, const uint64_t *index, vv_buf *out,
                         vv_error *err);
-/* The number of a chunk in C order over the grid. */
+/* The number of a chunk in C order over the grid, modulo 2^64. */
 uint64_t vvi_array_chunk_number(const vv_array *array, const uint64_t *index);
+/* Does each chunk have a number of its own? Not where there are more than 2^64. */
+bool vvi_array_numbers_differ(const vv_array *array);
 
 /* Bytes of a decoded chunk; VV_ELIMIT when it is more than this build handles. */
 vv_status vvi_array_chunk_bytes(const vv_array *array, size_t *out, vv_error *err);

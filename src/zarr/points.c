@@ -8,7 +8,7 @@
 #include <string.h>
 
 typedef struct point {
-    uint64_t value; /* number of the stored value it lies in */
+    uint64_t value; /* number of the stored value it lies in, or else of the point */
     uint64_t unit;  /* number of the unit in that value */
     uint64_t which; /* of the points as the caller gave them */
 } point;
@@ -63,13 +63,16 @@ static uint64_t unit_of(const vvi_form *form, const uint64_t *within, uint64_t *
 static vv_status sort_points(points *self, size_t n, vv_error *err)
 {
     uint64_t index[VV_NDIM_MAX], within[VV_NDIM_MAX], unit[VV_NDIM_MAX];
+    bool numbered = vvi_array_numbers_differ(self->array);
 
     for (size_t i = 0; i < n; i++) {
         const vvi_form *form;
 
         locate(self, i, index, within);
         VVI_TRY(vvi_form_take(self->array, index, &form, err));
-        self->all[i] = (point){ .value = vvi_array_chunk_number(self->array, index),
+        self->all[i] = (point){ .value = numbered
+                                             ? vvi_array_chunk_number(self->array, index)
+                                             : i,
                                 .unit = unit_of(form, within, unit),
                                 .which = i };
         vvi_form_give(self->array, form);
@@ -174,12 +177,7 @@ static vv_status check_points(const vv_array *array, size_t n, const uint64_t *c
                               vv_error *err)
 {
     const vvi_grid *grid = &array->meta.grid;
-    uint64_t chunks;
-    vv_status status = vvi_product(grid->ndim, grid->count, &chunks, err);
 
-    /* They are sorted by number. */
-    if (status)
-        return vvi_wrap(err, status, "array '%s': its chunks", array->path);
     for (size_t i = 0; i < n; i++)
         for (uint32_t d = 0; d < grid->ndim; d++)
             if (coords[i * grid->ndim + d] >= grid->shape[d])

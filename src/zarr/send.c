@@ -198,7 +198,8 @@ static vv_status write_batches(batch *self, uint32_t threads, vv_error *err)
 vv_status vvi_write_far(const vvi_writing *writing, uint64_t values, vv_error *err)
 {
     const vvi_form *form = &writing->array->form;
-    size_t n = batch_size(form, values);
+    /* Who has several turns needs them to differ. */
+    size_t n = vvi_array_numbers_differ(writing->array) ? batch_size(form, values) : 1;
     batch self = { .writing = writing, .capacity = n };
     uint64_t units = vvi_selection_units(writing->array, writing->selection);
     vv_status status;

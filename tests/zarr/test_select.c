@@ -249,6 +249,38 @@ static void points_are_found(void **state)
     free(c);
 }
 
+/* More than 2^64 chunks: they cannot be told apart by their number. */
+static void elements_of_a_huge_grid_are_told_apart(void **state)
+{
+    static const uint64_t shape[] = { UINT64_MAX, 4 }, chunk[] = { 1, 1 };
+    static const uint64_t rows[] = { (uint64_t)1 << 62, 0, (uint64_t)3 << 62 };
+    static const uint64_t coords[] = { 0, 0, (uint64_t)1 << 62, 0, (uint64_t)3 << 62, 0 };
+    static const vv_select dims[] = { { .indices = rows, .count = 3 }, { .count = 1 } };
+    static const int32_t data[] = { 1, 2, 3 };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    int32_t out[3];
+
+    meta.dtype = VV_INT32;
+    meta.ndim = 2;
+    meta.shape = shape;
+    meta.chunk_shape = chunk;
+    for (int far = 0; far < 2; far++) {
+        vv_array *array;
+
+        if (far)
+            use_far(*state);
+        array = make(*state, &meta);
+        assert_vv_ok(vv_array_write_select(array, dims, data, sizeof(data), &err));
+        assert_vv_ok(vv_array_read_select(array, dims, out, sizeof(out), &err));
+        assert_memory_equal(out, data, sizeof(out));
+        assert_vv_ok(vv_array_read_points(array, 3, coords, out, sizeof(out), &err));
+        assert_int_equal(out[0], 2);
+        assert_int_equal(out[1], 1);
+        assert_int_equal(out[2], 3);
+    }
+}
+
 static void each_chunk_of_the_points_is_read_once(void **state)
 {
     static const uint64_t shape[] = { 100 }, chunk[] = { 10 }, zero[] = { 0 };
@@ -677,6 +709,7 @@ int main(void)
         PROMISE(they_do_so_far_away),
         PROMISE(positions_outside_are_refused),
         PROMISE(points_are_found),
+        PROMISE(elements_of_a_huge_grid_are_told_apart),
         PROMISE(each_chunk_of_the_points_is_read_once),
         PROMISE(a_visit_sees_each_element_once_in_bounded_memory),
         PROMISE(a_visitor_ends_the_visit),
