@@ -64,8 +64,7 @@ static vv_status keep_document(void *ctx, const char *key, vv_error *err)
     return is_document(key) ? keep_key(ctx, key, err) : VV_OK;
 }
 
-/* All below a path: documents first, from the top. */
-static vv_status delete_tree(vv_store *store, const char *path, vv_error *err)
+vv_status vvi_zarr_delete_tree(vv_store *store, const char *path, vv_error *err)
 {
     key_list documents = { NULL, 0, 0 };
     vv_buf prefix = VV_BUF_INIT;
@@ -102,7 +101,7 @@ vv_status vv_node_delete(vv_store *store, const char *path, vv_error *err)
     if (!status)
         status = vvi_zarr_touch_parents(store, clean, err);
     if (!status)
-        status = delete_tree(store, clean, err);
+        status = vvi_zarr_delete_tree(store, clean, err);
     vvi_free(clean);
     return status;
 }
@@ -210,7 +209,7 @@ static vv_status rename_tree(vv_store *store, const char *from, const char *to,
     if (done)
         return VV_OK;
     VVI_TRY(copy_tree(store, from, to, err));
-    return delete_tree(store, from, err);
+    return vvi_zarr_delete_tree(store, from, err);
 }
 
 static vv_status relocate(vv_store *store, const char *from, const char *to,

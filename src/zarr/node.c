@@ -321,7 +321,7 @@ vv_status vvi_node_save_new(vv_store *store, const char *path, const vvi_json *d
     VVI_TRY(vvi_zarr_make_parents(store, path, err));
     VVI_TRY(check_no_v2(store, path, overwrite, err));
     if (overwrite)
-        VVI_TRY(vvi_zarr_delete_below(store, path, err));
+        VVI_TRY(vvi_zarr_delete_tree(store, path, err));
     status = put_document(store, path, document, !overwrite, err);
     if (status == VV_EEXISTS)
         return vvi_fail(err, VV_EEXISTS, "there is a node at '%s' already", path);

@@ -43,6 +43,8 @@ vv_status vvi_node_save_new(vv_store *store, const char *path, const vvi_json *d
 vv_status vvi_zarr_make_parents(vv_store *store, const char *path, vv_error *err);
 /* The latter alone. */
 vv_status vvi_zarr_touch_parents(vv_store *store, const char *path, vv_error *err);
+/* Delete a node and all below it, documents first, so that no reader finds a part of it; move.c. */
+vv_status vvi_zarr_delete_tree(vv_store *store, const char *path, vv_error *err);
 /* Delete every key below a clean path. */
 vv_status vvi_zarr_delete_below(vv_store *store, const char *path, vv_error *err);
 

@@ -369,12 +369,57 @@ static void in_a_store_that_fails_now_and_then(void **state)
     vv_store_free(store);
 }
 
+/* What is overwritten is all there, or nothing of it is. */
+static void a_replaced_array_is_not_seen_in_part(void **state)
+{
+    static const uint64_t shape[] = { 60 }, chunk[] = { 1 }, zero[] = { 0 };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_status status = VV_EIO;
+    vv_store *store = NULL;
+    vv_store *far;
+    int32_t data[60];
+
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        data[i] = i + 1;
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    far = far_store_new(store);
+    meta.ndim = 1;
+    meta.shape = shape;
+    meta.chunk_shape = chunk;
+    for (uint64_t n = 0; status; n++) {
+        vv_array *array = NULL;
+        int32_t got[60];
+
+        meta.dtype = VV_INT32;
+        assert_vv_ok(vv_array_create(far, "g/x", &meta, true, &array, &err));
+        assert_vv_ok(vv_array_write(array, zero, shape, data, sizeof(data), &err));
+        vv_array_free(array);
+        array = NULL;
+        meta.dtype = VV_INT8;
+        far_store_fail_after(far, n);
+        status = vv_array_create(far, "g/x", &meta, true, NULL, NULL);
+        far_store_fail_after(far, UINT64_MAX);
+        assert_true(status == VV_OK || status == VV_EIO);
+        if (!vv_array_open(far, "g/x", &array, NULL) &&
+            vv_array_get_meta(array)->dtype == VV_INT32) {
+            assert_vv_ok(vv_array_read(array, zero, shape, NULL, got, sizeof(got), &err));
+            assert_memory_equal(got, data, sizeof(got));
+        }
+        vv_array_free(array);
+    }
+    vv_store_free(far);
+    vv_store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_memory),
         cmocka_unit_test(in_a_directory),
         cmocka_unit_test(in_a_store_that_fails_now_and_then),
+        cmocka_unit_test(a_replaced_array_is_not_seen_in_part),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
