@@ -178,7 +178,8 @@ VV_API vv_status vv_array_chunk_key(const vv_array *array, const uint64_t *index
  * Read one chunk; a chunk that was never written reads as the fill value.
  *
  * @param index  chunk coordinates, one per dimension, counted in chunks
- * @param out    chunk_shape[0] × … × chunk_shape[ndim-1] elements, also at the array's edge
+ * @param out    chunk_shape[0] × … × chunk_shape[ndim-1] elements, also at the array's edge; the lengths
+ *               of the chunk itself where the grid lists them
  * @return VV_OK
  *         VV_ERANGE    an index lies outside the chunk grid
  *         VV_ECORRUPT  a stored chunk or its decoded size is wrong; names the key
@@ -190,11 +191,12 @@ VV_API vv_status vv_array_read_chunk(vv_array *array, const uint64_t *index, voi
  * Read many chunks in one call: they are fetched and decoded in parallel.
  *
  * @param indices  n × ndim chunk coordinates
- * @param outs     n places of chunk_shape elements each, as in vv_array_read_chunk()
+ * @param outs     n places, as out of vv_array_read_chunk()
  */
 VV_API vv_status vv_array_read_chunks(vv_array *array, size_t n, const uint64_t *indices,
                                       void *const *outs, vv_error *err);
-/** Write one whole chunk, chunk_shape elements. A chunk of fill values only is not stored. */
+/** Write one whole chunk, as many elements as vv_array_read_chunk() reads. A chunk of fill values only is
+ *  not stored. */
 VV_API vv_status vv_array_write_chunk(vv_array *array, const uint64_t *index,
                                       const void *data, vv_error *err);
 

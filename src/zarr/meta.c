@@ -1,6 +1,7 @@
 /* Reading array and group metadata. */
 #include "zarr/meta.h"
 
+#include "codec/sharding.h"
 #include "util/alloc.h"
 
 #include <string.h>
@@ -269,6 +270,22 @@ static vv_status read_dtype(vvi_meta *meta, vv_error *err)
     return read_extension(meta->document, "data_type", &name, &settings, err);
 }
 
+/* The codecs are made for the longest chunk; inner chunks have to divide the others too. */
+static vv_status check_shards(const vvi_meta *meta, vv_error *err)
+{
+    const vvi_sharding *sharding = vvi_codec_chain_sharding(meta->chain);
+
+    for (uint32_t d = 0; sharding && d < meta->grid.ndim; d++)
+        for (uint64_t i = 0; i < meta->edges.counts[d]; i++)
+            if (meta->edges.lengths[d][i] % sharding->grid.chunk[d])
+                return vvi_fail(err, VV_ECORRUPT,
+                                "member 'chunk_shapes': inner chunks of %" PRIu64
+                                " do not divide the %" PRIu64
+                                " elements of chunk %" PRIu64 " in dimension %" PRIu32,
+                                sharding->grid.chunk[d], meta->edges.lengths[d][i], i, d);
+    return VV_OK;
+}
+
 vv_status vvi_meta_read(vvi_meta *meta, vvi_json *document, vv_error *err)
 {
     static const char *const known[] = { "zarr_format",
@@ -295,6 +312,7 @@ vv_status vvi_meta_read(vvi_meta *meta, vvi_json *document, vv_error *err)
     VVI_TRY(vvi_fill_read(&meta->dtype, vvi_json_get(document, "fill_value"), &meta->fill,
                           err));
     VVI_TRY(vvi_meta_chain_new(meta, meta->grid.chunk, &meta->chain, err));
+    VVI_TRY(check_shards(meta, err));
     VVI_TRY(check_transformers(document, err));
     return read_dimension_names(meta, err);
 }

@@ -226,6 +226,30 @@ static void a_list_of_chunks_grows_by_one_of_any_length(void **state)
     vv_store_free(store);
 }
 
+static void each_listed_shard_is_of_whole_inner_chunks(void **state)
+{
+    static const uint64_t shape[] = { 10 }, edges[] = { 4, 3, 4 }, inner[] = { 2 };
+    static const uint64_t *const lists[] = { edges };
+    static const uint64_t counts[] = { 3 };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+    vv_array *array = NULL;
+
+    (void)state;
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    meta.dtype = VV_INT16;
+    meta.ndim = 1;
+    meta.shape = shape;
+    meta.chunk_edges = lists;
+    meta.chunk_edge_counts = counts;
+    meta.inner_chunk_shape = inner;
+    assert_int_equal(vv_array_create(store, "x", &meta, false, &array, &err), VV_EINVAL);
+    assert_null(array);
+    assert_non_null(strstr(err.message, "chunk 1"));
+    vv_store_free(store);
+}
+
 /* The new chunk is a shard, so inner chunks have to divide it. */
 static void a_list_of_shards_grows_by_whole_inner_chunks(void **state)
 {
@@ -364,6 +388,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_stays_is_unchanged_and_what_comes_is_fill),
         cmocka_unit_test(a_list_of_chunks_grows_by_one_of_any_length),
+        cmocka_unit_test(each_listed_shard_is_of_whole_inner_chunks),
         cmocka_unit_test(a_list_of_shards_grows_by_whole_inner_chunks),
         cmocka_unit_test(chunks_outside_are_deleted),
         cmocka_unit_test(an_interrupted_change_leaves_a_readable_array),
