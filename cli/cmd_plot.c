@@ -608,7 +608,6 @@ vv_status cmd_plot(cli_call *call)
 {
     plot self = { .call = call, .kind = read_kind(cli_text(call, "kind")), .every = 1 };
     const char *inside;
-    char *given = select_path(call->args[1], &inside);
 
     vv_status status = read_size(&self);
     if (!status)
@@ -616,10 +615,7 @@ vv_status cmd_plot(cli_call *call)
     if (!status)
         status = cli_open_root(call, call->args[0], &self.store);
     if (!status)
-        status = select_missing(
-            call,
-            vv_array_open(self.store, cli_trim_slashes(given), &self.array, &call->err),
-            call->args[1]);
+        status = select_open(call, self.store, call->args[1], &self.array, &inside);
     if (!status) {
         self.meta = vv_array_get_meta(self.array);
         status = select_resolve(call, inside, self.meta, &self.selection);
@@ -635,6 +631,5 @@ vv_status cmd_plot(cli_call *call)
         status = draw(&self);
     }
     clear(&self);
-    free(given);
     return status;
 }

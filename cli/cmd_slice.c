@@ -238,8 +238,6 @@ vv_status cmd_slice(cli_call *call)
 {
     const cli_number_format *format = NULL;
     const char *inside;
-    char *given = select_path(call->args[1], &inside);
-    char *path = cli_trim_slashes(given);
     vv_array *array = NULL;
     vv_store *store = NULL;
     cli_selection selection;
@@ -248,8 +246,7 @@ vv_status cmd_slice(cli_call *call)
     if (!status)
         status = cli_open_root(call, call->args[0], &store);
     if (!status)
-        status = select_missing(call, vv_array_open(store, path, &array, &call->err),
-                                call->args[1]);
+        status = select_open(call, store, call->args[1], &array, &inside);
     if (!status) {
         status = select_resolve(call, inside, vv_array_get_meta(array), &selection);
         if (!status)
@@ -261,6 +258,5 @@ vv_status cmd_slice(cli_call *call)
         status = print_selection(call, store, array, &selection, format);
     vv_array_free(array);
     vv_store_free(store);
-    free(given);
     return status;
 }

@@ -1,5 +1,7 @@
 #include "out.h"
 
+#include "progress.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -112,6 +114,9 @@ vv_status result_open(cli_call *call, const char *path, cli_result_file *out)
     if (!path || strcmp(path, "-") == 0)
         return VV_OK;
 
+    if (!*path)
+        return cli_usage(call, "the name of the output is empty");
+
     struct stat info;
     bool device = stat(path, &info) == 0 && !S_ISREG(info.st_mode);
     size_t cap = strlen(path) + 32;
@@ -123,6 +128,7 @@ vv_status result_open(cli_call *call, const char *path, cli_result_file *out)
         out->partial = cli_alloc(cap);
         snprintf(out->partial, cap, "%s.%ld.partial", path, (long)getpid());
         out->stream = fopen(out->partial, "we");
+        stop_watch(); /* Ctrl-C takes what is not complete away */
     }
     if (out->stream)
         return VV_OK;
@@ -138,6 +144,8 @@ vv_status result_write(cli_result_file *file, vv_bytes bytes)
 {
     if (!file->path)
         return out_bytes(bytes);
+    if (file->partial && stop_signal())
+        return VV_ECANCELED;
     if (fwrite(bytes.data, 1, bytes.len, file->stream) == bytes.len)
         return VV_OK;
     return cli_fail_errno(file->call, "%s", file->path);

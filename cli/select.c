@@ -1,11 +1,13 @@
 #include "select.h"
 
+#include "stores.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-char *select_path(const char *text, const char **inside)
+static char *select_path(const char *text, const char **inside)
 {
     const char *bracket = strrchr(text, '[');
     size_t len = strlen(text);
@@ -19,7 +21,7 @@ char *select_path(const char *text, const char **inside)
     return path;
 }
 
-vv_status select_missing(cli_call *call, vv_status status, const char *text)
+static vv_status select_missing(cli_call *call, vv_status status, const char *text)
 {
     const char *open = strchr(text, '[');
     const char *close = strrchr(text, ']');
@@ -29,6 +31,24 @@ vv_status select_missing(cli_call *call, vv_status status, const char *text)
     return close
                ? cli_usage(call, "%.100s: '%.100s' behind the brackets", text, close + 1)
                : cli_usage(call, "%.100s: the bracket is not closed", text);
+}
+
+vv_status select_open(cli_call *call, vv_store *store, const char *text, vv_array **out,
+                      const char **inside)
+{
+    char *given = select_path(text, inside);
+    vv_status status = vv_array_open(store, cli_trim_slashes(given), out, &call->err);
+
+    free(given);
+    if (status == VV_ENOTFOUND && *inside) {
+        given = cli_strdup(text);
+        if (vv_array_open(store, cli_trim_slashes(given), out, NULL) == VV_OK) {
+            *inside = NULL;
+            status = VV_OK;
+        }
+        free(given);
+    }
+    return select_missing(call, status, text);
 }
 
 /* One part between commas, as it stands. */

@@ -16,11 +16,11 @@ typedef struct cli_selection {
     bool dropped[VV_NDIM_MAX]; /* a plain index: count is 1, and the result lacks it */
 } cli_selection;
 
-/* The path in front of the brackets, to be freed; *inside is the text in them, or NULL. */
-char *select_path(const char *text, const char **inside);
-/* The status of opening what text names: where nothing is called so, brackets that are not closed, or
- * not at its end, are said to be the fault. */
-vv_status select_missing(cli_call *call, vv_status status, const char *text);
+/* Open the array that stands in front of the brackets; *inside is the text in them, or NULL. An array
+ * whose name is the whole text, brackets and all, is meant where there is none in front of them. Where
+ * nothing is called so, brackets that are not closed, or not at its end, are said to be the fault. */
+vv_status select_open(cli_call *call, vv_store *store, const char *text, vv_array **out,
+                      const char **inside);
 /* VV_EINVAL for text that is no selection, VV_ERANGE for an index outside; both name it. */
 vv_status select_resolve(cli_call *call, const char *inside, const vv_array_meta *meta,
                          cli_selection *out);

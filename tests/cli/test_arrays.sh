@@ -18,6 +18,12 @@ def typed(path, dtype, fill, data, dims=None):
 root = sys.argv[1]
 typed("words", {"name": "fixed_length_utf32", "configuration": {"length_bytes": 8}}, "",
       "ab".encode("utf-32-le") + "c\n".encode("utf-32-le"))
+array(root, "vast", "int16", [2], [2], [0, 0])
+meta = json.load(open(f"{root}/vast/zarr.json"))
+meta["shape"], meta["chunk_grid"]["configuration"]["chunk_shape"] = [10**9], [10**6]
+json.dump(meta, open(f"{root}/vast/zarr.json", "w"))
+os.remove(f"{root}/vast/c/0")
+array(root, "cup[x]", "int32", [2], [2], [3, 4])
 array(root, "names", "int32", [2], [2], [1, 2], ["a\x1bb"])
 typed("a\x1bb", {"name": "numpy.datetime64", "configuration": {"unit": "D", "scale_factor": 1}}, 0,
       struct.pack("<qq", 0, 400))
@@ -317,6 +323,32 @@ END
     expect_out "$(printf 'dim 0,w\n0,"a, b"\n2,none')"
     run slice texts 'w[1:]'
     expect_out_has '^ +2 +none$'
+}
+
+test_names_may_end_in_brackets() {
+    run slice --csv "$set" 'cup[x]'
+    expect_out_has '^1,4$'
+    run slice --csv "$set" '/cup[x]'
+    expect_out_has '^1,4$'
+    run slice --csv "$set" 'cup[x][1]'
+    expect_out_has '^4$'
+    run slice "$set" 'cup[y]'
+    expect_failure 1 "no array or group at 'cup'"
+}
+
+test_a_stopped_slice_leaves_no_file() {
+    expect_true python3 - "$VARVITE" "$set" <<'END'
+import glob, signal, subprocess, sys, time
+slice = subprocess.Popen([sys.argv[1], "slice", "--csv", "-o", "vast.csv", sys.argv[2], "vast"], stderr=subprocess.DEVNULL)
+while not glob.glob("vast.csv.*"):
+    assert slice.poll() is None
+    time.sleep(0.01)
+time.sleep(0.05)
+slice.send_signal(signal.SIGINT)
+assert slice.wait() == 130 and not glob.glob("vast.csv*")
+END
+    run slice -o '' "$set" names
+    expect_failure 2 "name of the output is empty"
 }
 
 test_bad_selections_are_named() {
