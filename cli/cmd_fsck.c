@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct fsck {
     cli_progress progress; /* first: the callbacks share one context */
@@ -88,7 +89,9 @@ vv_status cmd_fsck(cli_call *call)
     if (status)
         return status;
     const char *directory = strncmp(url, "local:", 6) == 0 ? url + 6 : url;
-    if (strncmp(url, "car:", 4) == 0 || strncmp(url, "mem:", 4) == 0) {
+    struct stat info;
+    bool is_file = stat(directory, &info) == 0 && S_ISREG(info.st_mode);
+    if (is_file || strncmp(url, "car:", 4) == 0 || strncmp(url, "mem:", 4) == 0) {
         status = cli_usage(call, "%s: only an embedded store has files to check", url);
         goto done;
     }

@@ -134,7 +134,11 @@ static vv_status change_one(cli_call *call, const char *change, char **object)
         return cli_usage(call, "%.100s: NAME=JSON is wanted with others like it", change);
     char *name = escaped(change, (size_t)(equals - change));
     if (equals[1] && !is_one_value(equals + 1)) {
-        status = cli_usage(call, "%.100s: not one JSON value", change);
+        status = cli_usage(
+            call,
+            "%.100s: not one JSON value; a text stands in double quotes, as "
+            "in units='\"K\"'",
+            change);
     } else {
         char *next = with_member(*object, name, equals + 1);
         free(*object);
@@ -159,6 +163,8 @@ static vv_status change_attributes(cli_call *call, const char *path)
         status = change_one(call, call->args[i], &object);
     if (!status)
         status = vv_node_set_attributes(tree.store, path, object, &call->err);
+    if (status == VV_EINVAL && strstr(call->err.message, "JSON"))
+        cli_wrap(call, status, "a text stands in double quotes, as in units='\"K\"'");
     if (!status)
         status = cli_tree_finish(call, &tree);
     free(object);

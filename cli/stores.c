@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static bool is_directory(const char *path)
 {
@@ -16,6 +17,13 @@ static bool is_directory(const char *path)
 static vv_status neither(cli_call *call, vv_status status, const char *root)
 {
     char text[VV_ERROR_MESSAGE_SIZE];
+    if (access(root, F_OK) == 0)
+        return cli_fail(
+            call, status,
+            "'%.100s' is a file, not a root; 'varvite import' takes netCDF and "
+            "HDF5 files in and prints their root",
+            root);
+
     const char *why = strstr(call->err.message,
                              "is no CID: "); /* less what is said here */
 

@@ -9,6 +9,9 @@ test_fsck_of_a_good_store_is_good() {
     expect_out_has "^1 block checked .*, 0 findings"
     run fsck --json --quick
     expect_json "d['ok'] and d['found'] == [] and d['findings'] == 0"
+    echo no store >file.car
+    run --store file.car fsck
+    expect_failure 2 "only an embedded store"
     run --store mem: fsck
     expect_failure 2 "only an embedded store"
     run --store nowhere fsck

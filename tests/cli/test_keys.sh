@@ -153,6 +153,9 @@ test_a_root_that_is_none() {
     run init
     run ls notacid
     expect_failure 2 "'notacid' is neither a CID nor a directory"
+    echo CDF >file.nc
+    run tree file.nc
+    expect_failure 2 "'file.nc' is a file, not a root; 'varvite import'"
     run ls $nowhere
     expect_failure 1 "$nowhere"
     run put $nowhere key - </dev/null

@@ -81,7 +81,7 @@ n = [1, 2.0]'
     run attr "$root" g none
     expect_failure 1 "none"
     run attr "$root" g title=new
-    expect_code 2
+    expect_failure 2 "double quotes"
     run attr "$root" g 'title=1, "x": 2'
     expect_failure 2 "not one JSON value"
     run attr "$root" g x=1 y
