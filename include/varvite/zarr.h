@@ -90,7 +90,8 @@ VV_API vv_status vv_node_delete(vv_store *store, const char *path, vv_error *err
  *
  * Chunks are not decoded; a HAMT and a memory store share them, and read none. The copy is seen once it is
  * whole. Threads: changes of the node meanwhile may be in the copy or not.
- * @return VV_OK, VV_ENOTFOUND, VV_EEXISTS (a node is at to), VV_EINVAL (to lies in from, or in an array),
+ * @return VV_OK, VV_ENOTFOUND, VV_EEXISTS (a node is at to, or below it), VV_EINVAL (to lies in from, or in
+ *         an array),
  *         VV_EUNSUPPORTED (below a group of Zarr version 2), VV_EREADONLY, VV_EIO
  */
 VV_API vv_status vv_node_copy(vv_store *store, const char *from, const char *to,

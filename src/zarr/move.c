@@ -161,6 +161,27 @@ static bool lies_in(const char *path, const char *above)
            (strncmp(path, above, len) == 0 && (path[len] == '\0' || path[len] == '/'));
 }
 
+static vv_status refuse_document(void *ctx, const char *key, vv_error *err)
+{
+    return is_document(key) ? vvi_fail(err, VV_EEXISTS,
+                                       "there is a node below '%s' already (key '%s')",
+                                       (const char *)ctx, key)
+                            : VV_OK;
+}
+
+/* Some writers make nodes without the groups above them; those are not what a killed copy left. */
+static vv_status check_nothing_below(vv_store *store, const char *path, vv_error *err)
+{
+    vv_buf prefix = VV_BUF_INIT;
+    vv_status status = vvi_path_key(path, "", &prefix, err);
+
+    if (!status)
+        status = vv_store_list(store, (const char *)prefix.data, refuse_document,
+                               (void *)(uintptr_t)path, err);
+    vv_buf_clear(&prefix);
+    return status;
+}
+
 /* Let nothing be at to, and groups above it. */
 static vv_status prepare_target(vv_store *store, const char *from, const char *to,
                                 vv_error *err)
@@ -175,6 +196,7 @@ static vv_status prepare_target(vv_store *store, const char *from, const char *t
     VVI_TRY(vv_node_kind_of(store, to, &kind, err));
     if (kind != VV_NODE_NONE)
         return vvi_fail(err, VV_EEXISTS, "there is a node at '%s' already", to);
+    VVI_TRY(check_nothing_below(store, to, err));
     VVI_TRY(vvi_zarr_make_parents(store, to, err));
     /* What a killed copy left. */
     return vvi_zarr_delete_below(store, to, err);

@@ -233,6 +233,25 @@ static void what_cannot_be_relocated_stays(void **state)
     assert_is_whole(store, "g/h/t");
 }
 
+/* TensorStore, for one, makes no groups above the arrays that it makes. */
+static void nodes_below_no_group_are_not_replaced(void **state)
+{
+    vv_store *store = ((fixture *)*state)->store;
+    vv_error err = VV_ERROR_INIT;
+    int keys;
+
+    make_tree(store);
+    assert_vv_ok(vv_node_copy(store, "g/h", "loose/h", &err));
+    assert_vv_ok(vv_store_delete(store, "loose/zarr.json", &err));
+    keys = keys_below(store, "loose/");
+    assert_int_equal(vv_node_copy(store, "g/h", "loose", &err), VV_EEXISTS);
+    assert_non_null(strstr(err.message, "loose/h"));
+    assert_int_equal(vv_node_rename(store, "g/h", "loose", &err), VV_EEXISTS);
+    assert_int_equal(keys_below(store, "loose/"), keys);
+    assert_is_whole(store, "loose/h/t");
+    assert_is_whole(store, "g/h/t");
+}
+
 /* Copying over a store whose chunks cannot be read. */
 static void no_chunk_is_read(void **state)
 {
@@ -253,14 +272,16 @@ static void no_chunk_is_read(void **state)
 
 int main(void)
 {
-#define PROMISES(setup_)                                                              \
-    cmocka_unit_test_setup_teardown(a_copy_is_all_of_a_node, setup_, teardown),       \
-        cmocka_unit_test_setup_teardown(a_renamed_node_has_left_its_place, setup_,    \
-                                        teardown),                                    \
-        cmocka_unit_test_setup_teardown(a_deleted_node_leaves_its_neighbours, setup_, \
-                                        teardown),                                    \
-        cmocka_unit_test_setup_teardown(what_cannot_be_relocated_stays, setup_,       \
-                                        teardown),                                    \
+#define PROMISES(setup_)                                                               \
+    cmocka_unit_test_setup_teardown(a_copy_is_all_of_a_node, setup_, teardown),        \
+        cmocka_unit_test_setup_teardown(a_renamed_node_has_left_its_place, setup_,     \
+                                        teardown),                                     \
+        cmocka_unit_test_setup_teardown(a_deleted_node_leaves_its_neighbours, setup_,  \
+                                        teardown),                                     \
+        cmocka_unit_test_setup_teardown(what_cannot_be_relocated_stays, setup_,        \
+                                        teardown),                                     \
+        cmocka_unit_test_setup_teardown(nodes_below_no_group_are_not_replaced, setup_, \
+                                        teardown),                                     \
         cmocka_unit_test_setup_teardown(no_chunk_is_read, setup_, teardown)
     const struct CMUnitTest tests[] = { PROMISES(setup_memory), PROMISES(setup_directory),
                                         PROMISES(setup_hamt) };
