@@ -4,8 +4,9 @@ usage: peer_arrays.py [PREFIX]                                     a round; cell
        peer_arrays.py cell WHO CODEC OP DIR SIDE CHUNK INNER       one cell of a Python peer
 
 A cell is SIZE/CODEC/OP: the same cube of uint16 (bench_arrays.c makes it), the same metadata, two
-threads for everybody, nothing flushed to the disk, page cache warm. Each runs in a process of its own;
-starting it and opening the array are not timed. All read the array that we wrote, and write the same.
+threads for everybody, nothing flushed to the disk, page cache warm. Each runs in a process of its own, in
+an order drawn anew for each cell, since the first one may find memory in pieces that the kernel has to
+join for it; starting a process and opening the array are not timed. All read the array that we wrote, and write the same.
 
   write    all of it in one call
   read     all of it in one call
@@ -19,6 +20,7 @@ import asyncio
 import json
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import sys
@@ -59,7 +61,7 @@ def metadata(codec, side):
 
 # ---- one cell of a Python peer -------------------------------------------------------------------
 
-def random(state):
+def numbers(state):
     """SplitMix64, as bench.c has it."""
     mask = (1 << 64) - 1
     while True:
@@ -152,7 +154,7 @@ def cell(who, codec, op, directory, side, chunk, inner):
     elif op == "read":
         data = peer.read(*everything)
     elif op == "boxes":
-        items, bytes_per_item, draw = BOXES, BOX ** 3 * 2, random(2)
+        items, bytes_per_item, draw = BOXES, BOX ** 3 * 2, numbers(2)
         for _ in range(BOXES):
             start = [next(draw) % (side - BOX + 1) for _ in range(3)]
             check += int(peer.read(*box_at(start, BOX))[-1, -1, -1])
@@ -235,16 +237,12 @@ class Round:
 
     def cell(self, codec, op):
         lines = {}
-        for store in ("directory", "hamt"):
+        contenders = [who for who in ("directory", "hamt", *PEERS) if who != "zarrs" or self.zarrs]
+        for who in random.sample(contenders, len(contenders)):
             if op == "write":
                 os.sync()  # the last one's dirty pages are not this one's work
-            lines[store] = self.ours(store, codec, op)
-        for who in PEERS:
-            if who == "zarrs" and not self.zarrs:
-                continue
-            if op == "write":
-                os.sync()
-            lines[who] = self.theirs(who, codec, op)
+            run = self.ours if who in ("directory", "hamt") else self.theirs
+            lines[who] = run(who, codec, op)
         checks = {line["check"] for who, line in lines.items()
                   if line and not (op == "read" and who == "zarrs")}
         if len(checks) > 1:
