@@ -198,6 +198,7 @@ class Round:
     def __init__(self, directory, side, zarrs):
         self.directory, self.side, self.zarrs = directory, side, zarrs
         self.data = directory / f"cube-{side}.u16"
+        self.gone = directory / "gone"
         self.environment = dict(os.environ, BENCH_DATA=str(self.data), RAYON_NUM_THREADS=str(THREADS),
                                 PYTHONWARNINGS="ignore")
 
@@ -213,9 +214,16 @@ class Round:
         sys.stdout.flush()
         return json.loads(done.stdout)
 
+    def discard(self, place):
+        """Put a directory away, to be removed at the end: ext4 looks for inodes that were not freed lately,
+        so that who writes after a removal would pay for it."""
+        if place.exists():
+            self.gone.mkdir(exist_ok=True)
+            place.rename(self.gone / str(len(list(self.gone.iterdir()))))
+
     def ours(self, store, codec, op):
         if op == "write":
-            shutil.rmtree(self.directory / f"{store}-{codec}", ignore_errors=True)
+            self.discard(self.directory / f"{store}-{codec}")
         return self.run([OURS, store, codec, op, self.directory, self.side])
 
     def theirs(self, who, codec, op):
@@ -223,7 +231,7 @@ class Round:
         place = self.directory / f"directory-{codec}"
         if op == "write":
             place = self.directory / "theirs"
-            shutil.rmtree(place, ignore_errors=True)
+            self.discard(place)
             (place / "x").mkdir(parents=True)
             (place / "x" / "zarr.json").write_text(json.dumps(metadata(codec, self.side)))
         rest = [codec, op, place, self.side, chunk, inner]
@@ -232,7 +240,7 @@ class Round:
         if op == "write" and line and not (self.directory / f"directory-{codec}" / "x").exists():
             place.rename(self.directory / f"directory-{codec}")  # for the readers, as we could not
         elif op == "write":
-            shutil.rmtree(place, ignore_errors=True)
+            self.discard(place)
         return line
 
     def cell(self, codec, op):
@@ -284,8 +292,9 @@ def main():
                 if f"{side ** 3 * 2 >> 20}/{codec}/{op}".startswith(prefix):
                     this.cell(codec, op)
             if not prefix:
-                shutil.rmtree(directory / f"directory-{codec}", ignore_errors=True)
-                shutil.rmtree(directory / f"hamt-{codec}", ignore_errors=True)
+                this.discard(directory / f"directory-{codec}")
+                this.discard(directory / f"hamt-{codec}")
+        shutil.rmtree(this.gone, ignore_errors=True)
     if "one_of_million".startswith(prefix):
         one_of_million(directory)
 
