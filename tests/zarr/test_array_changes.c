@@ -261,8 +261,8 @@ static void make(work *self)
     static const char *const codecs[] = {
         "none",
         "zstd:1+crc32c",
-        "[{\"name\": \"transpose\", \"configuration\": {\"order\": [1, 0]}}, "
-        "{\"name\": \"bytes\", \"configuration\": {\"endian\": \"big\"}}]",
+        ("[{\"name\": \"transpose\", \"configuration\": {\"order\": [1, 0]}}, "
+         "{\"name\": \"bytes\", \"configuration\": {\"endian\": \"big\"}}]"),
     };
     static const uint32_t fills[] = { 0x7FC01234, 0x80000000, 0, 0x3F800000 };
     bool sharded = below(self, 2);
