@@ -97,6 +97,7 @@ static vv_status read_options(cli_call *call, import *self)
     self->options.threads = (uint32_t)threads;
     self->options.text_as_bytes = cli_has(call, "text-as-bytes");
     self->options.skip_existing = cli_text(call, "resume") != NULL;
+    self->options.overwrite = cli_has(call, "force");
     self->options.progress = tick;
     self->options.planned = planned;
     self->options.ctx = self;

@@ -125,7 +125,11 @@ static const cli_option import_options[] = {
         "take char variables as uint8 arrays of their bytes instead of strings of a fixed "
         "length; an export to netCDF makes them char again, either way"),
     WITH("into", 0, CLI_KEY, "PATH", "the group to import into; the default is the top"),
-    WITH("root", 0, CLI_CID, "CID", "add to this tree instead of beginning an empty one"),
+    WITH("root", 0, CLI_CID, "CID",
+         "add to this tree instead of beginning an empty one; what is there is refused, not "
+         "replaced"),
+    FLAG("force", 'f',
+         "replace arrays that are there, and attributes of groups where the source has others"),
     WITH("resume", 0, CLI_CID, "CID",
          "go on where a stopped import of the same file ended: CID is the root it named, "
          "and the chunks in it are not read again"),

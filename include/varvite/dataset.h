@@ -28,7 +28,7 @@ typedef struct vv_import_options {
     uint32_t threads;      /* 0: one a processor */
     /* Go on with an import of the same file that was stopped: a chunk that the store has under its key
      * is not written again. A note in the group tells which file it was of; another one, or one that
-     * was changed since, is VV_EEXISTS. Where there is no note, all is imported. */
+     * was changed since, is VV_EEXISTS. Where there is no note, nothing counts as stored. */
     bool skip_existing;
     vv_progress_fn progress; /* bytes of array data */
     /* Told once for each variable which chunks were chosen. NULL: not wanted. */
@@ -41,6 +41,10 @@ typedef struct vv_import_options {
     /* Lengths of shards, as chunks are given; each is made a whole number of chunks. NULL: no
      * shards. */
     const char *shards;
+    /* Replace arrays that are there, and attributes of groups that are there where the source has others.
+     * Without it both are VV_EEXISTS, and nothing is written; an import that is taken up again, by its
+     * note, replaces what the stopped one left. */
+    bool overwrite;
 } vv_import_options;
 #define VV_IMPORT_OPTIONS_INIT \
     ((vv_import_options){ .struct_size = sizeof(vv_import_options) })
@@ -58,10 +62,12 @@ typedef struct vv_import_result {
  * Groups, attributes, dimension names, _FillValue, scale and offset and times are kept so that
  * xarray opens the result as it opens the source. What cannot be represented (compound types,
  * …) is refused by name before anything is written. Memory stays under memory_bytes plus one
- * chunk a thread. A failure or a stop leaves the chunks stored so far.
+ * chunk a thread. A failure or a stop leaves the chunks stored so far. Groups that are there keep their
+ * attributes and get those of the source beside them.
  *
  * @return VV_OK, VV_ENOTFOUND (file), VV_EINVAL (options, no data file), VV_EUNSUPPORTED,
- *         VV_EEXISTS (see skip_existing), VV_ECORRUPT (the source), VV_ECANCELED, VV_EIO,
+ *         VV_EEXISTS (see skip_existing and overwrite; an array where a group is to be, or the
+ *         reverse), VV_ECORRUPT (the source), VV_ECANCELED, VV_EIO,
  *         VV_ENOMEM
  */
 VV_API vv_status vv_dataset_import(const char *source, vv_store *store, const char *path,

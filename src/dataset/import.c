@@ -48,11 +48,85 @@ static vv_status group_attributes(const vvi_import *self, const vvi_group *group
     return status;
 }
 
-static vv_status make_group(vvi_import *self, const vvi_group *group, vv_error *err)
+static vv_status same_value(const vvi_json *a, const vvi_json *b, bool *out,
+                            vv_error *err)
+{
+    vv_buf x = VV_BUF_INIT;
+    vv_buf y = VV_BUF_INIT;
+    vv_status status = vvi_json_write(a, 0, &x, err);
+
+    if (!status)
+        status = vvi_json_write(b, 0, &y, err);
+    *out = !status && vvi_bytes_equal(vvi_buf_bytes(&x), vvi_buf_bytes(&y));
+    vv_buf_clear(&x);
+    vv_buf_clear(&y);
+    return status;
+}
+
+/* Put the members of wanted into there. *changed: some were not there, or others. */
+static vv_status merge_members(const vvi_import *self, vvi_json *there,
+                               const vvi_json *wanted, bool *changed, vv_error *err)
+{
+    for (const vvi_json *m = vvi_json_first(wanted); m; m = vvi_json_next(m)) {
+        const vvi_json *old = vvi_json_get(there, vvi_json_name(m));
+        vvi_json *copy = NULL;
+        bool same = false;
+
+        if (old)
+            VVI_TRY(same_value(old, m, &same, err));
+        if (same)
+            continue;
+        if (old && !self->may_replace)
+            return vvi_fail(
+                err, VV_EEXISTS,
+                "its attribute '%s' is another in the source: import into a group "
+                "of its own, or replace it",
+                vvi_json_name(m));
+        VVI_TRY(vvi_json_copy(m, &copy, err));
+        VVI_TRY(vvi_json_set(there, vvi_json_name(m), copy, err));
+        *changed = true;
+    }
+    return VV_OK;
+}
+
+/* Make of a group's new attributes those that it is to have beside its old ones. */
+static vv_status merge_attributes(const vvi_import *self, const char *at,
+                                  vv_buf *attributes, bool *changed, vv_error *err)
+{
+    vvi_json *there = NULL;
+    vvi_json *wanted = NULL;
+    vv_buf old = VV_BUF_INIT;
+    vv_buf merged = VV_BUF_INIT;
+    vv_status status = vv_node_attributes(self->store, at, &old, err);
+
+    *changed = false;
+    if (!status)
+        status = vvi_json_parse(vvi_buf_bytes(&old), &there, err);
+    if (!status)
+        status = vvi_json_parse(vvi_buf_bytes(attributes), &wanted, err);
+    if (!status)
+        status = merge_members(self, there, wanted, changed, err);
+    if (!status)
+        status = vvi_json_write(there, 0, &merged, err);
+    if (!status)
+        status = vvi_buf_terminate(&merged, err);
+    if (!status)
+        vvi_buf_move(attributes, &merged);
+    vvi_json_free(there);
+    vvi_json_free(wanted);
+    vv_buf_clear(&old);
+    vv_buf_clear(&merged);
+    return status;
+}
+
+/* write false: only say whether it could be made. */
+static vv_status put_group(vvi_import *self, const vvi_group *group, bool write,
+                           vv_error *err)
 {
     vv_buf path = VV_BUF_INIT;
     vv_buf attributes = VV_BUF_INIT;
     vv_node_kind kind = VV_NODE_NONE;
+    bool changed = true;
     const char *at;
     vv_status status = vvi_join(self->path, group->path, &path, err);
 
@@ -65,14 +139,52 @@ static vv_status make_group(vvi_import *self, const vvi_group *group, vv_error *
         status = vvi_fail(err, VV_EEXISTS,
                           "an array lies at '/%s', where a group is to be", at);
     else if (!status && kind == VV_NODE_GROUP)
-        status = vv_node_set_attributes(self->store, at, (const char *)attributes.data,
-                                        err);
-    else if (!status)
+        status = merge_attributes(self, at, &attributes, &changed, err);
+    if (!status && write && kind == VV_NODE_NONE)
         status = vv_group_create(self->store, at, (const char *)attributes.data, false,
                                  err);
+    else if (!status && write && changed)
+        status = vv_node_set_attributes(self->store, at, (const char *)attributes.data,
+                                        err);
+    if (status)
+        vvi_wrap(err, status, "group '/%s'", at ? at : "");
     vv_buf_clear(&attributes);
     vv_buf_clear(&path);
-    return status ? vvi_wrap(err, status, "group '/%s'", group->path) : VV_OK;
+    return status;
+}
+
+vv_status vvi_import_group(vvi_import *self, const vvi_group *group, vv_error *err)
+{
+    return put_group(self, group, true, err);
+}
+
+/* Is there nothing where a variable's array is to be, or what may be replaced? */
+static vv_status check_array(vvi_import *self, const vvi_group *group, const vvi_var *var,
+                             vv_error *err)
+{
+    vv_buf inside = VV_BUF_INIT;
+    vv_buf path = VV_BUF_INIT;
+    vv_node_kind kind = VV_NODE_NONE;
+    vv_status status = vvi_join(group->path, var->name, &inside, err);
+    const char *at;
+
+    if (!status)
+        status = vvi_join(self->path, (const char *)inside.data, &path, err);
+    at = (const char *)path.data;
+    if (!status)
+        status = vv_node_kind_of(self->store, at, &kind, err);
+    if (!status && kind == VV_NODE_GROUP)
+        status = vvi_fail(err, VV_EEXISTS,
+                          "a group lies at '/%s', where an array is to be", at);
+    else if (!status && kind == VV_NODE_ARRAY && !self->may_replace)
+        status = vvi_fail(
+            err, VV_EEXISTS,
+            "array '/%s' is there already: import into a group of its own, or "
+            "replace it",
+            at);
+    vv_buf_clear(&path);
+    vv_buf_clear(&inside);
+    return status;
 }
 
 /* ---- arrays --------------------------------------------------------------------------------- */
@@ -156,9 +268,6 @@ static vv_status create_array(vvi_import *self, const char *path,
     vv_node_kind kind;
 
     VVI_TRY(vv_node_kind_of(self->store, path, &kind, err));
-    if (kind == VV_NODE_GROUP)
-        return vvi_fail(err, VV_EEXISTS, "a group lies at '/%s', where an array is to be",
-                        path);
     if (kind == VV_NODE_ARRAY && self->options.skip_existing) {
         VVI_TRY(same_array(self->store, path, meta, out, err));
         if (*out)
@@ -240,13 +349,13 @@ static vv_status open_array(vvi_import *self, const vvi_group *group, const vvi_
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
-static vv_status import_groups(vvi_import *self, vv_error *err)
+static vv_status each_group(vvi_import *self, bool write, vv_error *err)
 {
     const vvi_tree *tree = &self->source->tree;
 
     for (size_t g = 0; g < tree->count; g++)
         if (tree->groups[g].wanted)
-            VVI_TRY(make_group(self, &tree->groups[g], err));
+            VVI_TRY(put_group(self, &tree->groups[g], write, err));
     return VV_OK;
 }
 
@@ -300,7 +409,7 @@ static vv_status rehearse(const vvi_import *real, vv_error *err)
 
     self.options.planned = NULL;
     VVI_TRY(vv_memory_store_new(&self.store, err));
-    status = import_groups(&self, err);
+    status = each_group(&self, true, err);
     if (!status)
         status = each_var(&self, try_array, err);
     vv_store_free(self.store);
@@ -331,6 +440,9 @@ static vv_status import_tree(vvi_import *self, vv_error *err)
     const char *path;
 
     count_up(self);
+    /* Before anything is written. */
+    VVI_TRY(each_group(self, false, err));
+    VVI_TRY(each_var(self, check_array, err));
     /* Chunks of a Zarr source stay as they are when nothing asks for others. */
     if (vvi_zarr_source_place(self->source, &place, &path) && !self->options.chunks &&
         !self->options.codecs && !self->options.shards && !self->options.variable_count)
@@ -339,9 +451,11 @@ static vv_status import_tree(vvi_import *self, vv_error *err)
     if (!self->arrays)
         return vvi_fail_nomem(err, self->result.arrays * sizeof(*self->arrays));
     VVI_TRY(rehearse(self, err));
-    VVI_TRY(import_groups(self, err));
+    if (!self->options.skip_existing)
+        VVI_TRY(vvi_import_note_put(self, false, err));
+    VVI_TRY(each_group(self, true, err));
     VVI_TRY(each_var(self, make_array, err));
-    VVI_TRY(vvi_import_note_put(self, err));
+    VVI_TRY(vvi_import_note_put(self, true, err));
     VVI_TRY(each_var(self, import_values, err));
     return vvi_import_tell(self, true, err);
 }

@@ -25,28 +25,6 @@ static vv_status document_key(const char *root, const char *inside, vv_buf *out,
 
 /* ---- documents ------------------------------------------------------------------------------ */
 
-/* Put a group's document without what it says of the nodes below it; nothing is written where it
- * says nothing and lies there already. */
-static vv_status put_alone(vv_store *store, const char *key, vv_bytes text, bool is_there,
-                           vv_error *err)
-{
-    vvi_json *document = NULL;
-    vv_buf less = VV_BUF_INIT;
-    vv_status status = vvi_json_parse(text, &document, err);
-
-    if (!status && vvi_json_get(document, "consolidated_metadata")) {
-        vvi_json_remove(document, "consolidated_metadata");
-        status = vvi_json_write(document, 2, &less, err);
-        if (!status)
-            status = vv_store_set(store, key, vvi_buf_bytes(&less), err);
-    } else if (!status && !is_there) {
-        status = vv_store_set(store, key, text, err);
-    }
-    vvi_json_free(document);
-    vv_buf_clear(&less);
-    return status;
-}
-
 /* Delete all of an array that is to be replaced. */
 static vv_status delete_array(vv_store *store, const char *key, vv_error *err)
 {
@@ -59,28 +37,23 @@ static vv_status delete_array(vv_store *store, const char *key, vv_error *err)
     return status;
 }
 
-static vv_status put_document(vvi_import *self, const char *to, vv_bytes text,
-                              bool is_array, vv_error *err)
+/* The document of an array; what is there under its name goes, unless it is what a stopped import of
+ * this source left. */
+static vv_status put_array(vvi_import *self, const char *to, vv_bytes text, vv_error *err)
 {
     vv_buf old = VV_BUF_INIT;
     vv_status status = vv_store_get(self->store, to, VV_RANGE_ALL, &old, err);
     bool is_there = status == VV_OK;
     bool same = is_there && vvi_bytes_equal(vvi_buf_bytes(&old), text);
 
-    if (status == VV_ENOTFOUND)
-        status = VV_OK;
-    if (!status && is_array && same && self->options.skip_existing)
-        goto done;
-    if (!status && is_array && is_there)
-        status = delete_array(self->store, to, err);
-    if (!status && !is_array && is_there)
-        status = same ? VV_OK : put_alone(self->store, to, text, false, err);
-    else if (!status)
-        status = vv_store_set(self->store, to, text, err);
-
-done:
     vv_buf_clear(&old);
-    return status;
+    if (status && status != VV_ENOTFOUND)
+        return status;
+    if (same && self->options.skip_existing)
+        return VV_OK;
+    if (is_there)
+        VVI_TRY(delete_array(self->store, to, err));
+    return vv_store_set(self->store, to, text, err);
 }
 
 /* What version 3 says of a node of version 2. */
@@ -127,84 +100,30 @@ static vv_status read_document(vv_store *from, const char *root, const char *ins
     return status;
 }
 
-static vv_status copy_document(vvi_import *self, const char *inside, bool is_array,
-                               vv_error *err)
-{
-    vv_store *from;
-    const char *root;
-    vv_buf key = VV_BUF_INIT;
-    vv_buf text = VV_BUF_INIT;
-    vv_status status;
-
-    vvi_zarr_source_place(self->source, &from, &root);
-    status = read_document(from, root, inside, is_array, &text, err);
-    if (!status)
-        status = document_key(self->path, inside, &key, err);
-    if (!status)
-        status = put_document(self, (const char *)key.data, vvi_buf_bytes(&text),
-                              is_array, err);
-    vv_buf_clear(&text);
-    vv_buf_clear(&key);
-    return status;
-}
-
-/* An array and a group never replace each other. */
-static vv_status check_kind(vvi_import *self, const char *inside, bool is_array,
-                            vv_error *err)
-{
-    vv_buf path = VV_BUF_INIT;
-    vv_node_kind kind;
-    vv_status status = vvi_join(self->path, inside, &path, err);
-    const char *at = (const char *)path.data;
-
-    if (!status)
-        status = vv_node_kind_of(self->store, at, &kind, err);
-    if (!status && kind == (is_array ? VV_NODE_GROUP : VV_NODE_ARRAY))
-        status = vvi_fail(err, VV_EEXISTS, "%s lies at '/%s', where %s is to be",
-                          is_array ? "a group" : "an array", at,
-                          is_array ? "an array" : "a group");
-    vv_buf_clear(&path);
-    return status;
-}
-
-/* Do this to each group and each array of the source, parents first. */
-static vv_status each_node(vvi_import *self,
-                           vv_status (*visit)(vvi_import *self, const char *inside,
-                                              bool is_array, vv_error *err),
-                           vv_error *err)
-{
-    const vvi_tree *tree = &self->source->tree;
-    vv_buf path = VV_BUF_INIT;
-    vv_status status = VV_OK;
-
-    for (size_t g = 0; g < tree->count && !status; g++) {
-        const vvi_group *group = &tree->groups[g];
-
-        status = visit(self, group->path, false, err);
-        for (size_t v = 0; v < group->var_count && !status; v++) {
-            status = vvi_join(group->path, group->vars[v].name, &path, err);
-            if (!status)
-                status = visit(self, (const char *)path.data, true, err);
-        }
-    }
-    vv_buf_clear(&path);
-    return status;
-}
-
-/* ---- what lies above ------------------------------------------------------------------------ */
+/* ---- groups that are there ------------------------------------------------------------------------ */
 
 /* Take out of a group what it says of the nodes below it, since there will be others. */
 static vv_status unconsolidate(vv_store *store, const char *path, vv_error *err)
 {
     vv_buf key = VV_BUF_INIT;
     vv_buf text = VV_BUF_INIT;
+    vv_buf less = VV_BUF_INIT;
+    vvi_json *document = NULL;
     vv_status status = document_key(path, "", &key, err);
 
     if (!status)
         status = vv_store_get(store, (const char *)key.data, VV_RANGE_ALL, &text, err);
     if (!status)
-        status = put_alone(store, (const char *)key.data, vvi_buf_bytes(&text), true,
-                           err);
+        status = vvi_json_parse(vvi_buf_bytes(&text), &document, err);
+    if (!status && vvi_json_get(document, "consolidated_metadata")) {
+        vvi_json_remove(document, "consolidated_metadata");
+        status = vvi_json_write(document, 2, &less, err);
+        if (!status)
+            status = vv_store_set(store, (const char *)key.data, vvi_buf_bytes(&less),
+                                  err);
+    }
+    vvi_json_free(document);
+    vv_buf_clear(&less);
     vv_buf_clear(&text);
     vv_buf_clear(&key);
     return status;
@@ -242,6 +161,80 @@ static vv_status prepare_above(vv_store *store, const char *path, vv_error *err)
     return status;
 }
 
+/* ---- nodes ---------------------------------------------------------------------------------- */
+
+static vv_status copy_array(vvi_import *self, const char *inside, vv_error *err)
+{
+    vv_store *from;
+    const char *root;
+    vv_buf key = VV_BUF_INIT;
+    vv_buf text = VV_BUF_INIT;
+    vv_status status;
+
+    vvi_zarr_source_place(self->source, &from, &root);
+    status = read_document(from, root, inside, true, &text, err);
+    if (!status)
+        status = document_key(self->path, inside, &key, err);
+    if (!status)
+        status = put_array(self, (const char *)key.data, vvi_buf_bytes(&text), err);
+    vv_buf_clear(&text);
+    vv_buf_clear(&key);
+    return status;
+}
+
+/* The document as it is where there was no group; one that was there keeps its own. */
+static vv_status copy_group(vvi_import *self, const vvi_group *group, vv_error *err)
+{
+    vv_store *from;
+    const char *root;
+    vv_buf path = VV_BUF_INIT;
+    vv_buf key = VV_BUF_INIT;
+    vv_buf text = VV_BUF_INIT;
+    vv_node_kind kind = VV_NODE_NONE;
+    vv_status status = vvi_join(self->path, group->path, &path, err);
+
+    vvi_zarr_source_place(self->source, &from, &root);
+    if (!status)
+        status = vv_node_kind_of(self->store, (const char *)path.data, &kind, err);
+    if (!status && kind != VV_NODE_NONE) {
+        status = unconsolidate(self->store, (const char *)path.data, err);
+        if (!status)
+            status = vvi_import_group(self, group, err);
+    } else if (!status) {
+        status = read_document(from, root, group->path, false, &text, err);
+        if (!status)
+            status = document_key(self->path, group->path, &key, err);
+        if (!status)
+            status = vv_store_set(self->store, (const char *)key.data,
+                                  vvi_buf_bytes(&text), err);
+    }
+    vv_buf_clear(&text);
+    vv_buf_clear(&key);
+    vv_buf_clear(&path);
+    return status;
+}
+
+/* Groups before what lies in them. */
+static vv_status copy_nodes(vvi_import *self, vv_error *err)
+{
+    const vvi_tree *tree = &self->source->tree;
+    vv_buf path = VV_BUF_INIT;
+    vv_status status = VV_OK;
+
+    for (size_t g = 0; g < tree->count && !status; g++) {
+        const vvi_group *group = &tree->groups[g];
+
+        status = copy_group(self, group, err);
+        for (size_t v = 0; v < group->var_count && !status; v++) {
+            status = vvi_join(group->path, group->vars[v].name, &path, err);
+            if (!status)
+                status = copy_array(self, (const char *)path.data, err);
+        }
+    }
+    vv_buf_clear(&path);
+    return status;
+}
+
 /* ---- all of it ------------------------------------------------------------------------------ */
 
 vv_status vvi_import_zarr(vvi_import *self, vv_error *err)
@@ -258,10 +251,11 @@ vv_status vvi_import_zarr(vvi_import *self, vv_error *err)
     vv_status status;
 
     vvi_zarr_source_place(self->source, &copy.from, &copy.from_path);
-    VVI_TRY(each_node(self, check_kind, err));
+    if (!self->options.skip_existing)
+        VVI_TRY(vvi_import_note_put(self, false, err));
     VVI_TRY(prepare_above(self->store, self->path, err));
-    VVI_TRY(each_node(self, copy_document, err));
-    VVI_TRY(vvi_import_note_put(self, err));
+    VVI_TRY(copy_nodes(self, err));
+    VVI_TRY(vvi_import_note_put(self, true, err));
     status = vvi_copy_run(&copy, err);
     self->result.chunks = copy.chunks;
     self->result.bytes = self->bytes_total;

@@ -127,6 +127,11 @@ test_variables_groups_and_trees_are_chosen() {
     expect_out_has '^v/$'
     run compare --path more "$small" "$(cat both)"
     expect_code 0
+    run import --root "$(cat root)" "$small"
+    expect_failure 2 "array '/t' is there already"
+    run import --root "$(cat root)" --force "$small"
+    expect_code 0
+    expect_out_has "^$(cat root)$"
     run import --var nothing "$small"
     expect_failure 2 "nothing"
     run import --root x --resume y "$small"

@@ -80,6 +80,7 @@ static void chunks_of_another_array_are_not_taken_for_stored(void **state)
     vv_store *store = new_store();
 
     options.skip_existing = true;
+    options.overwrite = true;
     make_numbers(store, "v", "gzip:1", 1, 2);
     assert_vv_ok(vv_dataset_import(source, store, "", &options, NULL, &err));
     assert_numbers(store, "v", 3, 4);
@@ -116,12 +117,14 @@ static void chunks_of_the_same_array_are_kept(void **state)
 static void a_chunk_that_the_source_lacks_is_not_left_from_before(void **state)
 {
     const char *source = make_zarr(in(*state, "a.zarr"), "zstd:3", 3, 0);
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
     vv_error err = VV_ERROR_INIT;
     vv_store *store = new_store();
 
+    options.overwrite = true;
     make_numbers(store, "v", "zstd:3", 1, 2);
     make_numbers(store, "other", "zstd:3", 5, 6);
-    assert_vv_ok(vv_dataset_import(source, store, "", NULL, NULL, &err));
+    assert_vv_ok(vv_dataset_import(source, store, "", &options, NULL, &err));
     assert_numbers(store, "v", 3, 0);
     assert_numbers(store, "other", 5, 6);
     vv_store_free(store);
@@ -232,6 +235,7 @@ static vv_status import_twice(void *ctx)
     options.threads = 1;
     if (!status)
         status = vv_dataset_import(ctx, store, "a", &options, NULL, NULL);
+    options.overwrite = true;
     if (!status)
         status = vv_dataset_import(ctx, store, "a", &options, NULL, NULL);
     vv_store_free(store);

@@ -91,6 +91,7 @@ static void groups_dimensions_of_parents_and_strings_come_back(void **state)
 static void below_a_path_and_twice_into_one_store(void **state)
 {
     const char *path = in(*state, "groups.nc");
+    vv_import_options options = VV_IMPORT_OPTIONS_INIT;
     vv_error err = VV_ERROR_INIT;
     vv_store *store = NULL;
     uint64_t differences;
@@ -99,7 +100,9 @@ static void below_a_path_and_twice_into_one_store(void **state)
     assert_vv_ok(vv_memory_store_new(&store, &err));
     assert_vv_ok(vv_dataset_import(path, store, "/a/b/", NULL, NULL, &err));
     assert_vv_ok(vv_dataset_import(path, store, "a/c", NULL, NULL, &err));
-    assert_vv_ok(vv_dataset_import(path, store, "a/c", NULL, NULL, &err));
+    assert_int_equal(vv_dataset_import(path, store, "a/c", NULL, NULL, &err), VV_EEXISTS);
+    options.overwrite = true;
+    assert_vv_ok(vv_dataset_import(path, store, "a/c", &options, NULL, &err));
     assert_vv_ok(vv_dataset_compare(path, store, "a/b", NULL, print_difference, NULL,
                                     &differences, NULL, &err));
     assert_int_equal(differences, 0);
@@ -400,6 +403,7 @@ static void a_stopped_import_keeps_its_chunks_and_goes_on_from_there(void **stat
     assert_int_equal(first.chunks + second.chunks, 12);
     assert_same(path, store);
     options.chunks = "t=2"; /* another array: nothing of the old one is taken */
+    options.overwrite = true;
     stop = (stopper){ .stop_at = -1 };
     assert_vv_ok(vv_dataset_import(path, store, "", &options, &second, &err));
     assert_int_equal(second.chunks, 6);
@@ -439,10 +443,83 @@ static void an_import_is_never_taken_up_from_another_file(void **state)
     assert_same(path, store);
     assert_vv_ok(vv_store_exists(store, ".varvite-import", &there, &err));
     assert_false(there);
-    /* Where no import was stopped, nothing counts as stored. */
+    /* Where no import was stopped, nothing counts as stored, and nothing is replaced unasked. */
+    assert_int_equal(vv_dataset_import(other, store, "", &options, &result, &err),
+                     VV_EEXISTS);
+    options.overwrite = true;
     assert_vv_ok(vv_dataset_import(other, store, "", &options, &result, &err));
     assert_int_equal(result.chunks, 12);
     vv_store_free(store);
+}
+
+static void assert_attributes(vv_store *store, const char *path, const char *wanted)
+{
+    vv_error err = VV_ERROR_INIT;
+    vv_buf text = VV_BUF_INIT;
+
+    assert_vv_ok(vv_node_attributes(store, path, &text, &err));
+    assert_non_null(strstr((const char *)text.data, wanted));
+    vv_buf_clear(&text);
+}
+
+/* From a netCDF file and from a Zarr directory, which take different ways in. */
+static void what_is_there_is_neither_replaced_nor_forgotten(void **state)
+{
+    static const uint64_t shape[] = { 3 }, zero[] = { 0 };
+    static const int32_t old[] = { 7, 8, 9 };
+    const char *source = in(*state, "groups.nc");
+    const char *zarr = in(*state, "groups.zarr");
+    const char *const sources[] = { source, zarr };
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+
+    make_groups(source);
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    assert_vv_ok(vv_group_create(store, "", "{\"from\": \"groups\"}", false, &err));
+    assert_vv_ok(vv_dataset_import(source, store, "in", NULL, NULL, &err));
+    assert_vv_ok(vv_node_set_attributes(store, "in", "{\"title\": \"new\", \"more\": 1}", &err));
+    assert_vv_ok(vv_dataset_export(store, "in", zarr, NULL, NULL, &err));
+    vv_store_free(store);
+    for (size_t i = 0; i < 2; i++) {
+        vv_import_options options = VV_IMPORT_OPTIONS_INIT;
+        vv_array_meta meta = VV_ARRAY_META_INIT;
+        vv_array *array = NULL;
+        int32_t values[3] = { 0 };
+        vv_buf before = VV_BUF_INIT;
+
+        assert_vv_ok(vv_memory_store_new(&store, &err));
+        /* A group with attributes of its own gets those of the source beside them. */
+        assert_vv_ok(vv_group_create(store, "a", "{\"own\": \"kept\"}", false, &err));
+        assert_vv_ok(vv_dataset_import(sources[i], store, "a", NULL, NULL, &err));
+        assert_attributes(store, "a", "kept");
+        assert_attributes(store, "a", i ? "more" : "_nc_layout");
+        /* One that the source has too, with another value, is not replaced, and nothing is written. */
+        assert_vv_ok(vv_group_create(store, "b",
+                                     i ? "{\"title\": \"old\"}" : "{\"_nc_layout\": \"old\"}",
+                                     false, &err));
+        assert_int_equal(vv_dataset_import(sources[i], store, "b", NULL, NULL, &err), VV_EEXISTS);
+        assert_non_null(strstr(err.message, i ? "title" : "_nc_layout"));
+        assert_attributes(store, "b", "old");
+        assert_vv_ok(vv_store_get(store, "b/zarr.json", VV_RANGE_ALL, &before, &err));
+        vv_buf_clear(&before);
+        assert_int_equal(vv_store_get(store, "b/sub/zarr.json", VV_RANGE_ALL, &before, &err),
+                         VV_ENOTFOUND);
+        /* An array of the name keeps its values, until it is to be replaced. */
+        meta.dtype = VV_INT32;
+        meta.ndim = 1;
+        meta.shape = meta.chunk_shape = shape;
+        assert_vv_ok(vv_array_create(store, "c/sub/deflated", &meta, false, &array, &err));
+        assert_vv_ok(vv_array_write(array, zero, shape, old, sizeof(old), &err));
+        assert_int_equal(vv_dataset_import(sources[i], store, "c", NULL, NULL, &err), VV_EEXISTS);
+        assert_non_null(strstr(err.message, "c/sub/deflated"));
+        assert_vv_ok(vv_array_read(array, zero, shape, NULL, values, sizeof(values), &err));
+        assert_memory_equal(values, old, sizeof(old));
+        vv_array_free(array);
+        options.overwrite = true;
+        assert_vv_ok(vv_dataset_import(sources[i], store, "c", &options, NULL, &err));
+        assert_vv_ok(vv_dataset_import(sources[i], store, "b", &options, NULL, &err));
+        vv_store_free(store);
+    }
 }
 
 static vv_status stop_at_once(void *ctx, const vv_progress *progress)
@@ -619,6 +696,8 @@ int main(void)
             groups_dimensions_of_parents_and_strings_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(below_a_path_and_twice_into_one_store, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(what_is_there_is_neither_replaced_nor_forgotten,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(a_changed_value_and_attribute_are_found, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_variable_brings_its_coordinates_along, setup,
