@@ -132,6 +132,13 @@ typedef struct vv_range {
 #define VV_RANGE_OF(offset_, length_) ((vv_range){ VV_RANGE_SPAN, (offset_), (length_) })
 #define VV_RANGE_SUFFIX(length_)      ((vv_range){ VV_RANGE_LAST, 0, (length_) })
 
+/** How safe a flush makes what was written. */
+typedef enum vv_durability {
+    VV_DURABLE =
+        0,     /* synced to the disk; survives a power cut on a disk that honours it */
+    VV_PROCESS /* handed to the kernel; survives SIGKILL of the process */
+} vv_durability;
+
 /** How far a long call has come. */
 typedef struct vv_progress {
     const char *what;     /* "import", "verify": the call; or the object it is at */

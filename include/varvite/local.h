@@ -20,12 +20,6 @@
 extern "C" {
 #endif
 
-typedef enum vv_durability {
-    VV_DURABLE =
-        0,     /* flush: fdatasync; survives a power cut on a disk that honours it (P1) */
-    VV_PROCESS /* flush: handed to the kernel; survives SIGKILL of the process */
-} vv_durability;
-
 typedef struct vv_local_options {
     size_t struct_size; /* set by VV_LOCAL_OPTIONS_INIT */
     bool create;        /* make the store if the directory has none */

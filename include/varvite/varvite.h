@@ -17,6 +17,7 @@
 #include <varvite/open.h>
 #include <varvite/plot.h>
 #include <varvite/pytree.h>
+#include <varvite/recorder.h>
 #include <varvite/stats.h>
 #include <varvite/store.h>
 #include <varvite/trajectory.h>

@@ -1,0 +1,57 @@
+/*
+ * The plan of a recording: what a schema comes to once its options are known. Sinks are told of it, and the
+ * queue is cut after it.
+ */
+#ifndef VVI_RECORDER_PLAN_H
+#define VVI_RECORDER_PLAN_H
+
+#include <varvite/recorder.h>
+
+#include "dtype/dtype.h"
+
+#define VVI_EXTENT_NDIM_MAX 8
+
+typedef enum vvi_group_kind {
+    VVI_GROUP_ONCE,  /* no rows: each leaf is its one value */
+    VVI_GROUP_ROWS,  /* rows one after another; the extent grows */
+    VVI_GROUP_PLACED /* rows at places of the caller's, in an extent that is fixed */
+} vvi_group_kind;
+
+typedef struct vvi_plan_leaf {
+    const char *name; /* "array['positions']"; borrowed from the schema */
+    vvi_dtype dtype;
+    uint32_t ndim;
+    const uint64_t *shape; /* of a value; borrowed from the schema */
+    size_t row_bytes;
+    uint64_t chunk_rows; /* ROWS: rows of a chunk, at least 1; others 1 */
+} vvi_plan_leaf;
+
+typedef struct vvi_plan_group {
+    const char *name; /* "group['step']"; borrowed from the schema */
+    vvi_group_kind kind;
+    vv_frequency frequency;
+    vv_compression compression; /* with every default filled in */
+    /* As the file has them, in the order of the tree. A group of ROWS has one more leaf behind them, the step
+     * of each row, VVI_PLAN_STEPS by name. */
+    vvi_plan_leaf *leaves;
+    size_t leaf_count;    /* with the steps */
+    size_t *given;        /* given[i]: which of the caller's leaves leaf i is */
+    uint32_t extent_ndim; /* PLACED */
+    uint64_t extent[VVI_EXTENT_NDIM_MAX];
+    uint64_t places; /* product of the extent */
+} vvi_plan_group;
+#define VVI_PLAN_STEPS "steps"
+
+typedef struct vvi_plan {
+    const vv_schema *schema;     /* lives as long as the plan */
+    vv_recorder_options options; /* with every default filled in */
+    vvi_plan_group *groups;
+    size_t group_count;
+} vvi_plan;
+
+/* Zero is an empty plan. Returns VV_EINVAL (no group, no leaf, names that clash), VV_ELIMIT (the cap). */
+vv_status vvi_plan_make(const vv_schema *schema, const vv_recorder_options *options,
+                        vvi_plan *out, vv_error *err);
+void vvi_plan_clear(vvi_plan *plan);
+
+#endif
