@@ -7,121 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* ---- texts ----------------------------------------------------------------------------------- */
-
-/* Append as much of text as fits, never half of a character. */
-static size_t append(char *out, size_t cap, size_t len, const char *text)
-{
-    size_t n = strlen(text);
-
-    if (len + n >= cap) {
-        n = cap - len - 1;
-        while (n && ((unsigned char)text[n] & 0xc0) == 0x80)
-            n--;
-    }
-    memcpy(out + len, text, n);
-    out[len + n] = '\0';
-    return len + n;
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
-}
-
-static const char *known_units(const char *units)
-{
-    static const struct {
-        const char *name, *shown;
-    } known[] = {
-        { "degc", "°C" },
-        { "deg c", "°C" },
-        { "deg_c", "°C" },
-        { "degree_c", "°C" },
-        { "degrees_c", "°C" },
-        { "celsius", "°C" },
-        { "degrees c", "°C" },
-        { "degree_celsius", "°C" },
-        { "degrees celsius", "°C" },
-        { "degrees_celsius", "°C" },
-        { "degc.", "°C" },
-        { "degree c", "°C" },
-        { "degf", "°F" },
-        { "kelvin", "K" },
-        { "degk", "K" },
-        { "degrees", "°" },
-        { "degree", "°" },
-        { "percent", "%" },
-        { "meter", "m" },
-        { "meters", "m" },
-        { "metres", "m" },
-        { "1", "" },
-        { "-", "" },
-        { "none", "" },
-        { "m/s", "m s⁻¹" },
-        { "kg/kg", "kg kg⁻¹" },
-        { "g/kg", "g kg⁻¹" },
-        { "m/sec", "m s⁻¹" },
-        { "w/m2", "W m⁻²" },
-        { "w/m^2", "W m⁻²" },
-    };
-
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-        if (strcasecmp(known[i].name, units) == 0)
-            return known[i].shown;
-    }
-    return NULL;
-}
-
-void vvi_units_text(const char *units, char *out, size_t cap)
-{
-    static const char *const raised[] = {
-        "⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"
-    };
-    const char *known = units ? known_units(units) : "";
-    size_t len = 0;
-
-    *out = '\0';
-    if (known) {
-        append(out, cap, 0, known);
-        return;
-    }
-    for (const char *at = units; *at; at++) {
-        const char *digit = at;
-        bool unit = at > units && is_letter(at[-1]);
-        if (unit)
-            digit += digit[0] == '*' && digit[1] == '*' ? 2 : digit[0] == '^';
-        bool minus = unit && *digit == '-';
-        digit += minus;
-        if (unit && *digit >= '0' && *digit <= '9') {
-            len = append(out, cap, len, minus ? "⁻" : "");
-            for (; *digit >= '0' && *digit <= '9'; digit++)
-                len = append(out, cap, len, raised[*digit - '0']);
-            at = digit - 1;
-            continue;
-        }
-        char one[5] = { *at };
-        for (size_t n = 1; n < 4 && ((unsigned char)at[1] & 0xc0) == 0x80; n++)
-            one[n] = *++at;
-        len = append(out, cap, len, one);
-    }
-}
-
-void vvi_label_text(const char *name, const char *units, char out[VVI_TEXT_SIZE])
-{
-    char shown[96];
-    size_t len;
-
-    vvi_units_text(units, shown, sizeof(shown));
-    out[0] = '\0';
-    len = append(out, VVI_TEXT_SIZE - 100, 0, name ? name : "");
-    if (!*shown)
-        return;
-    len = append(out, VVI_TEXT_SIZE, len, len ? " (" : "");
-    len = append(out, VVI_TEXT_SIZE, len, shown);
-    append(out, VVI_TEXT_SIZE, len, name && *name ? ")" : "");
-}
-
 /* ---- kinds ----------------------------------------------------------------------------------- */
 
 /* "degrees_north", "degree_N", "degreesN": CF, sections 4.1 and 4.2. */
@@ -214,7 +99,6 @@ void vvi_axis_points(vvi_axis *axis)
 
 void vvi_axis_mark(vvi_axis *axis, const char *name, const char *units, unsigned wanted)
 {
-    char power[VVI_LABEL_SIZE];
     bool said = true; /* the units are in the labels of the marks */
 
     switch (axis->kind) {
@@ -238,18 +122,7 @@ void vvi_axis_mark(vvi_axis *axis, const char *name, const char *units, unsigned
         said = false;
         break;
     }
-    if (axis->ticks.exponent == 0) {
-        vvi_label_text(name, said ? NULL : units, axis->label);
-        return;
-    }
-    char shown[96], with_power[160];
-    vvi_units_text(said ? NULL : units, shown, sizeof(shown));
-    vvi_power_label(axis->ticks.exponent, power);
-    snprintf(with_power, sizeof(with_power), "%s%s%s", power, *shown ? " " : "", shown);
-    size_t len = append(axis->label, VVI_TEXT_SIZE - 170, 0, name ? name : "");
-    len = append(axis->label, VVI_TEXT_SIZE, len, len ? " (" : "×");
-    len = append(axis->label, VVI_TEXT_SIZE, len, with_power);
-    append(axis->label, VVI_TEXT_SIZE, len, name && *name ? ")" : "");
+    vvi_label_scaled(name, said ? NULL : units, axis->ticks.exponent, axis->label);
 }
 
 void vvi_axis_of_values(vvi_axis *axis, const char *name, const char *units, double low,
@@ -296,7 +169,7 @@ size_t vvi_axis_place(const vvi_axis *axis, double value)
 size_t vv_plot_coordinate(const vv_plot_axis *given, double value, char *out, size_t cap)
 {
     vv_plot_axis one = *given;
-    char text[VVI_TEXT_SIZE], shown[96];
+    char text[VVI_TEXT_SIZE];
     vvi_axis axis;
 
     one.values = &value;
@@ -315,8 +188,7 @@ size_t vv_plot_coordinate(const vv_plot_axis *given, double value, char *out, si
             decimals++;
         vvi_degree_label(kind, value, decimals, text);
     } else {
-        vvi_units_text(given->units, shown, sizeof(shown));
-        snprintf(text, sizeof(text), "%.7g%s%s", value, *shown ? " " : "", shown);
+        vvi_quantity_text(value, 7, given->units, text);
     }
     return (size_t)snprintf(out, cap, "%s", text);
 }

@@ -3,11 +3,11 @@
 #define VVI_PLOT_AXIS_H
 
 #include "plot/ticks.h"
+#include "plot/units.h"
 #include "util/error.h"
 
 #include <varvite/plot.h>
 
-#define VVI_TEXT_SIZE 256
 /* Numbers are drawn up to here, so that a difference of two is finite. */
 #define VVI_NUMBER_MAX 1e300
 
@@ -51,10 +51,5 @@ void vvi_axis_mark(vvi_axis *axis, const char *name, const char *units, unsigned
 double vvi_axis_share(const vvi_axis *axis, double value);
 /* The place that holds a coordinate; count where none does. */
 size_t vvi_axis_place(const vvi_axis *axis, double value);
-
-/* Units as print has them: "m s-1" → "m s⁻¹", "degC" → "°C", "1" → "". */
-void vvi_units_text(const char *units, char *out, size_t cap);
-/* "name (units)", either may be NULL. */
-void vvi_label_text(const char *name, const char *units, char out[VVI_TEXT_SIZE]);
 
 #endif

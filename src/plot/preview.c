@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CODES 128 /* colours that a preview tells apart */
+#define CODES    128 /* colours that a preview tells apart */
+#define TEXT_MAX 512 /* bytes of a text that is shown */
 
 typedef struct preview {
     vvi_request request;
@@ -46,20 +47,44 @@ static size_t width_of(const char *text)
     return n;
 }
 
-/* At most so many columns, control characters as blanks; without Unicode, others as ASCII. */
-static void put_text(preview *self, const char *text, size_t columns)
+/* ASCII for a character of labels; "?" where there is none. */
+static const char *ascii_of(const char *one)
 {
-    static const char *const plain[][2] = { { "°", "" },  { "−", "-" }, { "×", "x" },
-                                            { "⁻", "-" }, { "¹", "1" }, { "²", "2" },
-                                            { "³", "3" }, { "⁴", "4" }, { "⁵", "5" },
-                                            { "⁶", "6" }, { "⁷", "7" }, { "⁸", "8" },
-                                            { "⁹", "9" }, { "⁰", "0" } };
+    static const char *const plain[][2] = {
+        { "°", "" },  { "−", "-" }, { "×", "x" }, { "·", "." }, { "…", "..." },
+        { "µ", "u" }, { "μ", "u" }, { "⁻", "-" }, { "¹", "1" }, { "²", "2" },
+        { "³", "3" }, { "⁴", "4" }, { "⁵", "5" }, { "⁶", "6" }, { "⁷", "7" },
+        { "⁸", "8" }, { "⁹", "9" }, { "⁰", "0" }, { "₀", "0" }, { "₁", "1" },
+        { "₂", "2" }, { "₃", "3" }, { "₄", "4" }, { "₅", "5" }, { "₆", "6" },
+        { "₇", "7" }, { "₈", "8" }, { "₉", "9" }
+    };
 
-    while (*text && columns) {
+    for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++) {
+        if (strcmp(plain[i][0], one) == 0)
+            return plain[i][1];
+    }
+    return "?";
+}
+
+/* Characters that stand for a raised digit or minus are those of ¹²³ and of a block of their own. */
+static bool is_raised(const char *one)
+{
+    return strcmp(one, "¹") == 0 || strcmp(one, "²") == 0 || strcmp(one, "³") == 0 ||
+           (strncmp(one, "\xe2\x81", 2) == 0);
+}
+
+/* A text as it is shown: control characters as blanks; without Unicode, others as ASCII, where a power
+ * of a number keeps apart from it: 10^6, but m2. */
+static void shown_text(const preview *self, const char *text, char out[TEXT_MAX])
+{
+    bool digit = false;
+    size_t len = 0;
+
+    while (*text && len + 8 < TEXT_MAX) {
+        char one[8] = "?";
         size_t n = 1;
         while (((unsigned char)text[n] & 0xc0) == 0x80)
             n++;
-        char one[8] = "?";
         if (n < sizeof(one)) {
             memcpy(one, text, n);
             one[n] = '\0';
@@ -68,23 +93,45 @@ static void put_text(preview *self, const char *text, size_t columns)
         if ((unsigned char)one[0] < 0x20 || one[0] == 0x7f)
             strcpy(one, " ");
         if (self->options.ascii && n > 1) {
-            const char *as = "?";
-            for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
-                as = strcmp(plain[i][0], one) == 0 ? plain[i][1] : as;
-            strcpy(one, as);
+            bool power = digit && is_raised(one);
+            digit = false;
+            len += (size_t)snprintf(out + len, TEXT_MAX - len, "%s%s", power ? "^" : "",
+                                    ascii_of(one));
+            continue;
         }
-        columns -= *one != '\0';
-        put(self, one);
+        digit = *one >= '0' && *one <= '9';
+        len += (size_t)snprintf(out + len, TEXT_MAX - len, "%s", one);
     }
+    out[len] = '\0';
+}
+
+/* At most so many columns, the last of them dots where there is more. */
+static void put_text(preview *self, const char *text, size_t columns)
+{
+    char shown[TEXT_MAX];
+    const char *dots = self->options.ascii ? "..." : "…";
+    size_t cut = 0;
+
+    shown_text(self, text, shown);
+    if (width_of(shown) > columns) {
+        size_t keep = columns > width_of(dots) ? columns - width_of(dots) : 0;
+        for (; keep; keep--) {
+            cut++;
+            while (((unsigned char)shown[cut] & 0xc0) == 0x80)
+                cut++;
+        }
+        shown[cut] = '\0';
+        strcat(shown, columns >= width_of(dots) ? dots : "");
+    }
+    put(self, shown);
 }
 
 static size_t shown_width(const preview *self, const char *text)
 {
-    size_t n = width_of(text);
+    char shown[TEXT_MAX];
 
-    for (const char *at = text; self->options.ascii && (at = strstr(at, "°")); at++)
-        n--;
-    return n;
+    shown_text(self, text, shown);
+    return width_of(shown);
 }
 
 static void put_head(preview *self)
@@ -246,12 +293,11 @@ static void put_letter(preview *self, double share)
 static void put_scale(preview *self)
 {
     const vvi_request *request = &self->request;
-    char low[VVI_LABEL_SIZE], high[VVI_LABEL_SIZE], label[VVI_TEXT_SIZE];
+    char low[VVI_LABEL_SIZE], high[VVI_TEXT_SIZE];
     size_t cells = self->options.columns / 3;
 
     snprintf(low, sizeof(low), "%.5g ", request->low);
-    snprintf(high, sizeof(high), " %.5g ", request->high);
-    vvi_units_text(request->field.units, label, sizeof(label));
+    vvi_quantity_text(request->high, 5, request->field.units, high);
     put_text(self, low, self->options.columns);
     for (size_t i = 0; i < cells; i++) {
         double share = ((double)i + 0.5) / (double)cells;
@@ -263,8 +309,8 @@ static void put_scale(preview *self)
         put(self, "█");
     }
     put(self, self->options.ascii ? "" : "\033[0m");
-    put_text(self, high, 16);
-    put_text(self, label, 24);
+    put(self, " ");
+    put_text(self, high, 40);
     if (request->missing && !self->options.ascii) {
         put(self, "  ");
         put_color(self, (double)NAN, false);

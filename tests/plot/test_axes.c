@@ -269,11 +269,39 @@ static void units_are_set_as_in_print(void **state)
         { "Deg C", "°C" },
         { "1", "" },
         { "K", "K" },
-        { "10^3 km", "10^3 km" },
+        { "10^3 km", "10³ km" },
+        { "10^6", "10⁶" },
+        { "1E11 W", "10¹¹ W" },
+        { "1e-3", "10⁻³" },
+        { "0.001", "10⁻³" },
+        { "1.e+06 m3 s-1", "10⁶ m³ s⁻¹" },
+        { "1e6 degC", "10⁶ °C" },
+        { "2.5e-3 kg m-2", "2.5×10⁻³ kg m⁻²" },
+        { "10E11 W", "10×10¹¹ W" },
+        { "x10**6 km^2", "10⁶ km²" },
+        { "4 x 10^22 J", "4×10²² J" },
+        { "1e0 m", "m" },
+        { "100 m", "100 m" },
+        { "W m^{-2}", "W m⁻²" },
+        { "$m s^{-1}$", "m s⁻¹" },
+        { "kg.m-2.s-1", "kg·m⁻²·s⁻¹" },
+        { "kg*m", "kg·m" },
+        { "a.u.", "a.u." },
+        { "mol/m3", "mol/m³" },
+        { "1/s", "s⁻¹" },
+        { "LOG10 #OBS", "LOG₁₀ #OBS" },
+        { "umol CO2 m-2 s-1", "umol CO₂ m⁻² s⁻¹" },
+        { "PM10", "PM10" },
+        { "PM2.5", "PM2.5" },
+        { "m^", "m^" },
+        { "m^{2", "m^{2" },
+        { "m^99999", "m^99999" },
+        { "1e99999 m", "1e99999 m" },
+        { "1e", "1e" },
         { "kg m-2 s-1", "kg m⁻² s⁻¹" },
         { "µmol l-1", "µmol l⁻¹" },
     };
-    char text[64], label[VVI_TEXT_SIZE];
+    char text[VVI_UNITS_SIZE], label[VVI_TEXT_SIZE];
 
     (void)state;
     for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++) {
@@ -286,6 +314,31 @@ static void units_are_set_as_in_print(void **state)
     assert_string_equal(label, "SST (°C)");
     vvi_label_text("SST", NULL, label);
     assert_string_equal(label, "SST");
+}
+
+/* Of numbers and units there is one power of ten. */
+static void powers_of_numbers_and_units_are_one(void **state)
+{
+    char label[VVI_TEXT_SIZE], name[400];
+    vvi_axis axis;
+
+    (void)state;
+    vvi_axis_of_values(&axis, "Heat", "1E11 W", 0, 3e6, false, false, 3);
+    assert_string_equal(axis.label, "Heat (10¹⁷ W)");
+    vvi_axis_of_values(&axis, "Heat", "1E11 W", 0, 30, false, false, 3);
+    assert_string_equal(axis.label, "Heat (10¹¹ W)");
+    vvi_axis_of_values(&axis, "Mass", "1e-6 kg", 0, 3e6, false, false, 3);
+    assert_string_equal(axis.label, "Mass (kg)");
+    vvi_axis_of_values(&axis, NULL, "W", 0, 3e6, false, false, 3);
+    assert_string_equal(axis.label, "×10⁶ W");
+    vvi_axis_of_values(&axis, "Area", NULL, 0, 3e6, false, false, 3);
+    assert_string_equal(axis.label, "Area (10⁶)");
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    vvi_label_text(name, "1e3 m", label);
+    assert_string_equal(strchr(label, ' '), " (10³ m)");
+    vv_plot_coordinate(&(vv_plot_axis){ .units = "1E11 W" }, 2.5, label, sizeof(label));
+    assert_string_equal(label, "2.5×10¹¹ W");
 }
 
 /* ---- colours ---------------------------------------------------------------------------------- */
@@ -368,6 +421,7 @@ int main(void)
         cmocka_unit_test(dates_are_marked_by_what_changes),
         cmocka_unit_test(places_reach_half_way_to_their_neighbours),
         cmocka_unit_test(units_are_set_as_in_print),
+        cmocka_unit_test(powers_of_numbers_and_units_are_one),
         cmocka_unit_test(colours_change_in_even_steps),
         cmocka_unit_test(two_arms_meet_in_a_light_middle_and_are_alike),
         cmocka_unit_test(colours_of_xterm_are_near),
