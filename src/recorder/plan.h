@@ -31,6 +31,7 @@ typedef struct vvi_plan_group {
     vvi_group_kind kind;
     vv_frequency frequency;
     vv_compression compression; /* with every default filled in */
+    const vv_tree *tree;        /* of the leaves, without the steps; lives as the schema */
     /* As the file has them, in the order of the tree. A group of ROWS has one more leaf behind them, the step
      * of each row, VVI_PLAN_STEPS by name. */
     vvi_plan_leaf *leaves;
@@ -45,6 +46,7 @@ typedef struct vvi_plan_group {
 typedef struct vvi_plan {
     const vv_schema *schema;     /* lives as long as the plan */
     vv_recorder_options options; /* with every default filled in */
+    const vv_tree *config;       /* its leaves are the groups; lives as the schema */
     vvi_plan_group *groups;
     size_t group_count;
 } vvi_plan;
