@@ -16,28 +16,44 @@ static double title_size(const vvi_figure *figure)
     return figure->font * 1.35;
 }
 
+/* Set the title or the subtitle, whichever text is, within the page and clear of what stands aside. */
+static void fit(const vvi_figure *figure, const char *text, double size, bool bold,
+                vvi_block *out)
+{
+    double room = figure->width - figure->left - figure->font - figure->aside;
+
+    *out = (vvi_block){ .size = size };
+    if (text && *text)
+        vvi_fit_block(figure->canvas, text, size, bold, room, out);
+}
+
+static double block_height(const vvi_block *block)
+{
+    return (double)block->count * block->size * 1.25;
+}
+
 double vvi_figure_head_height(const vvi_figure *figure)
 {
     const vv_plot_field *field = &figure->request->field;
-    double height = figure->font * 0.9;
+    double height = figure->font * 1.25;
+    vvi_block block;
 
-    if (field->title && *field->title)
-        height += title_size(figure) * 1.25;
-    if (field->subtitle && *field->subtitle)
-        height += figure->font * 1.35;
-    return height + figure->font * 0.35;
+    fit(figure, field->title, title_size(figure), true, &block);
+    height += block_height(&block);
+    fit(figure, field->subtitle, figure->font, false, &block);
+    return height + block_height(&block) + (block.count ? figure->font * 0.1 : 0);
 }
 
-/* Smaller, rather than past the edge of the page. */
-static void fitted(const vvi_figure *figure, double y, const char *text,
-                   vvi_text_style style)
+/* Draw a block below y; returns where the next one begins. */
+static double draw_block(const vvi_figure *figure, double y, const vvi_block *block,
+                         vvi_text_style style)
 {
-    double room = figure->width - figure->left - figure->font;
-    double width = vvi_canvas_text_width(figure->canvas, text, style.size, style.bold);
-
-    if (width > room)
-        style.size *= fmax(room / width, 0.4);
-    vvi_canvas_text(figure->canvas, figure->left, y, text, &style);
+    style.size = block->size;
+    for (size_t i = 0; i < block->count; i++)
+        vvi_canvas_text(figure->canvas, figure->left,
+                        y + block->size * (1 + 1.25 * (double)i), block->lines[i],
+                        &style);
+    return y + block_height(block);
 }
 
 void vvi_figure_head(const vvi_figure *figure)
@@ -45,20 +61,15 @@ void vvi_figure_head(const vvi_figure *figure)
     const vv_plot_field *field = &figure->request->field;
     vvi_text_style style = vvi_figure_style(figure, 0);
     double y = figure->font * 0.9;
+    vvi_block block;
 
-    if (field->title && *field->title) {
-        style.size = title_size(figure);
-        style.bold = true;
-        y += title_size(figure);
-        fitted(figure, y, field->title, style);
-        y += title_size(figure) * 0.25;
-    }
-    if (field->subtitle && *field->subtitle) {
-        style.size = figure->font;
-        style.bold = false;
-        style.color = VVI_FAINT;
-        fitted(figure, y + figure->font, field->subtitle, style);
-    }
+    style.bold = true;
+    fit(figure, field->title, title_size(figure), true, &block);
+    y = draw_block(figure, y, &block, style);
+    style.bold = false;
+    style.color = VVI_FAINT;
+    fit(figure, field->subtitle, figure->font, false, &block);
+    draw_block(figure, y, &block, style);
 }
 
 /* ---- axes ------------------------------------------------------------------------------------ */
@@ -164,7 +175,23 @@ void vvi_figure_bottom_axis(const vvi_figure *figure, const vvi_axis *axis, bool
         style.color = VVI_INK;
     }
     double y = base + vvi_figure_bottom_room(figure, axis) - font * 0.75;
-    vvi_canvas_text(figure->canvas, figure->left + figure->w / 2, y, axis->label, &style);
+    double middle = figure->left + figure->w / 2;
+    double half = fmin(middle, figure->width - middle) - font * 0.5;
+    char label[VVI_FIT_SIZE];
+    vvi_fit_label(figure->canvas, axis->label, font, 2 * half, label);
+    vvi_canvas_text(figure->canvas, middle, y, label, &style);
+}
+
+void vvi_figure_upward(const vvi_figure *figure, double x, const char *text)
+{
+    vvi_text_style style = vvi_figure_style(figure, 0.5);
+    double middle = figure->top + figure->h / 2;
+    double half = fmin(middle, figure->height - middle) - figure->font * 0.5;
+    char label[VVI_FIT_SIZE];
+
+    style.upward = true;
+    vvi_fit_label(figure->canvas, text, figure->font, 2 * half, label);
+    vvi_canvas_text(figure->canvas, x, middle, label, &style);
 }
 
 void vvi_figure_left_axis(const vvi_figure *figure, const vvi_axis *axis, bool grid)
@@ -187,8 +214,6 @@ void vvi_figure_left_axis(const vvi_figure *figure, const vvi_axis *axis, bool g
                         tick->below, &style);
         style.color = VVI_INK;
     }
-    style.across = 0.5;
-    style.upward = true;
     double x = figure->left - vvi_figure_left_room(figure, axis) + font * 1.6;
-    vvi_canvas_text(figure->canvas, x, figure->top + figure->h / 2, axis->label, &style);
+    vvi_figure_upward(figure, x, axis->label);
 }

@@ -4,6 +4,7 @@
 
 #include "plot/axis.h"
 #include "plot/canvas.h"
+#include "plot/fit.h"
 
 #define VVI_INK   ((vvi_rgb){ 38, 38, 38 })
 #define VVI_FAINT ((vvi_rgb){ 110, 110, 110 })
@@ -34,9 +35,10 @@ typedef struct vvi_figure {
     double width, height;
     double font;            /* size of plain text */
     double left, top, w, h; /* where values are drawn */
+    double aside;           /* width that is taken at the right end of the head */
 } vvi_figure;
 
-/* Height of what stands above the values: title and subtitle. */
+/* Height of what stands above the values: title and subtitle. figure->left must be known. */
 double vvi_figure_head_height(const vvi_figure *figure);
 void vvi_figure_head(const vvi_figure *figure);
 /* Room that an axis needs beside the values. */
@@ -45,6 +47,8 @@ double vvi_figure_bottom_room(const vvi_figure *figure, const vvi_axis *axis);
 /* Marks and labels; grid: lines across the values, too. */
 void vvi_figure_bottom_axis(const vvi_figure *figure, const vvi_axis *axis, bool grid);
 void vvi_figure_left_axis(const vvi_figure *figure, const vvi_axis *axis, bool grid);
+/* A label that is read from below, beside the middle of the values. */
+void vvi_figure_upward(const vvi_figure *figure, double x, const char *text);
 void vvi_figure_frame(const vvi_figure *figure);
 /* Where a share of an axis lies. */
 double vvi_figure_x(const vvi_figure *figure, const vvi_axis *axis, double value);

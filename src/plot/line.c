@@ -40,6 +40,7 @@ static vv_status open_page(vvi_figure *figure, const vvi_axis *bottom,
     return VV_OK;
 }
 
+/* Names may take a third of the page; longer ones are cut. */
 static double legend_width(const vvi_figure *figure)
 {
     const vv_plot_field *field = &figure->request->field;
@@ -48,6 +49,7 @@ static double legend_width(const vvi_figure *figure)
     for (size_t i = 0; field->line_names && i < line_count(field); i++)
         widest = fmax(widest, vvi_canvas_text_width(figure->canvas, field->line_names[i],
                                                     figure->font, false));
+    widest = fmin(widest, figure->width / 3);
     return field->line_names ? widest + figure->font * 3.4 : 0;
 }
 
@@ -105,21 +107,30 @@ static void draw_line(lines *self, const double *values, vvi_point *points, vvi_
     }
 }
 
+/* As many names as stand beside the values; dots for the others. */
 static void draw_legend(const lines *self)
 {
     const vvi_figure *figure = self->figure;
     const vv_plot_field *field = &figure->request->field;
     vvi_text_style style = vvi_figure_style(figure, 0);
     double x = figure->left + figure->w + figure->font, y = figure->top + figure->font;
+    double room = self->legend_w - figure->font * 3.4 + 1;
+    char name[VVI_FIT_SIZE];
 
     for (size_t i = 0; field->line_names && i < line_count(field); i++) {
+        if (y + figure->font * 1.5 > figure->top + figure->h &&
+            i + 1 < line_count(field)) {
+            vvi_canvas_text(figure->canvas, x + figure->font * 2, y, "…", &style);
+            return;
+        }
         vvi_canvas_line(
             figure->canvas,
             (vvi_point[]){ { x, y - figure->font * 0.36 },
                            { x + figure->font * 1.5, y - figure->font * 0.36 } },
             2, figure->font * 0.18, vvi_line_color(i));
-        vvi_canvas_text(figure->canvas, x + figure->font * 2, y, field->line_names[i],
-                        &style);
+        vvi_fit_cut(figure->canvas, field->line_names[i], figure->font, false, room,
+                    name);
+        vvi_canvas_text(figure->canvas, x + figure->font * 2, y, name, &style);
         y += figure->font * 1.5;
     }
 }
@@ -167,15 +178,23 @@ done:
 
 /* ---- histograms ------------------------------------------------------------------------------ */
 
-/* "104778 values, 89622 missing", at the right end of the head. */
+/* "104778 values, 89622 missing" */
+static void counts_text(const vvi_figure *figure, char out[96])
+{
+    uint64_t present = figure->request->present;
+
+    snprintf(out, 96, "%" PRIu64 " value%s, %" PRIu64 " missing", present,
+             present == 1 ? "" : "s", figure->request->missing);
+}
+
+/* At the right end of the head. */
 static void draw_counts(const vvi_figure *figure)
 {
     vvi_text_style style = vvi_figure_style(figure, 1);
     char text[96];
 
     style.color = VVI_FAINT;
-    snprintf(text, sizeof(text), "%" PRIu64 " values, %" PRIu64 " missing",
-             figure->request->present, figure->request->missing);
+    counts_text(figure, text);
     vvi_canvas_text(figure->canvas, figure->left + figure->w,
                     figure->top - figure->font * 0.5, text, &style);
 }
@@ -188,6 +207,7 @@ vv_status vvi_draw_histogram(vvi_figure *figure, vv_plot_format format, vv_error
         vvi_axis values, counts;
         vvi_bins bins;
     } *self = vvi_alloc_zero(sizeof(*self));
+    char counts[96];
     vv_status status;
 
     if (!self)
@@ -199,9 +219,13 @@ vv_status vvi_draw_histogram(vvi_figure *figure, vv_plot_format format, vv_error
     vvi_axis_of_values(&self->counts, "Count", NULL, 0, (double)self->bins.most * 1.05,
                        false, false, 6);
     status = vvi_canvas_new(VV_PLOT_SVG, 1, 1, &figure->canvas, err);
-    if (!status)
+    if (!status) {
+        counts_text(figure, counts);
+        figure->aside = figure->font * 2 + vvi_canvas_text_width(figure->canvas, counts,
+                                                                 figure->font, false);
         status = open_page(figure, &self->values, &self->counts, false, figure->font * 2,
                            format, err);
+    }
     if (!status) {
         draw_axes(figure, &self->values, &self->counts);
         for (size_t i = 0; i < self->bins.count; i++) {

@@ -53,7 +53,7 @@ static vv_status lay_out(map *self, vv_plot_format format, vv_error *err)
     vvi_axis_of_values(&self->values, field->name, field->units, figure->request->low,
                        figure->request->high, figure->request->log, false, 8);
     self->bar_w = figure->font * 1.3;
-    figure->left = vvi_figure_left_room(figure, &self->y);
+    figure->left = rint(vvi_figure_left_room(figure, &self->y));
     figure->top = vvi_figure_head_height(figure);
     double right = bar_room(self), bottom = vvi_figure_bottom_room(figure, &self->x);
     figure->w = fmax(figure->width - figure->left - right, 16);
@@ -61,7 +61,6 @@ static vv_status lay_out(map *self, vv_plot_format format, vv_error *err)
         figure->height = rint(figure->top + bottom +
                               figure->w * (is_geographic(self) ? aspect(self) : 0.62));
     figure->h = fmax(figure->height - figure->top - bottom, 16);
-    figure->left = rint(figure->left);
     figure->top = rint(figure->top);
     figure->w = rint(figure->w);
     figure->h = rint(figure->h);
@@ -132,10 +131,8 @@ static void draw_bar(map *self)
         widest = fmax(widest,
                       vvi_canvas_text_width(figure->canvas, tick->label, font, false));
     }
-    style.across = 0.5;
-    style.upward = true;
-    vvi_canvas_text(figure->canvas, x + 5 + font * 0.4 + widest + font * 1.4,
-                    figure->top + figure->h / 2, self->values.label, &style);
+    vvi_figure_upward(figure, x + 5 + font * 0.4 + widest + font * 1.4,
+                      self->values.label);
 }
 
 /* What the grey means, below the bar. */

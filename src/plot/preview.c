@@ -496,8 +496,9 @@ static vv_status put_histogram(preview *self)
         put_n(self, self->options.ascii ? "#" : "█", (size_t)ceil(share * (double)room));
         put(self, "\n");
     }
-    snprintf(text, sizeof(text), "%" PRIu64 " values, %" PRIu64 " missing\n",
-             self->request.present, self->request.missing);
+    snprintf(text, sizeof(text), "%" PRIu64 " value%s, %" PRIu64 " missing\n",
+             self->request.present, self->request.present == 1 ? "" : "s",
+             self->request.missing);
     put(self, text);
     return self->status;
 }

@@ -291,6 +291,67 @@ static void svg_keeps_texts_as_text(void **state)
     free(svg.data);
 }
 
+#define LONG_NAME                                                                      \
+    "a name as long as the names of some variables are, which say how they were made " \
+    "and by whom, and which of the instruments was the one that measured them first"
+
+/* Nothing but paper at the edges, where nothing is drawn but what runs out of the picture. */
+static void assert_edges_are_empty(const vv_plot_field *field, vv_plot_options options)
+{
+    options.format = VV_PLOT_PNG;
+    bytes png = drawn(field, &options);
+    cairo_surface_t *image = decoded(&png);
+    int w = cairo_image_surface_get_width(image),
+        h = cairo_image_surface_get_height(image);
+
+    for (int y = 0; y < h; y++)
+        assert_true(is_color(pixel(image, w - 1, y), (vvi_rgb){ 255, 255, 255 }) &&
+                    is_color(pixel(image, 0, y), (vvi_rgb){ 255, 255, 255 }));
+    for (int x = 0; x < w; x++)
+        assert_true(is_color(pixel(image, x, 0), (vvi_rgb){ 255, 255, 255 }) &&
+                    is_color(pixel(image, x, h - 1), (vvi_rgb){ 255, 255, 255 }));
+    cairo_surface_destroy(image);
+    free(png.data);
+}
+
+static void long_texts_are_broken_and_cut_to_the_page(void **state)
+{
+    static const char *const names[2] = { LONG_NAME, "two" };
+    vv_plot_field field = map_of_test();
+    vv_plot_options options = VV_PLOT_OPTIONS_INIT;
+
+    (void)state;
+    field.title = field.subtitle = LONG_NAME "\n" LONG_NAME;
+    field.name = field.x.name = field.y.name = LONG_NAME LONG_NAME;
+    field.x.units = field.y.units = "W m-2";
+    options.format = VV_PLOT_SVG;
+    options.width = 600;
+    bytes svg = drawn(&field, &options);
+    assert_has(&svg, ">a name as long as the names of some variables are, which say");
+    assert_has(&svg, "…</text>");
+    assert_has(&svg, "… (°C)</text>");    /* beside the colours */
+    assert_has(&svg, "… (W m⁻²)</text>"); /* of the axes */
+    free(svg.data);
+    assert_edges_are_empty(&field, options);
+    options.width = 240; /* where hardly a word fits */
+    assert_edges_are_empty(&field, options);
+    options.width = 600;
+    field.title = "x";
+    field.x.name = "short";
+    svg = drawn(&field, &options);
+    assert_has(&svg, ">x</text>");
+    assert_has(&svg, ">short (W m⁻²)</text>");
+    free(svg.data);
+
+    field.y.count = 0;
+    field.lines = 2;
+    field.line_names = names;
+    assert_edges_are_empty(&field, options);
+    options.kind = VV_PLOT_HISTOGRAM;
+    field.title = LONG_NAME;
+    assert_edges_are_empty(&field, options);
+}
+
 static void numbers_at_the_end_of_what_a_double_holds_are_drawn(void **state)
 {
     static const double huge[4] = { -1.7e308, 1e299, -1e299, INFINITY };
@@ -386,6 +447,11 @@ static void histograms_profiles_and_several_lines_are_drawn(void **state)
     svg = drawn(&field, &options);
     assert_has(&svg, ">Count</text>");
     assert_has(&svg, ">199 values, 1 missing</text>");
+    free(svg.data);
+    field.x.count = 1;
+    field.lines = 0;
+    svg = drawn(&field, &options);
+    assert_has(&svg, ">1 value, 0 missing</text>");
     free(svg.data);
 }
 
@@ -491,6 +557,7 @@ int main(void)
         cmocka_unit_test(many_places_in_a_pixel_show_their_mean),
         cmocka_unit_test(values_on_both_sides_of_zero_get_two_arms),
         cmocka_unit_test(svg_keeps_texts_as_text),
+        cmocka_unit_test(long_texts_are_broken_and_cut_to_the_page),
         cmocka_unit_test(numbers_at_the_end_of_what_a_double_holds_are_drawn),
         cmocka_unit_test(pdf_is_pdf),
         cmocka_unit_test(a_line_runs_through_its_values_and_breaks_at_gaps),

@@ -156,6 +156,12 @@ static void a_line_in_plain_letters_and_in_dots(void **state)
     assert_string_equal(preview(&field, &options), GOLDEN_LINE);
     options.ascii = false;
     assert_string_equal(preview(&field, &options), GOLDEN_DOTS);
+    options.ascii = true;
+    field.units = "1E11 m2";
+    field.title = "µ more than there is room for in a line";
+    const char *out = preview(&field, &options);
+    assert_non_null(strstr(out, "\nx (10^11 m2)\n"));
+    assert_non_null(strstr(out, "u more than there is room for...\n"));
 }
 
 static void a_histogram_in_bars(void **state)
