@@ -192,7 +192,7 @@ static vv_status compact_turn(vvi_local *self, uint64_t number, bool has_older,
     vvi_mutex_lock(&self->write_lock);
     status = vvi_local_turn_begin(self, &state, err);
     if (!status) {
-        status = vvi_local_spill(self, &state, NULL, 0, err);
+        status = vvi_local_spill(self, &state, NULL, NULL, 0, err);
         if (!status)
             status = vvi_local_commit(self, &state, err);
         if (!status)

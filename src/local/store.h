@@ -41,11 +41,13 @@ typedef struct vvi_local {
     vvi_file writer_lock; /* guarded by write_lock */
     vvi_file log;         /* guarded by write_lock: the segment that grows */
     uint64_t log_number;  /* guarded by write_lock */
-    bool sync_failed;     /* guarded by write_lock: within a spill */
-    bool must_sync;       /* guarded by write_lock: VV_PROCESS does not apply now */
-    vvi_place own_end;    /* guarded by write_lock: the log's end when we wrote last */
-    bool foreign_tail; /* guarded by write_lock: others wrote what is not indexed yet */
-    bool wrote;        /* guarded by write_lock: since the last checkpoint */
+    uint64_t log_space; /* guarded by write_lock: the log has space set aside up to here;
+                             UINT64_MAX: there is none to be had */
+    bool sync_failed;   /* guarded by write_lock: within a spill */
+    bool must_sync;     /* guarded by write_lock: VV_PROCESS does not apply now */
+    vvi_place own_end;  /* guarded by write_lock: the log's end when we wrote last */
+    bool foreign_tail;  /* guarded by write_lock: others wrote what is not indexed yet */
+    bool wrote;         /* guarded by write_lock: since the last checkpoint */
 
     vvi_mutex pending_lock;
     vvi_pending front;   /* guarded by pending_lock: put, only in memory */
@@ -150,9 +152,12 @@ vv_status vvi_local_checkpoint(vvi_local *self, vvi_index_state *state, vv_error
 /* Wait for the writer's lock and look at what other processes did meanwhile. */
 vv_status vvi_local_turn_begin(vvi_local *self, vvi_index_state *state, vv_error *err);
 void vvi_local_turn_end(vvi_local *self);
-/* Write the pending blocks behind the log, then blocks that lie in the caller's memory. */
+/* Write the pending blocks behind the log, then blocks that lie in the caller's memory. crcs: CRC-32C
+ * of each, NULL when they are to be computed. */
 vv_status vvi_local_spill(vvi_local *self, vvi_index_state *state, const vv_block *blocks,
-                          size_t n, vv_error *err);
+                          const uint32_t *crcs, size_t n, vv_error *err);
+/* Give back what the log has set aside behind its end, which state says. */
+void vvi_local_give_space(vvi_local *self, const vvi_index_state *state);
 /* Sync the log, bring its tail into the index. */
 vv_status vvi_local_commit(vvi_local *self, vvi_index_state *state, vv_error *err);
 /* Begin the next segment although this one is not full. */

@@ -93,6 +93,7 @@ static vv_status open_log(vvi_local *self, const vvi_index_state *state, vv_erro
         if (!path)
             return vvi_fail_nomem(err, 1);
         vvi_file_close(&self->log);
+        self->log_space = 0;
         status = vvi_file_open(&self->log, path, VVI_FILE_WRITE, err);
         vvi_free(path);
         if (status)
@@ -173,6 +174,7 @@ static vv_status begin_segment(vvi_local *self, vvi_index_state *state, vv_error
     if (!path)
         return vvi_fail_nomem(err, 1);
     if (!(state->flags & VVI_INDEX_ROLL)) {
+        vvi_local_give_space(self, state);
         status = vvi_file_sync(&self->log, err);
         if (status) {
             self->sync_failed = true;
@@ -194,11 +196,26 @@ static vv_status begin_segment(vvi_local *self, vvi_index_state *state, vv_error
         vvi_file_close(&self->log);
         self->log = file;
         self->log_number = number;
+        self->log_space = 0;
         state->written = vvi_place_of(number, VVI_SEGMENT_HEADER);
         state->flags &= ~VVI_INDEX_ROLL;
     }
     vvi_free(path);
     return status;
+}
+
+void vvi_local_give_space(vvi_local *self, const vvi_index_state *state)
+{
+    uint64_t size;
+
+    /* Only where it changes nothing else: bytes behind the end are for open_log() to cut. */
+    if (!vvi_file_is_open(&self->log) ||
+        self->log_number != vvi_place_segment(state->written) ||
+        vvi_file_size(&self->log, &size, NULL) ||
+        size != vvi_place_offset(state->written))
+        return;
+    (void)vvi_file_truncate(&self->log, size, NULL);
+    self->log_space = 0;
 }
 
 /* Does a record of so many bytes still go into the segment that ends at place? */
@@ -276,6 +293,9 @@ void vvi_local_turn_end(vvi_local *self)
 #define RUN_BYTES ((uint64_t)1 << 20)
 /* As much written is worth telling the disk of before it is synced. */
 #define WRITEBACK_BYTES ((uint64_t)4 << 20)
+/* Space is set aside for a log of this length and longer, so many bytes ahead of its end at most. */
+#define SPACE_FROM      ((uint64_t)1 << 20)
+#define SPACE_AHEAD_MAX ((uint64_t)32 << 20)
 typedef struct run {
     uint64_t offset; /* in the log file */
     uint64_t len;
@@ -284,11 +304,29 @@ typedef struct run {
     size_t count;
 } run;
 
+/*
+ * Set space aside for what is written: as much again as the log has, within bounds. It costs the kernel
+ * less to find space for much at once than for each page by itself.
+ */
+static void set_space_aside(vvi_local *self, uint64_t offset, uint64_t end)
+{
+    uint64_t from = self->log_space > offset ? self->log_space : offset;
+
+    if (end <= self->log_space || end < SPACE_FROM)
+        return;
+    self->log_space = end + (end < SPACE_AHEAD_MAX ? end : SPACE_AHEAD_MAX);
+    if (self->log_space > self->opts.segment_bytes)
+        self->log_space = end < self->opts.segment_bytes ? self->opts.segment_bytes : end;
+    if (!vvi_file_set_aside(&self->log, from, self->log_space))
+        self->log_space = UINT64_MAX;
+}
+
 static vv_status run_write(vvi_local *self, run *r, vv_error *err)
 {
     uint64_t end = r->offset + r->len;
     vv_status status = VV_OK;
 
+    set_space_aside(self, r->offset, end);
     if (r->count)
         status = vvi_file_writev_at(&self->log, r->offset, r->pieces, r->count, err);
     if (!r->told || r->told > r->offset)
@@ -360,8 +398,8 @@ typedef struct direct {
 } direct;
 
 static vv_status write_direct(vvi_local *self, vvi_index_state *state,
-                              const vv_block *blocks, size_t n, direct *directs, run *r,
-                              vv_error *err)
+                              const vv_block *blocks, const uint32_t *crcs, size_t n,
+                              direct *directs, run *r, vv_error *err)
 {
     static const uint8_t zeros[8];
 
@@ -374,7 +412,7 @@ static vv_status write_direct(vvi_local *self, vvi_index_state *state,
         if (r->len >= RUN_BYTES)
             VVI_TRY(run_write(self, r, err));
         d->header_len = vvi_record_encode(VVI_RECORD_BLOCK, &blocks[i].cid, data.len,
-                                          vv_crc32c(0, data), d->header);
+                                          crcs ? crcs[i] : vv_crc32c(0, data), d->header);
         VVI_TRY(run_place(self, r, state, d->header_len + data.len + pad, err));
         vvi_record_set_check(d->header, &self->key, state->written);
         d->place = state->written;
@@ -437,7 +475,8 @@ done:
 }
 
 static vv_status spill_once(vvi_local *self, vvi_index_state *state,
-                            const vv_block *blocks, size_t n, vv_error *err)
+                            const vv_block *blocks, const uint32_t *crcs, size_t n,
+                            vv_error *err)
 {
     vvi_index_state next = *state;
     direct *directs = n ? vvi_alloc_array(n, sizeof(*directs)) : NULL;
@@ -452,7 +491,7 @@ static vv_status spill_once(vvi_local *self, vvi_index_state *state,
     }
     status = write_buffered(self, &next, places, &r, err);
     if (!status && n)
-        status = write_direct(self, &next, blocks, n, directs, &r, err);
+        status = write_direct(self, &next, blocks, crcs, n, directs, &r, err);
     if (!status)
         status = run_write(self, &r, err);
     if (!status)
@@ -467,6 +506,7 @@ static vv_status spill_once(vvi_local *self, vvi_index_state *state,
         /* Give the space back; whatever of it stays is cut when the next turn begins. */
         if (self->log_number == vvi_place_segment(state->written)) {
             (void)vvi_file_truncate(&self->log, vvi_place_offset(state->written), NULL);
+            self->log_space = 0;
         } else {
             vvi_file_close(&self->log);
             if (!(state->flags & VVI_INDEX_ROLL))
@@ -481,11 +521,11 @@ done:
 }
 
 vv_status vvi_local_spill(vvi_local *self, vvi_index_state *state, const vv_block *blocks,
-                          size_t n, vv_error *err)
+                          const uint32_t *crcs, size_t n, vv_error *err)
 {
     /* A spill that failed left its records in `writing`: they go first. */
     if (self->writing.count)
-        VVI_TRY(spill_once(self, state, NULL, 0, err));
+        VVI_TRY(spill_once(self, state, NULL, NULL, 0, err));
     vvi_mutex_lock(&self->pending_lock);
     vvi_pending swapped = self->writing;
     self->writing = self->front;
@@ -493,7 +533,7 @@ vv_status vvi_local_spill(vvi_local *self, vvi_index_state *state, const vv_bloc
     vvi_mutex_unlock(&self->pending_lock);
     if (!self->writing.count && !n)
         return VV_OK;
-    return spill_once(self, state, blocks, n, err);
+    return spill_once(self, state, blocks, crcs, n, err);
 }
 
 vv_status vvi_local_roll(vvi_local *self, vvi_index_state *state, vv_error *err)

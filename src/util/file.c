@@ -314,6 +314,27 @@ vv_status vvi_file_allocate(const vvi_file *file, uint64_t size, vv_error *err)
     return VV_OK;
 }
 
+/* The file system keeps so many times as much for others, or nothing is set aside. */
+#define ROOM_FOR_OTHERS 16
+
+bool vvi_file_set_aside(const vvi_file *file, uint64_t from, uint64_t to)
+{
+#if defined(__linux__)
+    struct statfs fs;
+    uint64_t bytes = to - from;
+
+    if (vvi_fault_check(VVI_CALL_ALLOCATE, NULL, NULL) || fstatfs(file->fd, &fs) != 0 ||
+        fs.f_bsize <= 0 || fs.f_bavail / ROOM_FOR_OTHERS < bytes / (uint64_t)fs.f_bsize)
+        return false;
+    return fallocate(file->fd, FALLOC_FL_KEEP_SIZE, (off_t)from, (off_t)bytes) == 0;
+#else
+    (void)file;
+    (void)from;
+    (void)to;
+    return false;
+#endif
+}
+
 vv_status vvi_file_sync(const vvi_file *file, vv_error *err)
 {
     int result;

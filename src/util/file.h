@@ -32,7 +32,8 @@ enum {
     VVI_FILE_CREATE = 2,    /* make it if it is not there */
     VVI_FILE_EXCLUSIVE = 4, /* with CREATE: VV_EEXISTS if it is there */
     VVI_FILE_TRUNCATE = 8,
-    VVI_FILE_NO_WAIT = 16 /* what is no file, a pipe, is opened without waiting for its other end */
+    VVI_FILE_NO_WAIT =
+        16 /* what is no file, a pipe, is opened without waiting for its other end */
 };
 
 vv_status vvi_file_open(vvi_file *file, const char *path, unsigned flags, vv_error *err);
@@ -70,6 +71,13 @@ vv_status vvi_file_writev_at(const vvi_file *file, uint64_t offset,
 vv_status vvi_file_truncate(const vvi_file *file, uint64_t size, vv_error *err);
 /* Make the file size bytes long with its space set aside; the new part reads as zeros. */
 vv_status vvi_file_allocate(const vvi_file *file, uint64_t size, vv_error *err);
+/*
+ * Set aside space for bytes from … to, behind the end of the file too, without a change of its size:
+ * writing there then costs little more than the copy. Truncating to the present size gives back what
+ * lies behind it. A hint: false, and nothing is set aside, where this cannot be done or the file system
+ * has not much more space than that.
+ */
+bool vvi_file_set_aside(const vvi_file *file, uint64_t from, uint64_t to);
 /* Data, and what is needed to find it, on the disk. After a failure the data must be taken
  * for lost: the kernel may have dropped it, and asking again would answer yes. */
 vv_status vvi_file_sync(const vvi_file *file, vv_error *err);

@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,6 +192,37 @@ static void a_durable_flush_covers_a_block_that_a_lax_handle_stored(void **state
     vvi_file_listen(NULL, NULL);
     vv_blockstore_free(b);
     vv_blockstore_free(a);
+}
+
+/* Bytes of the disk that the first pack file takes, and its length. */
+static void look_at_pack(const char *dir, uint64_t *taken, uint64_t *size)
+{
+    char path[512];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/pack-00000001", dir);
+    assert_int_equal(stat(path, &st), 0);
+    *taken = (uint64_t)st.st_blocks * 512;
+    *size = (uint64_t)st.st_size;
+}
+
+static void space_set_aside_is_given_back_at_close(void **state)
+{
+    vv_blockstore *store = open_numbers(*state, NULL);
+    uint64_t taken;
+    uint64_t size;
+
+    for (uint64_t i = 0; i < 5; i++)
+        assert_vv_ok(put_long(store, i, (size_t)1 << 20, NULL));
+    assert_vv_ok(vv_blockstore_flush(store, &err));
+    look_at_pack(*state, &taken, &size);
+    assert_true(size < (uint64_t)6 << 20);
+    if (taken < size + ((uint64_t)1 << 20))
+        print_message("nothing was set aside: the disk is nearly full, or cannot\n");
+    vv_blockstore_free(store);
+    look_at_pack(*state, &taken, &size);
+    assert_in_range(size, (uint64_t)5 << 20, (uint64_t)6 << 20);
+    assert_true(taken < size + ((uint64_t)1 << 20));
 }
 
 static void a_block_read_before_a_failed_sync_stays_readable(void **state)
@@ -475,6 +507,7 @@ int main(void)
         TEST(a_reader_opens_a_store_whose_file_cannot_be_locked),
         TEST(an_empty_block_is_read_where_no_file_can_be_mapped),
         TEST(a_lost_last_pack_file_is_found_at_opening),
+        TEST(space_set_aside_is_given_back_at_close),
         TEST(a_block_read_before_a_failed_sync_stays_readable),
     };
 

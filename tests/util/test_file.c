@@ -228,6 +228,32 @@ static void the_recorder_hears_each_change_in_order(void **state)
     vvi_file_close(&file);
 }
 
+static void space_set_aside_changes_no_size_and_may_be_refused(void **state)
+{
+    static const vvi_fault full = { .calls = VVI_CALL_BIT(VVI_CALL_ALLOCATE),
+                                    .kind = VVI_FAULT_ERROR,
+                                    .error_number = ENOSPC };
+    fixture *f = *state;
+    vvi_file file = VVI_FILE_INIT;
+    uint64_t size;
+    vv_error err;
+
+    assert_vv_ok(vvi_file_open(&file, f->path, VVI_FILE_WRITE | VVI_FILE_CREATE, &err));
+    assert_vv_ok(vvi_file_write_at(&file, 0, vv_bytes_of("data"), &err));
+    (void)vvi_file_set_aside(&file, 4, 1 << 20);
+    assert_vv_ok(vvi_file_size(&file, &size, &err));
+    assert_int_equal(size, 4);
+    vvi_fault_plan(&full);
+    assert_false(vvi_file_set_aside(&file, 0, 4096));
+    assert_int_equal(vvi_fault_plan(NULL), 1);
+    /* More than a share of what the file system has left is not asked for. */
+    assert_false(vvi_file_set_aside(&file, 0, (uint64_t)1 << 60));
+    assert_vv_ok(vvi_file_truncate(&file, 4, &err));
+    assert_vv_ok(vvi_file_size(&file, &size, &err));
+    assert_int_equal(size, 4);
+    vvi_file_close(&file);
+}
+
 static vv_status allocating_scenario(void *ctx)
 {
     fixture *f = ctx;
@@ -257,6 +283,7 @@ int main(void)
         TEST(a_lent_map_outlives_file_and_name),
         TEST(saving_replaces_a_file_whole_or_not_at_all),
         TEST(the_recorder_hears_each_change_in_order),
+        TEST(space_set_aside_changes_no_size_and_may_be_refused),
         TEST(failing_allocations_leave_nothing_behind),
     };
 
