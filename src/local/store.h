@@ -66,7 +66,8 @@ typedef struct vvi_local {
 
 /* Blocks at least this long go from the caller's memory to the file, not through a buffer. */
 #define VVI_DIRECT_BYTES ((size_t)32768)
-/* The index is made durable after so many bytes of log; also the most that opening replays. */
+/* The index is made durable after so many bytes of log, with VV_PROCESS after a segment. Opening after a
+ * crash replays no more than that. */
 #define VVI_CHECKPOINT_BYTES ((uint64_t)128 << 20)
 
 /* ---- find.c ---------------------------------------------------------------------------- */

@@ -646,8 +646,8 @@ vv_status vvi_local_commit(vvi_local *self, vvi_index_state *state, vv_error *er
     self->foreign_tail = false;
     forget_spilled(self);
     if (vvi_place_segment(state->durable) != vvi_place_segment(state->indexed) ||
-        (state->indexed - state->durable) << 3 > VVI_CHECKPOINT_BYTES ||
-        (durable && state->flags & VVI_INDEX_UNSYNCED))
+        (durable && ((state->indexed - state->durable) << 3 > VVI_CHECKPOINT_BYTES ||
+                     state->flags & VVI_INDEX_UNSYNCED)))
         return vvi_local_checkpoint(self, state, err);
     return VV_OK;
 }

@@ -194,6 +194,34 @@ static void a_durable_flush_covers_a_block_that_a_lax_handle_stored(void **state
     vv_blockstore_free(a);
 }
 
+static void a_lax_flush_waits_for_no_disk_however_much_was_put(void **state)
+{
+    vv_local_options lax = VV_LOCAL_OPTIONS_INIT;
+    static unsigned syncs;
+    vv_blockstore *store;
+    char *copy;
+    vv_cid cids[2];
+
+    lax.durability = VV_PROCESS;
+    store = open_numbers(*state, &lax);
+    assert_vv_ok(put_number(store, 1, &err));
+    assert_vv_ok(vv_blockstore_flush(store, &err));
+    vvi_file_listen(count_sync, &syncs);
+    syncs = 0;
+    for (uint64_t i = 0; i < 2; i++)
+        assert_vv_ok(put_long(store, i, (size_t)80 << 20, &cids[i]));
+    assert_vv_ok(vv_blockstore_flush(store, &err));
+    assert_int_equal(syncs, 0);
+    vvi_file_listen(NULL, NULL);
+    /* A process that ends without a word takes none of it with it. */
+    vv_blockstore *next = open_as_if_killed(*state, &copy);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(has(next, &cids[i]));
+    vv_blockstore_free(next);
+    remove_directory(copy);
+    vv_blockstore_free(store);
+}
+
 /* Bytes of the disk that the first pack file takes, and its length. */
 static void look_at_pack(const char *dir, uint64_t *taken, uint64_t *size)
 {
@@ -507,6 +535,7 @@ int main(void)
         TEST(a_reader_opens_a_store_whose_file_cannot_be_locked),
         TEST(an_empty_block_is_read_where_no_file_can_be_mapped),
         TEST(a_lost_last_pack_file_is_found_at_opening),
+        TEST(a_lax_flush_waits_for_no_disk_however_much_was_put),
         TEST(space_set_aside_is_given_back_at_close),
         TEST(a_block_read_before_a_failed_sync_stays_readable),
     };
