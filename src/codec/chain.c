@@ -31,13 +31,41 @@ static uint64_t bytes_of(const vvi_codec_array *array)
                                                                               : bytes;
 }
 
-/* A codec is an object with a name and perhaps a configuration, or its name alone. */
+/* Does an object say that who does not know it may act as if it were not there? */
+static bool may_be_ignored(const vvi_json *object)
+{
+    bool needed = true;
+
+    return vvi_json_bool(vvi_json_get(object, "must_understand"), &needed) && !needed;
+}
+
+/* Members beside those that a codec's object has are refused, unless they may be ignored. */
+static vv_status check_members(const char *codec, const vvi_json *entry, vv_error *err)
+{
+    for (const vvi_json *m = vvi_json_first(entry); m; m = vvi_json_next(m)) {
+        const char *name = vvi_json_name(m);
+
+        if (strcmp(name, "name") != 0 && strcmp(name, "configuration") != 0 &&
+            strcmp(name, "must_understand") != 0 && !may_be_ignored(m))
+            return vvi_fail(err, VV_EUNSUPPORTED,
+                            "codec %s: member '%s' is not known to this build", codec,
+                            name);
+    }
+    return VV_OK;
+}
+
+/*
+ * A codec is an object with a name and perhaps a configuration, or its name alone. One that we do not
+ * know and that may be ignored leaves codec->ops NULL (core specification, "must_understand", which
+ * excepts the type, the grid and the keys, and not codecs).
+ */
 static vv_status read_codec(vvi_codec *codec, const vvi_json *entry,
                             vvi_codec_stage *stage, vv_error *err)
 {
     const vvi_json *settings = vvi_json_get(entry, "configuration");
     const char *name = vvi_json_text(entry, NULL);
 
+    memset(codec, 0, sizeof(*codec));
     if (!name)
         name = vvi_json_text(vvi_json_get(entry, "name"), NULL);
     if (!name)
@@ -47,10 +75,11 @@ static vv_status read_codec(vvi_codec *codec, const vvi_json *entry,
         return vvi_fail(err, VV_ECORRUPT,
                         "codec %s: its configuration is %s, not an object", name,
                         vvi_json_kind_name(settings));
-    memset(codec, 0, sizeof(*codec));
     codec->ops = vvi_codec_find(name);
     if (!codec->ops)
-        return vvi_codec_unknown(name, err);
+        return may_be_ignored(entry) ? VV_OK : vvi_codec_unknown(name, err);
+    if (vvi_json_is(entry, VVI_JSON_OBJECT))
+        VVI_TRY(check_members(name, entry, err));
     codec->name = codec->ops->name;
     codec->dtype = stage->array.dtype;
     codec->elements = stage->array.elements;
@@ -102,6 +131,7 @@ static vv_status read_codecs(vvi_codec_chain *chain, const vvi_json *codecs,
                              vvi_codec_stage *stage, vv_error *err)
 {
     vvi_codec_kind last = VVI_CODEC_ARRAY_TO_ARRAY;
+    const char *ignored = NULL;
     bool found = false;
 
     if (!vvi_json_is(codecs, VVI_JSON_ARRAY))
@@ -115,6 +145,10 @@ static vv_status read_codecs(vvi_codec_chain *chain, const vvi_json *codecs,
         if (chain->count == CHAIN_MAX)
             return vvi_fail(err, VV_EUNSUPPORTED, "more than %d codecs", CHAIN_MAX);
         status = read_codec(codec, entry, stage, err);
+        if (!status && !codec->ops) {
+            ignored = vvi_json_text(vvi_json_get(entry, "name"), NULL);
+            continue;
+        }
         if (!status)
             status = check_order(&last, &found, codec, err);
         if (status) {
@@ -123,6 +157,8 @@ static vv_status read_codecs(vvi_codec_chain *chain, const vvi_json *codecs,
         }
         keep_codec(chain, codec, &stage->array);
     }
+    if (!found && ignored)
+        return vvi_codec_unknown(ignored, err); /* it may have been that one */
     if (!found)
         return vvi_fail(err, VV_ECORRUPT,
                         "codecs has no codec that makes bytes of an array");

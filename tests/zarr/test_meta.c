@@ -71,6 +71,8 @@ static vv_status open_with(vv_store *store, const char *member, const char *valu
     return status;
 }
 
+#define LITTLE "{\"name\": \"bytes\", \"configuration\": {\"endian\": \"little\"}}"
+
 static void every_spelling_of_a_member_is_read(void **state)
 {
     static const char *const cases[][2] = {
@@ -95,6 +97,15 @@ static void every_spelling_of_a_member_is_read(void **state)
         { "extra",
           "{\"name\": \"x\", \"must_understand\": false, \"configuration\": 3}" },
         { "consolidated_metadata", "null" },
+        { "codecs", "[" LITTLE ", {\"name\": \"hint\", \"must_understand\": false}]" },
+        { "codecs", "[{\"name\": \"tidy\", \"must_understand\": false, "
+                    "\"configuration\": {\"a\": 1}}, " LITTLE "]" },
+        { "codecs", "[{\"name\": \"bytes\", \"must_understand\": true, "
+                    "\"configuration\": {\"endian\": \"big\"}, "
+                    "\"note\": {\"must_understand\": false}}]" },
+        { "codecs", "[{\"name\": \"sharding_indexed\", \"configuration\": "
+                    "{\"chunk_shape\": [1, 3], \"codecs\": [" LITTLE
+                    ", {\"name\": \"hint\", \"must_understand\": false}]}}]" },
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -207,6 +218,19 @@ static void what_cannot_be_meant_is_refused_by_name(void **state)
         { "chunk_key_encoding", "{\"name\": \"hilbert\", \"must_understand\": false}",
           VV_EUNSUPPORTED, "hilbert" },
         { "codecs", "[{\"name\": \"cipher\"}]", VV_EUNSUPPORTED, "cipher" },
+        { "codecs", "[" LITTLE ", {\"name\": \"cipher\", \"must_understand\": true}]",
+          VV_EUNSUPPORTED, "cipher" },
+        { "codecs", "[" LITTLE ", {\"name\": \"cipher\", \"must_understand\": \"no\"}]",
+          VV_EUNSUPPORTED, "cipher" },
+        { "codecs", "[{\"must_understand\": false}, " LITTLE "]", VV_ECORRUPT,
+          "without a name" },
+        /* Without one that makes bytes there is no reading; it may be this one. */
+        { "codecs", "[{\"name\": \"cipher\", \"must_understand\": false}]",
+          VV_EUNSUPPORTED, "cipher" },
+        { "codecs",
+          "[{\"name\": \"bytes\", \"configuration\": {\"endian\": \"big\"}, "
+          "\"order\": \"F\"}]",
+          VV_EUNSUPPORTED, "'order'" },
         { "chunk_grid",
           "{\"name\": \"regular\", \"configuration\": {\"chunk_shape\": [2, 3], "
           "\"offset\": [1, 1]}}",
@@ -230,6 +254,30 @@ static void what_cannot_be_meant_is_refused_by_name(void **state)
             fail_msg("%s: %s: %s, %s", cases[i].member, cases[i].value,
                      vv_status_name(status), err.message);
     }
+}
+
+static void a_codec_that_may_be_ignored_is(void **state)
+{
+    static const uint64_t start[] = { 0, 0 }, count[] = { 2, 3 };
+    static const int32_t values[] = { 1, 2, 3, 4, 5, 6 };
+    vv_error err = VV_ERROR_INIT;
+    vv_buf stored = VV_BUF_INIT;
+    vv_array *array = NULL;
+    int32_t out[6] = { 0 };
+
+    assert_vv_ok(open_with(
+        *state, "codecs",
+        "[" LITTLE ", {\"name\": \"hint\", \"must_understand\": false}]", &err));
+    assert_vv_ok(vv_array_open(*state, "x", &array, &err));
+    assert_non_null(strstr(vv_array_get_meta(array)->codecs, "hint"));
+    assert_vv_ok(vv_array_write(array, start, count, values, sizeof(values), &err));
+    assert_vv_ok(vv_store_get(*state, "x/c/0/0", VV_RANGE_ALL, &stored, &err));
+    assert_int_equal(stored.len, sizeof(values));
+    assert_memory_equal(stored.data, values, sizeof(values));
+    assert_vv_ok(vv_array_read(array, start, count, NULL, out, sizeof(out), &err));
+    assert_memory_equal(out, values, sizeof(out));
+    vv_buf_clear(&stored);
+    vv_array_free(array);
 }
 
 static void chunks_of_different_lengths_are_told(void **state)
@@ -517,6 +565,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         PROMISE(every_spelling_of_a_member_is_read),
         PROMISE(what_cannot_be_meant_is_refused_by_name),
+        PROMISE(a_codec_that_may_be_ignored_is),
         PROMISE(chunks_of_different_lengths_are_told),
         PROMISE(a_document_that_is_no_json_is_named_by_its_key),
         PROMISE(huge_shapes_are_opened_and_cost_nothing),
