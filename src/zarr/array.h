@@ -135,6 +135,9 @@ uint64_t vvi_part_units(const vvi_form *form, const vvi_selection *selection,
                         const vvi_grid_part *part);
 /* How many threads are worth it for so many units, decoded or encoded; 0: one a processor. */
 uint32_t vvi_form_threads(const vvi_form *form, uint64_t units);
+/* How many of so many values to hold at once, for one call of a store with latency: every thread is to
+ * have something, however long they are. */
+size_t vvi_form_batch(const vvi_form *form, uint64_t values);
 
 /* ---- desk.c: buffers, turns ----------------------------------------------------------------- */
 

@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCH_VALUES 256
-#define BATCH_BYTES  ((uint64_t)64 << 20)
 /* Bytes between two inner chunks that are fetched needlessly rather than by a request of their own, and
  * the longest request that is put together so. */
 #define GAP_BYTES     ((uint64_t)32 << 10)
@@ -344,21 +342,6 @@ static vv_status next_batch(batch *self, vv_error *err)
     return VV_OK;
 }
 
-/* How many values to hold at once: every thread is to have something, however long they are. */
-static size_t batch_size(const vvi_form *form, uint64_t values)
-{
-    uint64_t bytes;
-    uint64_t fit = vvi_cpu_count();
-
-    if (!__builtin_mul_overflow(form->sharding ? form->sharding->chunk_count : 1,
-                                form->unit_bytes, &bytes) &&
-        bytes && BATCH_BYTES / bytes > fit)
-        fit = BATCH_BYTES / bytes;
-    if (fit > BATCH_VALUES)
-        fit = BATCH_VALUES;
-    return (size_t)(values < fit ? values : fit);
-}
-
 static vv_status read_batches(batch *self, uint32_t threads, vv_error *err)
 {
     for (;;) {
@@ -374,7 +357,7 @@ static vv_status read_batches(batch *self, uint32_t threads, vv_error *err)
 vv_status vvi_read_far(const vvi_reading *reading, uint64_t values, vv_error *err)
 {
     const vvi_form *form = &reading->array->form;
-    batch self = { .reading = reading, .capacity = batch_size(form, values) };
+    batch self = { .reading = reading, .capacity = vvi_form_batch(form, values) };
     uint64_t units = vvi_selection_units(reading->array, reading->selection);
     vv_status status;
 

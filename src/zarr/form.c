@@ -9,6 +9,10 @@
 #define THREAD_BYTES     ((uint64_t)256 << 10)
 #define RAW_THREAD_BYTES ((uint64_t)4 << 20)
 
+/* What one call of a store with latency is for: so many values, and so many bytes of them. */
+#define BATCH_VALUES 256
+#define BATCH_BYTES  ((uint64_t)64 << 20)
+
 vv_status vvi_form_init(vvi_form *form, const vv_array *array,
                         const vvi_codec_chain *chain, const uint64_t *shape,
                         vv_error *err)
@@ -232,4 +236,18 @@ uint32_t vvi_form_threads(const vvi_form *form, uint64_t units)
     if (__builtin_mul_overflow(units, form->unit_bytes, &bytes))
         bytes = UINT64_MAX;
     return bytes < worth ? 1 : 0;
+}
+
+size_t vvi_form_batch(const vvi_form *form, uint64_t values)
+{
+    uint64_t bytes;
+    uint64_t fit = vvi_cpu_count();
+
+    if (!__builtin_mul_overflow(form->sharding ? form->sharding->chunk_count : 1,
+                                form->unit_bytes, &bytes) &&
+        bytes && BATCH_BYTES / bytes > fit)
+        fit = BATCH_BYTES / bytes;
+    if (fit > BATCH_VALUES)
+        fit = BATCH_VALUES;
+    return (size_t)(values < fit ? values : fit);
 }

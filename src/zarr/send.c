@@ -4,9 +4,6 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 
-#define BATCH_VALUES 256
-#define BATCH_BYTES  ((uint64_t)64 << 20)
-
 /* A value of the batch. */
 typedef struct outgoing {
     vvi_grid_part part;
@@ -168,21 +165,6 @@ static vv_status send_batch(batch *self, vv_error *err)
     return vv_store_set_many(store, self->keys, self->stored, n, err);
 }
 
-/* How many values to hold at once: every thread is to have something, however long they are. */
-static size_t batch_size(const vvi_form *form, uint64_t values)
-{
-    uint64_t bytes;
-    uint64_t fit = vvi_cpu_count();
-
-    if (!__builtin_mul_overflow(form->sharding ? form->sharding->chunk_count : 1,
-                                form->unit_bytes, &bytes) &&
-        bytes && BATCH_BYTES / bytes > fit)
-        fit = BATCH_BYTES / bytes;
-    if (fit > BATCH_VALUES)
-        fit = BATCH_VALUES;
-    return (size_t)(values < fit ? values : fit);
-}
-
 static vv_status write_batches(batch *self, uint32_t threads, vv_error *err)
 {
     for (;;) {
@@ -199,7 +181,8 @@ vv_status vvi_write_far(const vvi_writing *writing, uint64_t values, vv_error *e
 {
     const vvi_form *form = &writing->array->form;
     /* Who has several turns needs them to differ. */
-    size_t n = vvi_array_numbers_differ(writing->array) ? batch_size(form, values) : 1;
+    size_t n = vvi_array_numbers_differ(writing->array) ? vvi_form_batch(form, values)
+                                                        : 1;
     batch self = { .writing = writing, .capacity = n };
     uint64_t units = vvi_selection_units(writing->array, writing->selection);
     vv_status status;
