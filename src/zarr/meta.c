@@ -6,13 +6,6 @@
 
 #include <string.h>
 
-static vv_status wrong(const char *member, const vvi_json *value, const char *wanted,
-                       vv_error *err)
-{
-    return vvi_fail(err, VV_ECORRUPT, "member '%s' is %s, not %s", member,
-                    vvi_json_kind_name(value), wanted);
-}
-
 /* ---- what every document has ----------------------------------------------------------------- */
 
 /*
@@ -36,7 +29,14 @@ static vv_status check_members(const vvi_json *document, const char *const *know
     return VV_OK;
 }
 
-static vv_status check_format(const vvi_json *document, vv_error *err)
+vv_status vvi_meta_wrong(const char *member, const vvi_json *value, const char *wanted,
+                         vv_error *err)
+{
+    return vvi_fail(err, VV_ECORRUPT, "member '%s' is %s, not %s", member,
+                    vvi_json_kind_name(value), wanted);
+}
+
+vv_status vvi_check_format(const vvi_json *document, int64_t wanted, vv_error *err)
 {
     const vvi_json *format = vvi_json_get(document, "zarr_format");
     int64_t number;
@@ -45,10 +45,11 @@ static vv_status check_format(const vvi_json *document, vv_error *err)
         return vvi_fail(err, VV_ECORRUPT, "the document is %s, not an object",
                         vvi_json_kind_name(document));
     if (!vvi_json_int64(format, &number))
-        return wrong("zarr_format", format, "3", err);
-    if (number != 3)
+        return vvi_meta_wrong("zarr_format", format, wanted == 2 ? "2" : "3", err);
+    if (number != wanted)
         return vvi_fail(err, VV_EUNSUPPORTED,
-                        "zarr_format %" PRId64 "; this build reads 3", number);
+                        "zarr_format %" PRId64 "; under this key it is %" PRId64, number,
+                        wanted);
     return VV_OK;
 }
 
@@ -57,7 +58,7 @@ static vv_status check_attributes(const vvi_json *document, vv_error *err)
     const vvi_json *attributes = vvi_json_get(document, "attributes");
 
     if (attributes && !vvi_json_is(attributes, VVI_JSON_OBJECT))
-        return wrong("attributes", attributes, "an object", err);
+        return vvi_meta_wrong("attributes", attributes, "an object", err);
     return VV_OK;
 }
 
@@ -67,14 +68,14 @@ vv_status vvi_document_kind(const vvi_json *document, vv_node_kind *out, vv_erro
                                          "consolidated_metadata", NULL };
     const vvi_json *type = vvi_json_get(document, "node_type");
 
-    VVI_TRY(check_format(document, err));
+    VVI_TRY(vvi_check_format(document, 3, err));
     VVI_TRY(check_attributes(document, err));
     if (vvi_json_is_text(type, "array")) {
         *out = VV_NODE_ARRAY;
         return VV_OK;
     }
     if (!vvi_json_is_text(type, "group"))
-        return wrong("node_type", type, "\"array\" or \"group\"", err);
+        return vvi_meta_wrong("node_type", type, "\"array\" or \"group\"", err);
     VVI_TRY(check_members(document, known, err));
     *out = VV_NODE_GROUP;
     return VV_OK;
@@ -110,7 +111,7 @@ static vv_status read_extension(const vvi_json *document, const char *member,
     if (!*name)
         *name = vvi_json_text(vvi_json_get(value, "name"), NULL);
     if (!*name)
-        return wrong(member, value, "a name or an object with one", err);
+        return vvi_meta_wrong(member, value, "a name or an object with one", err);
     if (*settings && !vvi_json_is(*settings, VVI_JSON_OBJECT) &&
         !vvi_json_is(*settings, VVI_JSON_NULL))
         return vvi_fail(err, VV_ECORRUPT,
@@ -123,7 +124,7 @@ static vv_status read_lengths(const vvi_json *list, const char *member, uint64_t
                               uint32_t *count, vv_error *err)
 {
     if (!vvi_json_is(list, VVI_JSON_ARRAY))
-        return wrong(member, list, "a list of lengths", err);
+        return vvi_meta_wrong(member, list, "a list of lengths", err);
     if (vvi_json_count(list) > VV_NDIM_MAX)
         return vvi_fail(err, VV_EUNSUPPORTED,
                         "member '%s': %zu dimensions; at most %d are handled", member,
@@ -193,7 +194,7 @@ static vv_status read_keys(vvi_meta *meta, vv_error *err)
     if (vvi_json_is_text(separator, "/") || vvi_json_is_text(separator, "."))
         meta->keys.separator = *vvi_json_text(separator, NULL);
     else if (separator)
-        return wrong("separator", separator, "\"/\" or \".\"", err);
+        return vvi_meta_wrong("separator", separator, "\"/\" or \".\"", err);
     return VV_OK;
 }
 
@@ -231,7 +232,7 @@ static vv_status read_dimension_names(vvi_meta *meta, vv_error *err)
         return vvi_fail_nomem(err, 0);
     for (const vvi_json *item = vvi_json_first(names); item; item = vvi_json_next(item)) {
         if (!vvi_json_is(item, VVI_JSON_STRING) && !vvi_json_is(item, VVI_JSON_NULL))
-            return wrong("dimension_names", item, "a string or null", err);
+            return vvi_meta_wrong("dimension_names", item, "a string or null", err);
         meta->dimension_names[i++] = vvi_json_text(item, NULL);
     }
     return VV_OK;
@@ -243,7 +244,8 @@ static vv_status check_transformers(const vvi_json *document, vv_error *err)
     const vvi_json *list = vvi_json_get(document, "storage_transformers");
 
     if (list && !vvi_json_is(list, VVI_JSON_ARRAY))
-        return wrong("storage_transformers", list, "a list of named transformers", err);
+        return vvi_meta_wrong("storage_transformers", list,
+                              "a list of named transformers", err);
     for (const vvi_json *item = vvi_json_first(list); item; item = vvi_json_next(item)) {
         const char *name = vvi_json_text(item, NULL);
         bool needed = true;
@@ -251,8 +253,8 @@ static vv_status check_transformers(const vvi_json *document, vv_error *err)
         if (!name)
             name = vvi_json_text(vvi_json_get(item, "name"), NULL);
         if (!name)
-            return wrong("storage_transformers", item, "a name or an object with one",
-                         err);
+            return vvi_meta_wrong("storage_transformers", item,
+                                  "a name or an object with one", err);
         if (!vvi_json_bool(vvi_json_get(item, "must_understand"), &needed) || needed)
             return vvi_fail(err, VV_EUNSUPPORTED,
                             "storage transformer '%s' is not known to this build", name);
@@ -303,7 +305,7 @@ vv_status vvi_meta_read(vvi_meta *meta, vvi_json *document, vv_error *err)
                                          NULL };
 
     meta->document = document;
-    VVI_TRY(check_format(document, err));
+    VVI_TRY(vvi_check_format(document, 3, err));
     VVI_TRY(check_attributes(document, err));
     VVI_TRY(check_members(document, known, err));
     VVI_TRY(read_dtype(meta, err));

@@ -67,6 +67,12 @@ vv_status vvi_meta_document(const vv_array_meta *wanted, vvi_json **out, vv_erro
 /* The document of a group; attributes may be NULL. */
 vv_status vvi_group_document(const char *attributes, vvi_json **out, vv_error *err);
 
+/* Does a document state this zarr_format? VV_ECORRUPT, VV_EUNSUPPORTED otherwise. */
+vv_status vvi_check_format(const vvi_json *document, int64_t wanted, vv_error *err);
+/* VV_ECORRUPT: a member is of another kind than wanted. */
+vv_status vvi_meta_wrong(const char *member, const vvi_json *value, const char *wanted,
+                         vv_error *err);
+
 /* What a document describes; checks zarr_format, node_type and, for a group, its members.
  * Returns VV_ECORRUPT, VV_EUNSUPPORTED. */
 vv_status vvi_document_kind(const vvi_json *document, vv_node_kind *out, vv_error *err);

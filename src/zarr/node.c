@@ -104,7 +104,7 @@ static vv_status find_v2(vv_store *store, const char *path, vvi_zarr_node *out,
         status = vvi_document_parse((const char *)keys[which].data,
                                     vvi_buf_bytes(&texts[which]), &out->document, err);
     if (!status) {
-        status = vvi_v2_check(out->document, err);
+        status = vvi_check_format(out->document, 2, err);
         if (status)
             vvi_wrap(err, status, "%s", (const char *)keys[which].data);
     }

@@ -11,29 +11,6 @@
 #define DIMENSIONS     "_ARRAY_DIMENSIONS"
 #define ZSTD_LEVEL_MAX 22
 
-static vv_status wrong(const char *member, const vvi_json *value, const char *wanted,
-                       vv_error *err)
-{
-    return vvi_fail(err, VV_ECORRUPT, "member '%s' is %s, not %s", member,
-                    vvi_json_kind_name(value), wanted);
-}
-
-vv_status vvi_v2_check(const vvi_json *document, vv_error *err)
-{
-    const vvi_json *format = vvi_json_get(document, "zarr_format");
-    int64_t number;
-
-    if (!vvi_json_is(document, VVI_JSON_OBJECT))
-        return vvi_fail(err, VV_ECORRUPT, "the document is %s, not an object",
-                        vvi_json_kind_name(document));
-    if (!vvi_json_int64(format, &number))
-        return wrong("zarr_format", format, "2", err);
-    if (number != 2)
-        return vvi_fail(err, VV_EUNSUPPORTED, "zarr_format %" PRId64 " under a key of 2",
-                        number);
-    return VV_OK;
-}
-
 /* Put a copy of value into the document. */
 static vv_status set_copy(vvi_json *document, const char *name, const vvi_json *value,
                           vv_error *err)
@@ -100,7 +77,8 @@ static vv_status add_codec(vvi_json *codecs, const vvi_json *codec, vv_error *er
     vvi_json *settings;
 
     if (!id)
-        return wrong("id", vvi_json_get(codec, "id"), "the name of a codec", err);
+        return vvi_meta_wrong("id", vvi_json_get(codec, "id"), "the name of a codec",
+                              err);
     if (strlen(id) > 60)
         return vvi_fail(err, VV_EUNSUPPORTED, "codec '%.60s…' is not known to this build",
                         id);
@@ -121,7 +99,7 @@ static vv_status add_order(vvi_json *codecs, const vvi_json *zarray, size_t ndim
     vvi_json *list;
 
     if (!vvi_json_is_text(order, "C") && !vvi_json_is_text(order, "F"))
-        return wrong("order", order, "\"C\" or \"F\"", err);
+        return vvi_meta_wrong("order", order, "\"C\" or \"F\"", err);
     if (vvi_json_is_text(order, "C") || ndim < 2)
         return VV_OK;
     VVI_TRY(add_extension(codecs, NULL, "transpose", &settings, err));
@@ -185,7 +163,7 @@ static vv_status set_codecs(vvi_json *document, const vvi_json *zarray,
     VVI_TRY(vvi_json_set(document, "codecs", codecs, err));
     if (filters && !vvi_json_is(filters, VVI_JSON_ARRAY) &&
         !vvi_json_is(filters, VVI_JSON_NULL))
-        return wrong("filters", filters, "a list or null", err);
+        return vvi_meta_wrong("filters", filters, "a list or null", err);
     VVI_TRY(
         add_order(codecs, zarray, vvi_json_count(vvi_json_get(zarray, "shape")), err));
     VVI_TRY(add_array_filters(codecs, filters, &order, &rest, err));
@@ -201,7 +179,7 @@ static vv_status set_codecs(vvi_json *document, const vvi_json *zarray,
     if (!compressor || vvi_json_is(compressor, VVI_JSON_NULL))
         return VV_OK;
     if (!vvi_json_is(compressor, VVI_JSON_OBJECT))
-        return wrong("compressor", compressor, "an object or null", err);
+        return vvi_meta_wrong("compressor", compressor, "an object or null", err);
     return add_codec(codecs, compressor, err);
 }
 
@@ -233,7 +211,7 @@ static vv_status read_dtype(const vvi_json *zarray, vvi_dtype *out, char *order,
         return vvi_fail(err, VV_EUNSUPPORTED,
                         "a structured dtype is not known to this build");
     if (!text)
-        return wrong("dtype", value, "the name of a type", err);
+        return vvi_meta_wrong("dtype", value, "the name of a type", err);
     return strcmp(text, "|O") == 0 ? read_object(zarray, out, err)
                                    : vvi_v2_dtype(text, out, order, err);
 }
@@ -291,12 +269,12 @@ static vv_status set_grid(vvi_json *document, const vvi_json *zarray, vv_error *
     vvi_json *settings;
 
     if (!vvi_json_is(shape, VVI_JSON_ARRAY))
-        return wrong("shape", shape, "a list of lengths", err);
+        return vvi_meta_wrong("shape", shape, "a list of lengths", err);
     if (!vvi_json_is(chunks, VVI_JSON_ARRAY))
-        return wrong("chunks", chunks, "a list of lengths", err);
+        return vvi_meta_wrong("chunks", chunks, "a list of lengths", err);
     if (separator && !vvi_json_is_text(separator, ".") &&
         !vvi_json_is_text(separator, "/"))
-        return wrong("dimension_separator", separator, "\"/\" or \".\"", err);
+        return vvi_meta_wrong("dimension_separator", separator, "\"/\" or \".\"", err);
     VVI_TRY(set_copy(document, "shape", shape, err));
     VVI_TRY(add_extension(document, "chunk_grid", "regular", &settings, err));
     VVI_TRY(set_copy(settings, "chunk_shape", chunks, err));
@@ -415,7 +393,7 @@ static vv_status fill_array(vvi_json *document, const vvi_json *zarray,
     vvi_dtype dtype;
     char order;
 
-    VVI_TRY(vvi_v2_check(zarray, err));
+    VVI_TRY(vvi_check_format(zarray, 2, err));
     VVI_TRY(begin(document, "array", err));
     VVI_TRY(read_dtype(zarray, &dtype, &order, err));
     VVI_TRY(set_grid(document, zarray, err));
@@ -431,7 +409,7 @@ static vv_status fill_array(vvi_json *document, const vvi_json *zarray,
 static vv_status fill_group(vvi_json *document, const vvi_json *zgroup,
                             const vvi_json *zattrs, vv_error *err)
 {
-    VVI_TRY(vvi_v2_check(zgroup, err));
+    VVI_TRY(vvi_check_format(zgroup, 2, err));
     VVI_TRY(begin(document, "group", err));
     return set_attributes(document, zgroup, zattrs, err);
 }

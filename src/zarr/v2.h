@@ -18,8 +18,6 @@ vv_status vvi_v2_group(const vvi_json *zgroup, const vvi_json *zattrs, vvi_json 
 /* The attributes alone, "{}" for none. */
 vv_status vvi_v2_attributes(const vvi_json *document, const vvi_json *zattrs,
                             vvi_json **out, vv_error *err);
-/* Does it state version 2? VV_ECORRUPT, VV_EUNSUPPORTED otherwise. */
-vv_status vvi_v2_check(const vvi_json *document, vv_error *err);
 
 /* The type that NumPy names "<i4", "|S10", "<M8[10s]"; *order is its first character. "|O" is
  * VV_EUNSUPPORTED, as is all that has no type here. */

@@ -150,7 +150,7 @@ static vv_status read_kind(const found_node *node, vv_bytes text, vv_node_kind *
     if (!status && node->document == 0)
         status = vvi_document_kind(document, out, err);
     else if (!status)
-        status = vvi_v2_check(document, err);
+        status = vvi_check_format(document, 2, err);
     if (node->document > 0)
         *out = node->document == 1 ? VV_NODE_ARRAY : VV_NODE_GROUP;
     vvi_json_free(document);
