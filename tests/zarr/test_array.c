@@ -1,4 +1,5 @@
 /* Arrays: regions and chunks against a plain block of memory. */
+#include "model.h"
 #include "support/support.h"
 
 #include "util/buf.h"
@@ -198,87 +199,6 @@ static void far_too_many_bytes_are_not_read(void **state)
 /* ---- random regions against memory ------------------------------------------------------------ */
 
 #define SIDE_MAX 9
-
-typedef struct model {
-    uint32_t ndim;
-    uint64_t shape[3], chunk[3];
-    size_t item;
-    uint8_t values[SIDE_MAX * SIDE_MAX * SIDE_MAX * 16];
-} model;
-
-/* Call visit for each element of the region: where it is in the model and in the region. */
-static uint64_t offset_in_model(const model *m, const uint64_t *start,
-                                const uint64_t *step, const uint64_t *at)
-{
-    uint64_t offset = 0;
-
-    for (uint32_t d = 0; d < m->ndim; d++)
-        offset = offset * m->shape[d] + start[d] + at[d] * step[d];
-    return offset * m->item;
-}
-
-static bool next_at(const model *m, const uint64_t *count, uint64_t *at)
-{
-    for (uint32_t d = m->ndim; d > 0; d--) {
-        if (++at[d - 1] < count[d - 1])
-            return true;
-        at[d - 1] = 0;
-    }
-    return false;
-}
-
-static uint64_t random_region(const model *m, uint64_t *random, bool strided,
-                              uint64_t *start, uint64_t *count, uint64_t *step)
-{
-    uint64_t elements = 1;
-
-    for (uint32_t d = 0; d < m->ndim; d++) {
-        uint64_t most;
-
-        start[d] = next_random(random) % m->shape[d];
-        step[d] = strided ? 1 + next_random(random) % 4 : 1;
-        most = (m->shape[d] - start[d] + step[d] - 1) / step[d];
-        count[d] = 1 + next_random(random) % most;
-        elements *= count[d];
-    }
-    return elements;
-}
-
-static void compare_region(vv_array *array, const model *m, uint64_t *random)
-{
-    uint64_t start[3], count[3], step[3], at[3] = { 0 };
-    uint64_t elements = random_region(m, random, true, start, count, step);
-    uint8_t *out = malloc(elements * m->item);
-    vv_error err = VV_ERROR_INIT;
-    size_t n = 0;
-
-    assert_vv_ok(vv_array_read(array, start, count, step, out, elements * m->item, &err));
-    do {
-        assert_memory_equal(out + n, m->values + offset_in_model(m, start, step, at),
-                            m->item);
-        n += m->item;
-    } while (next_at(m, count, at));
-    free(out);
-}
-
-static void write_region(vv_array *array, model *m, uint64_t *random)
-{
-    uint64_t start[3], count[3], step[3], at[3] = { 0 };
-    uint64_t elements = random_region(m, random, false, start, count, step);
-    uint8_t *in = malloc(elements * m->item);
-    vv_error err = VV_ERROR_INIT;
-    bool zeros = next_random(random) % 3 == 0;
-    size_t n = 0;
-
-    for (size_t i = 0; i < elements * m->item; i++)
-        in[i] = zeros ? 0 : (uint8_t)next_random(random);
-    assert_vv_ok(vv_array_write(array, start, count, in, elements * m->item, &err));
-    do {
-        memcpy(m->values + offset_in_model(m, start, step, at), in + n, m->item);
-        n += m->item;
-    } while (next_at(m, count, at));
-    free(in);
-}
 
 static void random_regions_equal_an_array_in_memory(void **state)
 {

@@ -1,5 +1,6 @@
 /* Arrays in shards: regions against a plain block of memory, what is stored, hostile indexes. */
 #include "far_store.h"
+#include "model.h"
 #include "support/support.h"
 
 #include "util/buf.h"
@@ -207,89 +208,6 @@ static void what_another_writer_replaced_is_read_anew(void **state)
 
 /* ---- random regions against memory ------------------------------------------------------------ */
 
-#define NDIM_MAX     6
-#define ELEMENTS_MAX 4096
-
-typedef struct model {
-    uint32_t ndim;
-    uint64_t shape[NDIM_MAX], shard[NDIM_MAX], inner[NDIM_MAX];
-    size_t item;
-    uint64_t elements;
-    uint8_t values[ELEMENTS_MAX * 16];
-} model;
-
-static uint64_t offset_of(const model *m, const uint64_t *start, const uint64_t *step,
-                          const uint64_t *at)
-{
-    uint64_t offset = 0;
-
-    for (uint32_t d = 0; d < m->ndim; d++)
-        offset = offset * m->shape[d] + start[d] + at[d] * step[d];
-    return offset * m->item;
-}
-
-static bool next_at(const model *m, const uint64_t *count, uint64_t *at)
-{
-    for (uint32_t d = m->ndim; d > 0; d--) {
-        if (++at[d - 1] < count[d - 1])
-            return true;
-        at[d - 1] = 0;
-    }
-    return false;
-}
-
-static uint64_t random_region(const model *m, uint64_t *random, bool strided,
-                              uint64_t *start, uint64_t *count, uint64_t *step)
-{
-    uint64_t elements = 1;
-
-    for (uint32_t d = 0; d < m->ndim; d++) {
-        uint64_t most;
-
-        start[d] = next_random(random) % m->shape[d];
-        step[d] = strided ? 1 + next_random(random) % 4 : 1;
-        most = (m->shape[d] - start[d] + step[d] - 1) / step[d];
-        count[d] = 1 + next_random(random) % most;
-        elements *= count[d];
-    }
-    return elements;
-}
-
-static void compare_region(vv_array *array, const model *m, uint64_t *random)
-{
-    uint64_t start[NDIM_MAX], count[NDIM_MAX], step[NDIM_MAX], at[NDIM_MAX] = { 0 };
-    uint64_t elements = random_region(m, random, true, start, count, step);
-    uint8_t *out = malloc(elements * m->item);
-    vv_error err = VV_ERROR_INIT;
-    size_t n = 0;
-
-    assert_vv_ok(vv_array_read(array, start, count, step, out, elements * m->item, &err));
-    do {
-        assert_memory_equal(out + n, m->values + offset_of(m, start, step, at), m->item);
-        n += m->item;
-    } while (next_at(m, count, at));
-    free(out);
-}
-
-static void write_region(vv_array *array, model *m, uint64_t *random)
-{
-    uint64_t start[NDIM_MAX], count[NDIM_MAX], step[NDIM_MAX], at[NDIM_MAX] = { 0 };
-    uint64_t elements = random_region(m, random, false, start, count, step);
-    uint8_t *in = malloc(elements * m->item);
-    vv_error err = VV_ERROR_INIT;
-    bool zeros = next_random(random) % 3 == 0;
-    size_t n = 0;
-
-    for (size_t i = 0; i < elements * m->item; i++)
-        in[i] = zeros ? 0 : (uint8_t)next_random(random);
-    assert_vv_ok(vv_array_write(array, start, count, in, elements * m->item, &err));
-    do {
-        memcpy(m->values + offset_of(m, start, step, at), in + n, m->item);
-        n += m->item;
-    } while (next_at(m, count, at));
-    free(in);
-}
-
 /* Whole shards: what lies outside the array's shape is written and read back too. */
 static void write_shard(vv_array *array, model *m, uint64_t *random)
 {
@@ -302,9 +220,9 @@ static void write_shard(vv_array *array, model *m, uint64_t *random)
     size_t n = 0;
 
     for (uint32_t d = 0; d < m->ndim; d++) {
-        index[d] = next_random(random) % ((m->shape[d] + m->shard[d] - 1) / m->shard[d]);
-        elements *= m->shard[d];
-        zero[d] = index[d] * m->shard[d];
+        index[d] = next_random(random) % ((m->shape[d] + m->chunk[d] - 1) / m->chunk[d]);
+        elements *= m->chunk[d];
+        zero[d] = index[d] * m->chunk[d];
     }
     in = malloc(elements * m->item);
     out = malloc(elements * m->item);
@@ -324,7 +242,7 @@ static void write_shard(vv_array *array, model *m, uint64_t *random)
         if (inside)
             memcpy(m->values + offset_of(m, zero, ones, at), in + n, m->item);
         n += m->item;
-    } while (next_at(m, m->shard, at));
+    } while (next_at(m, m->chunk, at));
     free(in);
     free(out);
 }
@@ -339,7 +257,7 @@ static void choose_shapes(model *m, uint64_t *random)
 
             m->shape[d] = 1 + next_random(random) % most;
             m->inner[d] = 1 + next_random(random) % 3;
-            m->shard[d] = m->inner[d] * (1 + next_random(random) % 3);
+            m->chunk[d] = m->inner[d] * (1 + next_random(random) % 3);
             m->elements *= m->shape[d];
         }
     } while (m->elements > ELEMENTS_MAX);
@@ -359,7 +277,7 @@ static void try_regions(shards_fixture *self, int arrays, uint64_t random)
         memset(m, 0, sizeof(*m));
         choose_shapes(m, &random);
         m->item = vv_dtype_size(dtype);
-        array = make(self, dtype, m->ndim, m->shape, m->shard, m->inner,
+        array = make(self, dtype, m->ndim, m->shape, m->chunk, m->inner,
                      codecs[next_random(&random) % 4]);
         for (int k = 0; k < 10; k++) {
             if (next_random(&random) % 8 == 0)
