@@ -2,7 +2,7 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
-#include "util/fault.h"
+#include "util/file_call.h"
 #include "util/thread.h"
 
 #include <dirent.h>
@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #if defined(__linux__)
@@ -19,13 +18,6 @@
 #endif
 #include <time.h>
 #include <unistd.h>
-
-/* Make a call that gives -1 and errno, again when it is interrupted; *result_ is its value. */
-#define CALL(kind_, result_, call_)                   \
-    do {                                              \
-        errno = vvi_fault_check((kind_), NULL, NULL); \
-        (result_) = errno ? -1 : (call_);             \
-    } while ((result_) < 0 && errno == EINTR)
 
 static void tell_file(const vvi_file *file, enum vvi_event_kind kind, uint64_t offset,
                       vv_bytes data)
@@ -83,7 +75,7 @@ vv_status vvi_file_open(vvi_file *file, const char *path, unsigned flags, vv_err
     file->path = vvi_strdup(path);
     if (!file->path)
         return vvi_fail_nomem(err, strlen(path) + 1);
-    CALL(VVI_CALL_OPEN, file->fd, open(path, open_flags(flags), 0666));
+    VVI_MAKE_CALL(VVI_CALL_OPEN, file->fd, open(path, open_flags(flags), 0666));
     if (file->fd < 0) {
         error = errno;
         vvi_file_close(file);
@@ -108,7 +100,7 @@ static vv_status stat_file(const vvi_file *file, struct stat *st, vv_error *err)
 {
     int result;
 
-    CALL(VVI_CALL_STAT, result, fstat(file->fd, st));
+    VVI_MAKE_CALL(VVI_CALL_STAT, result, fstat(file->fd, st));
     return result ? vvi_fail_errno(err, errno, "look at %s", file->path) : VV_OK;
 }
 
@@ -290,7 +282,7 @@ vv_status vvi_file_truncate(const vvi_file *file, uint64_t size, vv_error *err)
 {
     int result;
 
-    CALL(VVI_CALL_TRUNCATE, result, ftruncate(file->fd, (off_t)size));
+    VVI_MAKE_CALL(VVI_CALL_TRUNCATE, result, ftruncate(file->fd, (off_t)size));
     if (result)
         return vvi_fail_errno(err, errno, "cut %s to %" PRIu64 " bytes", file->path,
                               size);
@@ -340,7 +332,7 @@ vv_status vvi_file_sync(const vvi_file *file, vv_error *err)
     int result;
     int error;
 
-    CALL(VVI_CALL_SYNC, result, fdatasync(file->fd));
+    VVI_MAKE_CALL(VVI_CALL_SYNC, result, fdatasync(file->fd));
     error = errno;
     tell_file(file, result ? VVI_EVENT_SYNC_FAILED : VVI_EVENT_SYNC, 0,
               (vv_bytes){ NULL, 0 });
@@ -369,7 +361,7 @@ static int try_lock(int fd, int operation)
 {
     int result;
 
-    CALL(VVI_CALL_LOCK, result, flock(fd, operation));
+    VVI_MAKE_CALL(VVI_CALL_LOCK, result, flock(fd, operation));
     return result ? errno : 0;
 }
 
@@ -417,7 +409,7 @@ static vv_status stat_path(const char *path, struct stat *st, vv_error *err)
 {
     int result;
 
-    CALL(VVI_CALL_STAT, result, stat(path, st));
+    VVI_MAKE_CALL(VVI_CALL_STAT, result, stat(path, st));
     return result ? vvi_fail_errno(err, errno, "look at %s", path) : VV_OK;
 }
 
@@ -443,7 +435,7 @@ vv_status vvi_file_rename(const char *from, const char *to, vv_error *err)
 {
     int result;
 
-    CALL(VVI_CALL_RENAME, result, rename(from, to));
+    VVI_MAKE_CALL(VVI_CALL_RENAME, result, rename(from, to));
     if (result)
         return vvi_fail_errno(err, errno, "rename %s to %s", from, to);
     tell_path(VVI_EVENT_RENAME, from, to);
@@ -467,7 +459,7 @@ vv_status vvi_file_rename_new(const char *from, const char *to, vv_error *err)
 {
     int result;
 
-    CALL(VVI_CALL_RENAME, result, rename_new(from, to));
+    VVI_MAKE_CALL(VVI_CALL_RENAME, result, rename_new(from, to));
     if (result)
         return vvi_fail_errno(err, errno, "rename %s to %s", from, to);
     tell_path(VVI_EVENT_RENAME, from, to);
@@ -478,7 +470,7 @@ vv_status vvi_file_unlink(const char *path, vv_error *err)
 {
     int result;
 
-    CALL(VVI_CALL_UNLINK, result, unlink(path));
+    VVI_MAKE_CALL(VVI_CALL_UNLINK, result, unlink(path));
     if (result)
         return vvi_fail_errno(err, errno, "remove %s", path);
     tell_path(VVI_EVENT_UNLINK, path, NULL);
@@ -489,7 +481,7 @@ vv_status vvi_dir_make(const char *path, vv_error *err)
 {
     int result;
 
-    CALL(VVI_CALL_MKDIR, result, mkdir(path, 0777));
+    VVI_MAKE_CALL(VVI_CALL_MKDIR, result, mkdir(path, 0777));
     if (result && errno == EEXIST)
         return VV_OK;
     if (result)
@@ -502,7 +494,7 @@ vv_status vvi_dir_remove(const char *path, vv_error *err)
 {
     int result;
 
-    CALL(VVI_CALL_UNLINK, result, rmdir(path));
+    VVI_MAKE_CALL(VVI_CALL_UNLINK, result, rmdir(path));
     if (result && errno == ENOTEMPTY)
         return vvi_fail_errno(err, EEXIST, "remove directory %s", path);
     if (result)
@@ -517,10 +509,10 @@ vv_status vvi_fs_sync(const char *path, vv_error *err)
     int result;
     int error;
 
-    CALL(VVI_CALL_OPEN, fd, open(path, O_RDONLY | O_CLOEXEC));
+    VVI_MAKE_CALL(VVI_CALL_OPEN, fd, open(path, O_RDONLY | O_CLOEXEC));
     if (fd < 0)
         return vvi_fail_errno(err, errno, "open %s", path);
-    CALL(VVI_CALL_SYNC, result, syncfs(fd));
+    VVI_MAKE_CALL(VVI_CALL_SYNC, result, syncfs(fd));
     error = errno;
     close(fd);
     return result ? vvi_fail_errno(err, error, "sync the file system of %s", path)
@@ -533,10 +525,10 @@ vv_status vvi_dir_sync(const char *path, vv_error *err)
     int result;
     int error;
 
-    CALL(VVI_CALL_OPEN, fd, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    VVI_MAKE_CALL(VVI_CALL_OPEN, fd, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd < 0)
         return vvi_fail_errno(err, errno, "open directory %s", path);
-    CALL(VVI_CALL_SYNC, result, fsync(fd));
+    VVI_MAKE_CALL(VVI_CALL_SYNC, result, fsync(fd));
     error = errno;
     close(fd);
     if (result)
@@ -708,119 +700,4 @@ done:
     vvi_free(path);
     vvi_free(new_path);
     return status;
-}
-
-/* ---- mapped files ---------------------------------------------------------------------- */
-
-vv_status vvi_map_open(const vvi_file *file, size_t len, bool writable, vvi_map **out,
-                       vv_error *err)
-{
-    vvi_map *map = vvi_alloc_zero(sizeof(*map));
-    void *data = MAP_FAILED;
-
-    if (!map)
-        return vvi_fail_nomem(err, sizeof(*map));
-    errno = vvi_fault_check(VVI_CALL_MAP, NULL, NULL);
-    if (!errno)
-        data = mmap(NULL, len, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED,
-                    file->fd, 0);
-    if (data == MAP_FAILED) {
-        vv_status status = vvi_fail_errno(err, errno, "map %s", file->path);
-
-        vvi_free(map);
-        return status;
-    }
-    map->data = data;
-    map->len = len;
-    map->refs = 1;
-    map->id = file->id;
-    *out = map;
-    return VV_OK;
-}
-
-void vvi_map_expect_random(const vvi_map *map)
-{
-    (void)madvise(map->data, map->len, MADV_RANDOM);
-}
-
-void vvi_map_release(void *ptr)
-{
-    vvi_map *map = ptr;
-
-    if (!map || __atomic_sub_fetch(&map->refs, 1, __ATOMIC_ACQ_REL) > 0)
-        return;
-    munmap(map->data, map->len);
-    vvi_free(map);
-}
-
-vv_status vvi_map_sync(vvi_map *map, vv_error *err)
-{
-    int result;
-    int error;
-
-    CALL(VVI_CALL_SYNC, result, msync(map->data, map->len, MS_SYNC));
-    error = errno;
-    if (vvi_file_listening() && map->id)
-        vvi_file_tell(&(vvi_file_event){
-            .kind = result ? VVI_EVENT_SYNC_FAILED : VVI_EVENT_SYNC, .file = map->id });
-    return result ? vvi_fail_errno(err, error, "sync a mapped file") : VV_OK;
-}
-
-void vvi_map_changed(const vvi_map *map, const void *at, size_t len)
-{
-    if (vvi_file_listening() && map->id)
-        vvi_file_tell(
-            &(vvi_file_event){ .kind = VVI_EVENT_MAP,
-                               .file = map->id,
-                               .offset = (uint64_t)((const uint8_t *)at - map->data),
-                               .data = vvi_bytes(at, len) });
-}
-
-/* ---- descriptors that others opened ---------------------------------------------------- */
-
-static vv_status fd_write(void *ctx, vv_bytes data, vv_error *err)
-{
-    int fd = (int)(intptr_t)ctx;
-
-    while (data.len) {
-        size_t want = data.len;
-        ssize_t n;
-
-        errno = vvi_fault_check(VVI_CALL_WRITE, &want, NULL);
-        n = errno ? -1 : write(fd, data.data, want);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return vvi_fail_errno(err, errno, "write to descriptor %d", fd);
-        data.data += n;
-        data.len -= (size_t)n;
-    }
-    return VV_OK;
-}
-
-static vv_status fd_read(void *ctx, uint8_t *out, size_t cap, size_t *len, vv_error *err)
-{
-    int fd = (int)(intptr_t)ctx;
-    ssize_t n;
-
-    do {
-        size_t want = cap;
-
-        errno = vvi_fault_check(VVI_CALL_READ, &want, NULL);
-        n = errno ? -1 : read(fd, out, want);
-    } while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return vvi_fail_errno(err, errno, "read from descriptor %d", fd);
-    *len = (size_t)n;
-    return VV_OK;
-}
-
-vv_sink vv_sink_fd(int fd)
-{
-    return (vv_sink){ fd_write, (void *)(intptr_t)fd };
-}
-
-vv_source vv_source_fd(int fd)
-{
-    return (vv_source){ fd_read, (void *)(intptr_t)fd };
 }
