@@ -55,76 +55,11 @@ static void compare_complex(tally *sum, const double *a, const double *b)
         note_difference(sum, hypot(b[0] - a[0], b[1] - a[1]));
 }
 
-static double read_real(vv_dtype dtype, const uint8_t *at)
-{
-    uint32_t bits;
-    uint16_t half;
-    double number;
-    float single;
-
-    if (dtype == VV_FLOAT64 || dtype == VV_COMPLEX128) {
-        memcpy(&number, at, sizeof(number));
-        return number;
-    }
-    if (dtype == VV_FLOAT32 || dtype == VV_COMPLEX64) {
-        memcpy(&single, at, sizeof(single));
-        return (double)single;
-    }
-    memcpy(&half, at, sizeof(half));
-    if (dtype == VV_FLOAT16)
-        return vvi_half_to_double(half);
-    bits = (uint32_t)half << 16;
-    memcpy(&single, &bits, sizeof(single));
-    return (double)single;
-}
-
-static int64_t read_signed(size_t item, const uint8_t *at)
-{
-    int8_t a;
-    int16_t b;
-    int32_t c;
-    int64_t d;
-
-    switch (item) {
-    case 1:
-        memcpy(&a, at, 1);
-        return a;
-    case 2:
-        memcpy(&b, at, 2);
-        return b;
-    case 4:
-        memcpy(&c, at, 4);
-        return c;
-    default:
-        memcpy(&d, at, 8);
-        return d;
-    }
-}
-
-static uint64_t read_unsigned(size_t item, const uint8_t *at)
-{
-    uint16_t b;
-    uint32_t c;
-    uint64_t d;
-
-    switch (item) {
-    case 1:
-        return *at;
-    case 2:
-        memcpy(&b, at, 2);
-        return b;
-    case 4:
-        memcpy(&c, at, 4);
-        return c;
-    default:
-        memcpy(&d, at, 8);
-        return d;
-    }
-}
-
 static void compare_one(tally *sum, vv_dtype dtype, size_t item, const uint8_t *a,
                         const uint8_t *b)
 {
+    vv_dtype half = dtype == VV_COMPLEX64 ? VV_FLOAT32
+                                          : VV_FLOAT64; /* of a complex one */
     double x[2];
     double y[2];
 
@@ -133,13 +68,13 @@ static void compare_one(tally *sum, vv_dtype dtype, size_t item, const uint8_t *
     case VV_BFLOAT16:
     case VV_FLOAT32:
     case VV_FLOAT64:
-        compare_real(sum, read_real(dtype, a), read_real(dtype, b));
+        compare_real(sum, vvi_float_load(dtype, a), vvi_float_load(dtype, b));
         break;
     case VV_COMPLEX64:
     case VV_COMPLEX128:
         for (int i = 0; i < 2; i++) {
-            x[i] = read_real(dtype, a + (size_t)i * item / 2);
-            y[i] = read_real(dtype, b + (size_t)i * item / 2);
+            x[i] = vvi_float_load(half, a + (size_t)i * item / 2);
+            y[i] = vvi_float_load(half, b + (size_t)i * item / 2);
         }
         compare_complex(sum, x, y);
         break;
@@ -149,14 +84,15 @@ static void compare_one(tally *sum, vv_dtype dtype, size_t item, const uint8_t *
     case VV_INT64:
     case VV_DATETIME64:
     case VV_TIMEDELTA64:
-        compare_signed(sum, read_signed(item, a), read_signed(item, b));
+        compare_signed(sum, (int64_t)vvi_integer_load(dtype, a),
+                       (int64_t)vvi_integer_load(dtype, b));
         break;
     case VV_BOOL:
     case VV_UINT8:
     case VV_UINT16:
     case VV_UINT32:
     case VV_UINT64:
-        compare_unsigned(sum, read_unsigned(item, a), read_unsigned(item, b));
+        compare_unsigned(sum, vvi_integer_load(dtype, a), vvi_integer_load(dtype, b));
         break;
     default:
         if (memcmp(a, b, item) != 0)

@@ -1,6 +1,7 @@
 /* Attributes as xarray writes them into Zarr v3, and back. */
 #include "dataset/attr.h"
 
+#include "dtype/dtype.h"
 #include "util/alloc.h"
 #include "util/base64.h"
 #include "util/buf.h"
@@ -39,23 +40,6 @@ static double load_float(vv_dtype dtype, const uint8_t *at)
     return f8;
 }
 
-static uint64_t load_integer(vv_dtype dtype, const uint8_t *at)
-{
-    uint64_t bits = 0;
-    size_t size = vv_dtype_size(dtype);
-
-    for (size_t i = 0; i < size; i++) {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        bits |= (uint64_t)at[i] << (8 * i);
-#else
-        bits |= (uint64_t)at[i] << (8 * (size - 1 - i));
-#endif
-    }
-    if (is_signed(dtype) && size < 8 && bits >> (8 * size - 1))
-        bits |= ~(uint64_t)0 << (8 * size);
-    return bits;
-}
-
 static void store_integer(vv_dtype dtype, uint64_t bits, uint8_t *at)
 {
     size_t size = vv_dtype_size(dtype);
@@ -75,9 +59,9 @@ static vvi_json *number_to_json(vv_dtype dtype, const uint8_t *at)
     double number;
 
     if (is_signed(dtype))
-        return vvi_json_new_int64((int64_t)load_integer(dtype, at));
+        return vvi_json_new_int64((int64_t)vvi_integer_load(dtype, at));
     if (is_integer(dtype))
-        return vvi_json_new_uint64(load_integer(dtype, at));
+        return vvi_json_new_uint64(vvi_integer_load(dtype, at));
     number = load_float(dtype, at);
     if (isnan(number))
         return vvi_json_new_text("NaN");
@@ -158,8 +142,8 @@ static vv_status fill_to_json(const vvi_attr *attr, vvi_json **out, vv_error *er
 {
     double number = is_float(attr->dtype) ? load_float(attr->dtype, attr->data)
                     : is_signed(attr->dtype)
-                        ? (double)(int64_t)load_integer(attr->dtype, attr->data)
-                        : (double)load_integer(attr->dtype, attr->data);
+                        ? (double)(int64_t)vvi_integer_load(attr->dtype, attr->data)
+                        : (double)vvi_integer_load(attr->dtype, attr->data);
     uint64_t bits;
     uint8_t le[8];
     vv_buf text = VV_BUF_INIT;
@@ -404,11 +388,11 @@ vv_status vvi_attr_raw(const vvi_attr *attr, vv_buf *out, vv_error *err)
         VVI_TRY(vvi_buf_append(
             out, vvi_bytes(attr->strings[i], strlen(attr->strings[i]) + 1), err));
     for (size_t i = 0; i < attr->count && attr->kind == VVI_ATTR_NUMBERS; i++) {
-        uint64_t bits = load_integer(size == 8   ? VV_UINT64
-                                     : size == 4 ? VV_UINT32
-                                     : size == 2 ? VV_UINT16
-                                                 : VV_UINT8,
-                                     attr->data + i * size);
+        uint64_t bits = vvi_integer_load(size == 8   ? VV_UINT64
+                                         : size == 4 ? VV_UINT32
+                                         : size == 2 ? VV_UINT16
+                                                     : VV_UINT8,
+                                         attr->data + i * size);
         uint8_t le[8];
 
         vvi_put_le64(le, bits);

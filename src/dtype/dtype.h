@@ -81,7 +81,8 @@ uint16_t vvi_bfloat_from_double(double number);
 
 /* A floating-point element of any type, as a double. */
 double vvi_float_load(vv_dtype type, const void *in);
-
+/* An integer, a bool or a time as 64 bits, those with a sign with it: (int64_t) of it is its value. */
+uint64_t vvi_integer_load(vv_dtype type, const void *in);
 
 /* A count of VV_DATETIME64 or VV_TIMEDELTA64 as ISO 8601: "2020-02-29T12:00:00.125", "-P3D", "NaT";
  * units not named and counts that no calendar holds as numbers. Returns its length. */

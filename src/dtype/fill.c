@@ -326,23 +326,6 @@ vv_status vvi_fill_read(const vvi_dtype *dtype, const vvi_json *value, vv_buf *o
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-double vvi_float_load(vv_dtype type, const void *in)
-{
-    double number;
-    float single;
-
-    if (type == VV_FLOAT16)
-        return vvi_half_to_double((uint16_t)load_bits(in, 2));
-    if (type == VV_BFLOAT16)
-        return vvi_bfloat_to_double((uint16_t)load_bits(in, 2));
-    if (type == VV_FLOAT32) {
-        memcpy(&single, in, sizeof(single));
-        return (double)single;
-    }
-    memcpy(&number, in, sizeof(number));
-    return number;
-}
-
 static vvi_json *write_float(const void *in, vv_dtype type)
 {
     size_t size = vv_dtype_size(type);
