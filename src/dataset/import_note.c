@@ -10,11 +10,7 @@
 
 #include <varvite/hash.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define NOTE       ".varvite-import"
 #define NOT_READY  ", \"ready\": false}"
@@ -22,46 +18,52 @@
 #define HEAD_BYTES 65536u
 
 /* The file itself, or of a Zarr directory its document. */
-static vv_status open_source(const char *source, int *fd, struct stat *st, vv_error *err)
+static vv_status open_source(const char *source, vvi_file *file, vv_error *err)
 {
     static const char *const documents[] = { "", "/zarr.json", "/.zgroup", "/.zattrs" };
+    vv_status status = VV_OK;
 
-    *fd = -1;
-    for (size_t i = 0; i < sizeof(documents) / sizeof(*documents) && *fd < 0; i++) {
+    for (size_t i = 0; i < sizeof(documents) / sizeof(*documents); i++) {
+        vvi_path_kind kind = VVI_PATH_OTHER;
         vv_buf path = VV_BUF_INIT;
 
-        VVI_TRY(vvi_buf_printf(&path, err, "%s%s", source, documents[i]));
-        if (stat((const char *)path.data, st) == 0 && S_ISREG(st->st_mode))
-            *fd = open((const char *)path.data, O_RDONLY | O_CLOEXEC);
+        status = vvi_buf_printf(&path, err, "%s%s", source, documents[i]);
+        if (!status)
+            status = vvi_path_look((const char *)path.data, &kind, NULL, err);
+        if (!status && kind == VVI_PATH_FILE)
+            status = vvi_file_open(file, (const char *)path.data, VVI_FILE_READ, err);
         vv_buf_clear(&path);
+        if ((status && status != VV_ENOTFOUND) || vvi_file_is_open(file))
+            return status;
     }
-    return *fd >= 0 ? VV_OK : vvi_fail_errno(err, errno, "%s", source);
+    return status ? status
+                  : vvi_fail(err, VV_EINVAL, "%s is neither a file nor a Zarr directory",
+                             source);
 }
 
 /* Size, time of the last change, and the hash of what the file begins with: the note but for its end. */
 static vv_status describe(const char *source, vv_buf *out, vv_error *err)
 {
     uint8_t digest[VV_BLAKE3_SIZE];
+    vvi_file file = VVI_FILE_INIT;
     vv_buf head = VV_BUF_INIT;
-    struct stat st;
-    ssize_t n = 0;
-    int fd;
-    vv_status status = open_source(source, &fd, &st, err);
+    vvi_file_facts facts;
+    vv_status status = open_source(source, &file, err);
 
-    if (status)
-        return status;
-    status = vvi_buf_reserve(&head, HEAD_BYTES, err);
     if (!status)
-        n = pread(fd, head.data, HEAD_BYTES, 0);
-    if (!status && n < 0)
-        status = vvi_fail_errno(err, errno, "%s", source);
-    close(fd);
+        status = vvi_file_look(&file, &facts, err);
+    if (!status)
+        status = vvi_buf_reserve(&head, HEAD_BYTES, err);
+    if (!status)
+        status = vvi_file_read_at(&file, 0, head.data, HEAD_BYTES, &head.len, err);
+    vvi_file_close(&file);
     if (!status) {
-        vv_blake3(vvi_bytes(head.data, (size_t)n), digest);
+        vv_blake3(vvi_buf_bytes(&head), digest);
         status = vvi_buf_printf(out, err,
-                                "{\"size\": %lld, \"changed\": %lld.%09ld, \"head\": \"",
-                                (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-                                (long)st.st_mtim.tv_nsec);
+                                "{\"size\": %" PRIu64 ", \"changed\": %" PRIu64
+                                ".%09" PRIu64 ", \"head\": \"",
+                                facts.size, facts.changed_ns / 1000000000u,
+                                facts.changed_ns % 1000000000u);
     }
     for (size_t i = 0; i < sizeof(digest) && !status; i++)
         status = vvi_buf_printf(out, err, "%02x", digest[i]);
