@@ -29,6 +29,10 @@ static vv_status put_escaped(vv_buf *out, uint8_t c, vv_error *err)
     }
 }
 
+/*
+ * Not json/write.c: DAG-JSON text keeps the bytes that other tools print (\b, \f, DEL as it is), and
+ * Zarr documents keep theirs.
+ */
 vv_status vvi_json_put_text(vv_buf *out, vv_bytes text, vv_error *err)
 {
     size_t plain = 0; /* start of what needs no escape */

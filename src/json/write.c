@@ -21,6 +21,7 @@ static vv_status write_escape(uint8_t c, vv_buf *out, vv_error *err)
     }
 }
 
+/* DEL is escaped too: documents are shown on terminals. */
 vv_status vvi_json_write_string(vv_bytes text, vv_buf *out, vv_error *err)
 {
     size_t start = 0;

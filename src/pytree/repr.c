@@ -70,7 +70,8 @@ static vv_status write_text(vv_bytes text, vv_buf *out, vv_error *err)
         const char *from = at;
         uint32_t c = vvi_utf8_next(&at);
 
-        VVI_TRY(write_character(c, vvi_bytes(from, (size_t)(at - from)), quote, out, err));
+        VVI_TRY(
+            write_character(c, vvi_bytes(from, (size_t)(at - from)), quote, out, err));
     }
     return vvi_buf_append_byte(out, (uint8_t)quote, err);
 }
@@ -90,6 +91,8 @@ static vv_status write_bytes(vv_bytes bytes, vv_buf *out, vv_error *err)
     return vvi_buf_append_byte(out, (uint8_t)quote, err);
 }
 
+/* As Python's json.dumps() writes text, byte for byte, since names are compared as bytes; so ASCII only,
+ * and not vvi_json_write_string(). */
 vv_status vvi_write_ascii_json(vv_bytes text, vv_buf *out, vv_error *err)
 {
     static const char *const short_forms[] = {
