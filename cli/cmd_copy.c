@@ -1,8 +1,7 @@
 /* copy: a hierarchy to another place, in other chunks if asked. */
 #include "describe.h"
+#include "fill.h"
 #include "out.h"
-#include "progress.h"
-#include "stores.h"
 
 #include <varvite/copy.h>
 
@@ -12,33 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What was stored is made safe this often, so that a kill costs little. */
-#define FLUSH_EVERY_MS 2000
-
 typedef struct copy {
-    cli_call *call;
-    cli_progress progress;
-    vv_blockstore *blocks; /* NULL: into a directory */
-    uint64_t flushed_ms;
+    cli_fill fill; /* first: see cli_fill_tick() */
     vv_copy_options options;
-    char *chunks, *shards; /* all --chunk, all --shard, joined */
-    const char **arrays;
     char *source_name;
     vv_copy_result result;
 } copy;
-
-static vv_status tick(void *ctx, const vv_progress *at)
-{
-    copy *self = ctx;
-    uint64_t now = progress_ms(&self->progress);
-
-    if (self->blocks && now - self->flushed_ms >= FLUSH_EVERY_MS) {
-        self->flushed_ms = now;
-        vv_blockstore_flush(self->blocks,
-                            NULL); /* a failure comes back from the next put */
-    }
-    return progress_tick(&self->progress, at);
-}
 
 static void planned(void *ctx, const char *path, const vv_array_meta *meta,
                     const vv_copy_plan *plan)
@@ -52,64 +30,36 @@ static void planned(void *ctx, const char *path, const vv_array_meta *meta,
     format_lengths(meta->inner_chunk_shape ? meta->inner_chunk_shape : meta->chunk_shape,
                    meta->ndim, inner, sizeof(inner));
     format_lengths(meta->chunk_shape, meta->ndim, shards, sizeof(shards));
-    cli_talk(self->call, "%.200s: chunks of %s%s%s, %s in hand", *path ? path : "/",
+    cli_talk(self->fill.call, "%.200s: chunks of %s%s%s, %s in hand", *path ? path : "/",
              inner, meta->inner_chunk_shape ? ", shards of " : "",
              meta->inner_chunk_shape ? shards : "", cli_bytes_text(plan->region_bytes));
     if (plan->source_reads > plan->source_chunks)
-        cli_talk(self->call,
+        cli_talk(self->fill.call,
                  "%.200s: a chunk is read %.1f times, for want of memory; see --memory",
                  *path ? path : "/",
                  (double)plan->source_reads / (double)plan->source_chunks);
 }
 
-/* --chunk a=1 --chunk b=2 is --chunk a=1,b=2; NULL where there is none. */
-static char *join(cli_call *call, const char *option)
-{
-    size_t n;
-    size_t cap = 1;
-    const char **texts = cli_texts(call, option, &n);
-    char *joined;
-
-    for (size_t i = 0; i < n; i++)
-        cap += strlen(texts[i]) + 1;
-    joined = n ? cli_alloc(cap) : NULL;
-    if (joined)
-        *joined = '\0';
-    for (size_t i = 0; i < n; i++) {
-        strcat(joined, i ? "," : "");
-        strcat(joined, texts[i]);
-    }
-    free(texts);
-    return joined;
-}
-
 static vv_status read_options(cli_call *call, copy *self)
 {
-    uint64_t threads = 0;
-    size_t n;
-
     self->options = VV_COPY_OPTIONS_INIT;
-    vv_status status = cli_number(call, "threads", 0, 1024, &threads);
-    if (!status)
-        status = cli_size(call, "memory", 0, &self->options.memory_bytes);
-    if (!status && cli_text(call, "root") && cli_text(call, "resume"))
-        status = cli_usage(call, "--root and --resume exclude each other");
+    vv_status status = cli_fill_init(&self->fill, call, "array");
     if (!status && cli_text(call, "to") &&
         (cli_text(call, "root") || cli_text(call, "resume")))
         status = cli_usage(call, "--to does not go with --root and --resume");
     if (status)
         return status;
-    self->options.chunks = self->chunks = join(call, "chunk");
-    self->options.shards = self->shards = join(call, "shard");
-    self->arrays = cli_texts(call, "array", &n);
-    self->options.arrays = n ? self->arrays : NULL;
-    self->options.array_count = n;
+    self->options.memory_bytes = self->fill.memory_bytes;
+    self->options.threads = self->fill.threads;
+    self->options.chunks = self->fill.chunks;
+    self->options.shards = self->fill.shards;
+    self->options.arrays = self->fill.arrays;
+    self->options.array_count = self->fill.array_count;
     self->options.codecs = cli_text(call, "codec");
     self->options.keys = cli_text(call, "keys");
-    self->options.threads = (uint32_t)threads;
     self->options.overwrite = cli_has(call, "force");
     self->options.resume = cli_text(call, "resume") != NULL;
-    self->options.progress = tick;
+    self->options.progress = cli_fill_tick;
     self->options.planned = planned;
     self->options.ctx = self;
     return VV_OK;
@@ -122,9 +72,9 @@ static vv_status open_source(cli_call *call, copy *self, const char *root, vv_st
     vv_hamt_options options = VV_HAMT_OPTIONS_INIT;
     vv_cid cid;
 
-    if (vv_cid_parse(root, &cid, NULL) == VV_OK && self->blocks) {
+    if (vv_cid_parse(root, &cid, NULL) == VV_OK && self->fill.blocks) {
         options.read_only = true;
-        vv_status status = vv_hamt_store_open(self->blocks, &cid, &options, out,
+        vv_status status = vv_hamt_store_open(self->fill.blocks, &cid, &options, out,
                                               &call->err);
         return status ? cli_wrap(call, status, "root") : VV_OK;
     }
@@ -139,22 +89,6 @@ static vv_status open_source(cli_call *call, copy *self, const char *root, vv_st
     return status;
 }
 
-/* Name what was copied before the end came. The failure stays in call->err. */
-static void save_part(cli_call *call, cli_tree *tree)
-{
-    char text[VV_CID_TEXT_MAX];
-    vv_error failure = call->err;
-    vv_cid part;
-
-    progress_hide();
-    if (cli_tree_commit(call, tree, &part) == VV_OK) {
-        vv_cid_format(&part, text);
-        cli_complain(call, "what was copied so far is stored; to go on:");
-        cli_complain(call, "varvite copy --resume %s ...", text);
-    }
-    call->err = failure;
-}
-
 static void report(cli_call *call, copy *self, const vv_cid *root)
 {
     const vv_copy_result *result = &self->result;
@@ -163,7 +97,7 @@ static void report(cli_call *call, copy *self, const vv_cid *root)
              cli_count_text(result->arrays, "array"),
              cli_count_text(result->values, "value"),
              result->linked ? "by name" : "copied", cli_bytes_text(result->bytes),
-             (double)progress_ms(&self->progress) / 1000);
+             (double)progress_ms(&self->fill.progress) / 1000);
     if (!call->json) {
         if (root) {
             out_cid(root);
@@ -193,17 +127,17 @@ static vv_status copy_into_tree(cli_call *call, copy *self, const char *root,
 
     vv_status status = cli_tree_open(call, resume ? resume : cli_text(call, "root"),
                                      &tree);
-    self->blocks = tree.blocks;
+    self->fill.blocks = tree.blocks;
     if (!status)
         status = open_source(call, self, root, &from);
     if (status)
         goto done;
-    progress_begin(&self->progress, call, "copy");
+    progress_begin(&self->fill.progress, call, "copy");
     status = vv_copy(from, path, tree.store, into, &self->options, &self->result,
                      &call->err);
     progress_hide();
     if (status == VV_ECANCELED)
-        save_part(call, &tree);
+        cli_fill_save_part(&self->fill, &tree, "copied");
     if (!status)
         status = cli_tree_commit(call, &tree, &made);
     if (!status)
@@ -276,7 +210,7 @@ static vv_status copy_into_directory(cli_call *call, copy *self, const char *roo
         status = check_directory(call, self, to, cli_text(call, "to"));
     if (status)
         goto done;
-    progress_begin(&self->progress, call, "copy");
+    progress_begin(&self->fill.progress, call, "copy");
     status = vv_copy(from, path, to, into, &self->options, &self->result, &call->err);
     progress_hide();
     if (!status)
@@ -295,7 +229,7 @@ vv_status cmd_copy(cli_call *call)
     char *into = cli_strdup(cli_text(call, "into") ? cli_text(call, "into") : "");
     char *root = NULL;
     char *path = NULL;
-    copy self = { .call = call };
+    copy self = { 0 };
 
     vv_status status = read_options(call, &self);
     if (!status) {
@@ -308,9 +242,7 @@ vv_status cmd_copy(cli_call *call)
     if (status == VV_EEXISTS)
         cli_wrap(call, status, "give --force to replace it");
     free(self.source_name);
-    free(self.arrays);
-    free(self.chunks);
-    free(self.shards);
+    cli_fill_clear(&self.fill);
     free(root);
     free(path);
     free(into);
