@@ -154,9 +154,9 @@ VV_API vv_status vv_array_metadata_json(const vv_array *array, vv_buf *out,
  * and what vv_array_get_meta() gave before is no longer valid.
  *
  * @param shape  ndim lengths
- * @return VV_OK, VV_EUNSUPPORTED (Zarr version 2), VV_EBUSY (the shape in the store is no longer that of
- *         array: open it again), VV_EREADONLY, VV_ECORRUPT (a chunk at the edge), VV_ELIMIT, VV_EIO,
- *         VV_ENOMEM
+ * @return VV_OK, VV_EUNSUPPORTED (Zarr version 2), VV_EBUSY (in the store it has another shape, or
+ *         another array is at its path: open it again), VV_EREADONLY, VV_ECORRUPT (a chunk at the edge),
+ *         VV_ELIMIT, VV_EIO, VV_ENOMEM
  */
 VV_API vv_status vv_array_resize(vv_array *array, const uint64_t *shape, vv_error *err);
 
@@ -283,7 +283,8 @@ VV_API vv_status vv_array_visit(vv_array *array, const uint64_t *start,
  * @return VV_OK
  *         VV_EINVAL        no such dimension, or data_bytes
  *         VV_EUNSUPPORTED  a grid that lists its chunks; an array of Zarr version 2
- *         VV_EBUSY         its shape in the store is no longer that of array: open it again
+ *         VV_EBUSY         in the store it has another shape, or another array is at its path: open it
+ *                          again
  *         VV_EREADONLY, VV_ECORRUPT, VV_EIO, VV_ENOMEM
  */
 VV_API vv_status vv_array_append(vv_array *array, uint32_t axis, uint64_t count,

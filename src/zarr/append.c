@@ -52,22 +52,14 @@ static vv_status check_append(const vv_array *array, uint32_t axis, uint64_t cou
 static vv_status lengthen(const vv_array *array, vvi_json *document, uint32_t axis,
                           uint64_t length, vv_error *err)
 {
-    const vvi_json *there = vvi_json_first(vvi_json_get(document, "shape"));
     vvi_json *shape = vvi_json_new(VVI_JSON_ARRAY);
-    vv_status status = shape ? VV_OK : vvi_fail_nomem(err, 0);
+    vv_status status = shape ? vvi_array_check_same(array, document, err)
+                             : vvi_fail_nomem(err, 0);
 
-    for (uint32_t d = 0; d < array->meta.grid.ndim && !status; d++) {
-        uint64_t now = 0;
-
-        if (!vvi_json_uint64(there, &now) || now != array->meta.grid.shape[d])
-            status = vvi_fail(err, VV_EBUSY,
-                              "array '%s' has changed its shape since it was opened",
-                              array->path);
-        else
-            status = vvi_json_append(shape, vvi_json_new_uint64(d == axis ? length : now),
-                                     err);
-        there = vvi_json_next(there);
-    }
+    for (uint32_t d = 0; d < array->meta.grid.ndim && !status; d++)
+        status = vvi_json_append(
+            shape, vvi_json_new_uint64(d == axis ? length : array->meta.grid.shape[d]),
+            err);
     if (status) {
         vvi_json_free(shape);
         return status;

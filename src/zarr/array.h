@@ -115,6 +115,13 @@ vv_status vvi_array_check_fixed(const vv_array *array, vv_error *err);
 vv_status vvi_array_check_bytes(const vv_array *array, uint64_t elements, size_t given,
                                 vv_error *err);
 
+/* ---- resize.c --------------------------------------------------------------------------------- */
+
+/* Is the array that a document describes the one that was opened: of its shape, and stored in the same
+ * way? Attributes and names of dimensions may be others. VV_EBUSY otherwise, VV_ENOMEM. */
+vv_status vvi_array_check_same(const vv_array *array, const vvi_json *document,
+                               vv_error *err);
+
 /* ---- form.c ------------------------------------------------------------------------------------ */
 
 vv_status vvi_forms_init(vv_array *array, vv_error *err);

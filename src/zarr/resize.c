@@ -167,19 +167,62 @@ static vv_status clear_outside(resize *self, vv_error *err)
 
 /* ---- the metadata -------------------------------------------------------------------------- */
 
-static vv_status check_shape(const vv_array *array, const vvi_json *document,
+/* The members that say what a stored value means, but for the shape. */
+static const char *const meanings[] = {
+    "data_type",  "chunk_grid", "chunk_key_encoding",
+    "fill_value", "codecs",     "storage_transformers"
+};
+
+/* A member as text in *out; nothing where there is none. */
+static vv_status member_text(const vvi_json *document, const char *name, vv_buf *out,
                              vv_error *err)
+{
+    const vvi_json *value = vvi_json_get(document, name);
+
+    out->len = 0;
+    return value ? vvi_json_write(value, 0, out, err) : VV_OK;
+}
+
+static vv_status check_meanings(const vv_array *array, const vvi_json *document,
+                                vv_error *err)
+{
+    vv_buf opened = VV_BUF_INIT;
+    vv_buf stored = VV_BUF_INIT;
+    vv_status status = VV_OK;
+
+    for (size_t i = 0; i < sizeof(meanings) / sizeof(*meanings) && !status; i++) {
+        status = member_text(array->meta.document, meanings[i], &opened, err);
+        if (!status)
+            status = member_text(document, meanings[i], &stored, err);
+        if (!status && !vvi_bytes_equal(vvi_buf_bytes(&opened), vvi_buf_bytes(&stored)))
+            status = vvi_fail(err, VV_EBUSY,
+                              "array '%s' was replaced since it was opened: it has "
+                              "another '%s'",
+                              array->path, meanings[i]);
+    }
+    vv_buf_clear(&opened);
+    vv_buf_clear(&stored);
+    return status;
+}
+
+vv_status vvi_array_check_same(const vv_array *array, const vvi_json *document,
+                               vv_error *err)
 {
     const vvi_json *list = vvi_json_get(document, "shape");
     const vvi_json *item = vvi_json_first(list);
+    uint32_t ndim = array->meta.grid.ndim;
     uint64_t length;
 
-    for (uint32_t d = 0; d < array->meta.grid.ndim; d++, item = vvi_json_next(item))
+    if (!vvi_json_is_text(vvi_json_get(document, "node_type"), "array") ||
+        vvi_json_count(list) != ndim)
+        return vvi_fail(err, VV_EBUSY, "array '%s' was replaced since it was opened",
+                        array->path);
+    for (uint32_t d = 0; d < ndim; d++, item = vvi_json_next(item))
         if (!vvi_json_uint64(item, &length) || length != array->meta.grid.shape[d])
             return vvi_fail(err, VV_EBUSY,
                             "array '%s' has changed its shape since it was opened",
                             array->path);
-    return VV_OK;
+    return check_meanings(array, document, err);
 }
 
 static vv_status set_shape(vvi_json *document, const vv_array *array,
@@ -213,7 +256,7 @@ static vv_status load_resized(const vv_array *array, const uint64_t *shape, vvi_
         status = vvi_zarr_node_document(&node, &document, err);
     vvi_zarr_node_clear(&node);
     if (!status)
-        status = check_shape(array, document, err);
+        status = vvi_array_check_same(array, document, err);
     if (!status)
         status = set_shape(document, array, shape, err);
     if (status) {

@@ -383,6 +383,66 @@ static void another_shape_in_the_store_is_noticed(void **state)
     vv_store_free(store);
 }
 
+/* Of the same shape, so that only the rest of the metadata tells. */
+static void another_array_in_its_place_is_noticed(void **state)
+{
+    static const uint64_t shape[] = { 4 }, chunk[] = { 2 }, big[] = { 6 };
+    static const struct {
+        vv_dtype dtype;
+        int16_t fill;
+        const char *codecs, *named;
+    } others[] = { { VV_UINT16, 0, "none", "data_type" },
+                   { VV_INT16, 1, "none", "fill_value" },
+                   { VV_INT16, 0, "zstd:1", "codecs" } };
+    static const int16_t values[] = { 1, 2, 3, 4 };
+    static const uint64_t start[] = { 0 };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_store *store = NULL;
+    vv_array *opened = NULL;
+    vv_array *other = NULL;
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    meta.ndim = 1;
+    meta.shape = shape;
+    meta.chunk_shape = chunk;
+    for (size_t i = 0; i < 4; i++) {
+        int16_t fill = i < 3 ? others[i].fill : 0;
+        int16_t out[4] = { 0 };
+
+        meta.dtype = VV_INT16;
+        meta.codecs = "none";
+        meta.fill_value = NULL;
+        assert_vv_ok(vv_array_create(store, "x", &meta, true, &opened, &err));
+        if (i < 3) {
+            meta.dtype = others[i].dtype;
+            meta.codecs = others[i].codecs;
+            meta.fill_value = &fill;
+        }
+        assert_vv_ok(vv_array_create(store, "x", &meta, true, &other, &err));
+        assert_vv_ok(vv_array_write(other, start, shape, values, sizeof(values), &err));
+        if (i < 3) {
+            assert_int_equal(vv_array_resize(opened, big, &err), VV_EBUSY);
+            assert_non_null(strstr(err.message, others[i].named));
+            assert_int_equal(vv_array_append(opened, 0, 2, values, 4, &err), VV_EBUSY);
+            assert_non_null(strstr(err.message, others[i].named));
+        } else { /* made anew in the same form: there is nothing to tell them apart, nor to lose */
+            assert_vv_ok(vv_array_resize(opened, big, &err));
+        }
+        vv_array_free(other);
+        other = NULL;
+        assert_vv_ok(vv_array_open(store, "x", &other, &err));
+        assert_int_equal(vv_array_get_meta(other)->shape[0], i < 3 ? 4 : 6);
+        assert_vv_ok(vv_array_read(other, start, shape, NULL, out, sizeof(out), &err));
+        assert_memory_equal(out, values, sizeof(values));
+        vv_array_free(other);
+        vv_array_free(opened);
+        other = opened = NULL;
+    }
+    vv_store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -393,6 +453,7 @@ int main(void)
         cmocka_unit_test(chunks_outside_are_deleted),
         cmocka_unit_test(an_interrupted_change_leaves_a_readable_array),
         cmocka_unit_test(another_shape_in_the_store_is_noticed),
+        cmocka_unit_test(another_array_in_its_place_is_noticed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
