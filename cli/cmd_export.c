@@ -7,7 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static vv_status export_options(cli_call *call, vv_export_options *options)
 {
@@ -30,22 +29,6 @@ static vv_status export_options(cli_call *call, vv_export_options *options)
     return VV_OK;
 }
 
-/* A place that is not there is no answer to what was asked, so no VV_ENOTFOUND. */
-static vv_status check_parent(cli_call *call, const char *target)
-{
-    const char *slash = strrchr(target, '/');
-    struct stat info;
-
-    if (!slash || slash == target)
-        return VV_OK;
-    char *parent = cli_strdup(target);
-    parent[slash - target] = '\0';
-    bool good = stat(parent, &info) == 0 && S_ISDIR(info.st_mode);
-    free(parent);
-    return good ? VV_OK
-                : cli_fail(call, VV_EIO, "%.300s: there is no directory for it", target);
-}
-
 vv_status cmd_export(cli_call *call)
 {
     const char *target = call->args[1];
@@ -58,7 +41,7 @@ vv_status cmd_export(cli_call *call)
 
     vv_status status = export_options(call, &options);
     if (!status)
-        status = check_parent(call, target);
+        status = cli_check_parent(call, target);
     if (!status)
         status = cli_open_root(call, call->args[0], &store);
     if (status)

@@ -63,6 +63,24 @@ void cli_split_root(const char *text, char **root, char **path)
     cli_trim_slashes(*path);
 }
 
+vv_status cli_check_parent(cli_call *call, const char *target)
+{
+    size_t len = strlen(target);
+
+    while (len > 1 && target[len - 1] == '/')
+        len--;
+    while (len && target[len - 1] != '/')
+        len--;
+    if (len <= 1)
+        return VV_OK;
+    char *parent = cli_strdup(target);
+    parent[len - 1] = '\0';
+    bool good = is_directory(parent);
+    free(parent);
+    return good ? VV_OK
+                : cli_fail(call, VV_EIO, "%.300s: there is no directory for it", target);
+}
+
 /* How the blocks of the tree are named: as its root is, else as --hash says. */
 static vv_status name_blocks(cli_call *call, const vv_cid *root, vv_cid_prefix *ids)
 {

@@ -25,6 +25,10 @@ vv_status cli_open_root(cli_call *call, const char *root, vv_store **out);
  * colon is taken as it is. */
 void cli_split_root(const char *text, char **root, char **path);
 
+/* VV_EIO where there is no directory to make target in: it is no answer to what was asked, so no
+ * VV_ENOTFOUND. */
+vv_status cli_check_parent(cli_call *call, const char *target);
+
 /*
  * A tree to change: that of root, or an empty one for NULL. --bucket-size and --hash are obeyed
  * where the command has them.
