@@ -195,13 +195,73 @@ static vv_status check_directory(cli_call *call, const copy *self, vv_store *to,
                     path);
 }
 
+/* Where a path leads, of which the last name need not be there yet; NULL: nowhere. */
+static char *place_of(const char *path)
+{
+    char *whole = realpath(path, NULL);
+    char *rest, *last, *parent;
+
+    if (whole)
+        return whole;
+    rest = cli_strdup(path);
+    for (size_t len = strlen(rest); len > 1 && rest[len - 1] == '/';)
+        rest[--len] = '\0';
+    last = strrchr(rest, '/');
+    if (last)
+        *last++ = '\0';
+    parent = realpath(!last ? "." : *rest ? rest : "/", NULL);
+    if (parent && asprintf(&whole, "%s/%s", parent, last ? last : rest) < 0)
+        whole = NULL;
+    free(parent);
+    free(rest);
+    return whole;
+}
+
+/* Is it the same place, or one inside it? */
+static bool is_inside(const char *place, const char *outer)
+{
+    size_t len = strlen(outer);
+
+    while (len && outer[len - 1] == '/')
+        len--;
+    return strncmp(place, outer, len) == 0 && (place[len] == '/' || place[len] == '\0');
+}
+
+/* A copy that lies in its own source would be copied too, and one that takes the place of its source
+ * would delete it first. */
+static vv_status check_apart(cli_call *call, const char *root, const char *path,
+                             const char *to, const char *into)
+{
+    char *from_place = realpath(root, NULL);
+    char *to_place = place_of(to);
+    char *from = NULL, *target = NULL;
+    vv_status status = VV_OK;
+
+    if (from_place && to_place && asprintf(&from, "%s/%s", from_place, path) >= 0 &&
+        asprintf(&target, "%s/%s", to_place, into) >= 0 &&
+        (is_inside(target, from) || is_inside(from, target)))
+        status = cli_fail(
+            call, VV_EINVAL,
+            "the source and the target lie in each other: %.200s and %.200s", from,
+            target);
+    free(from_place);
+    free(to_place);
+    free(from);
+    free(target);
+    return status;
+}
+
 static vv_status copy_into_directory(cli_call *call, copy *self, const char *root,
                                      const char *path, const char *into)
 {
     vv_store *from = NULL;
     vv_store *to = NULL;
 
-    vv_status status = open_source(call, self, root, &from);
+    vv_status status = cli_check_parent(call, cli_text(call, "to"));
+    if (!status)
+        status = check_apart(call, root, path, cli_text(call, "to"), into);
+    if (!status)
+        status = open_source(call, self, root, &from);
     if (!status)
         status = vv_directory_store_open(cli_text(call, "to"), false, &to, &call->err);
     if (!status)

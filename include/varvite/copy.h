@@ -161,7 +161,8 @@ typedef struct vv_diff_result {
  *
  * Numbers differ unless they are equal or both NaN.
  * @param visit  NULL: only the result is wanted
- * @return VV_OK (whatever was found), VV_ENOTFOUND (neither has a node there), VV_ECORRUPT,
+ * @return VV_OK (whatever was found), VV_ENOTFOUND (neither has a node there), VV_EINVAL (two paths, of
+ *         which one has an array and the other a group), VV_ECORRUPT,
  *         VV_EUNSUPPORTED, VV_EIO, VV_ENOMEM, or what a callback returned
  */
 VV_API vv_status vv_diff(vv_store *before, const char *before_path, vv_store *after,

@@ -228,6 +228,7 @@ static vv_status tell_all(vvi_tree_diff *diff, vv_error *err)
 
 static vv_status check_ends(vvi_tree_diff *diff, vv_error *err)
 {
+    static const char *const names[] = { "nothing", "an array", "a group" };
     vv_node_kind kinds[2];
 
     for (int i = 0; i < 2; i++)
@@ -235,6 +236,14 @@ static vv_status check_ends(vvi_tree_diff *diff, vv_error *err)
     if (!kinds[0] && !kinds[1])
         return vvi_fail(err, VV_ENOTFOUND, "no array or group at '/%s' nor at '/%s'",
                         diff->paths[0], diff->paths[1]);
+    /* What has become an array under one path is a difference; two paths can also be a mistake. */
+    if (kinds[0] && kinds[1] && kinds[0] != kinds[1] &&
+        strcmp(diff->paths[0], diff->paths[1]) != 0)
+        return vvi_fail(
+            err, VV_EINVAL,
+            "'/%s' is %s and '/%s' is %s; arrays are compared with arrays and "
+            "groups with groups",
+            diff->paths[0], names[kinds[0]], diff->paths[1], names[kinds[1]]);
     return VV_OK;
 }
 

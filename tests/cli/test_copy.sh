@@ -84,7 +84,8 @@ test_diff_names_what_differs() {
     run diff "$root" "$(cat "$out")"
     expect_out "+ note.txt: key of no array"
     run diff "$root" "$root:x"
-    expect_code 1
+    expect_failure 2 "'/' is a group and '/x' is an array"
+    expect_out ""
     run diff "$root:none" "$root:none"
     expect_failure 1 "no array or group"
 }
@@ -103,6 +104,41 @@ test_a_directory_is_a_target_too() {
     expect_code 0
     run diff "$root" out.zarr
     expect_out "same"
+}
+
+test_a_copy_and_its_source_do_not_lie_in_each_other() {
+    begin
+    run copy "$root" --to data.zarr
+    expect_code 0
+    for to in data.zarr data.zarr/ data.zarr/sub ./data.zarr/group ../"$(basename "$PWD")"/data.zarr/x; do
+        run copy data.zarr --to "$to" --force
+        expect_failure 2 "lie in each other"
+    done
+    run copy data.zarr --to data.zarr --into group/copy --force
+    expect_failure 2 "lie in each other"
+    run copy data.zarr:group --to data.zarr --force
+    expect_failure 2 "lie in each other"
+    ln -s data.zarr link.zarr
+    run copy link.zarr --to data.zarr/sub
+    expect_failure 2 "lie in each other"
+    expect_true test ! -e data.zarr/sub
+    run diff "$root" data.zarr
+    expect_out "same"
+    # Beside it, in the same hierarchy, and next to one whose name begins alike.
+    run copy data.zarr:x --to data.zarr --into x2
+    expect_code 0
+    run copy data.zarr --to data.zarr2
+    expect_code 0
+}
+
+test_a_target_needs_a_directory() {
+    begin
+    run copy "$root" --to none/out.zarr
+    expect_failure 4 "there is no directory for it"
+    run copy "$root" --to none/out.zarr/
+    expect_failure 4 "there is no directory for it"
+    run export "$root" none/out.zarr
+    expect_failure 4 "there is no directory for it"
 }
 
 test_files_of_others_are_left_alone() {
