@@ -226,6 +226,33 @@ static vv_status prepare_chunks(vvi_h5_dataset *self, vv_error *err)
     return VV_OK;
 }
 
+/* Are chunks kept where they are, and one behind the other along the first dimension? */
+static bool can_have_window(const vvi_h5_dataset *self)
+{
+    if (self->info.layout != VVI_H5_CHUNKED || self->file->info.flags)
+        return false;
+    for (uint32_t d = 1; d < self->info.space.rank; d++)
+        if (self->info.chunk[d] < self->info.space.dims[d])
+            return false;
+    return true;
+}
+
+static vv_status make_window(vvi_h5_dataset *self, vv_error *err)
+{
+    vvi_h5_window *window = vvi_alloc(sizeof(*window));
+    vv_status status;
+
+    if (!window)
+        return vvi_fail_nomem(err, sizeof(*window));
+    window->count = 0;
+    status = vvi_mutex_init(&window->lock, err);
+    if (status)
+        vvi_free(window);
+    else
+        self->window = window;
+    return status;
+}
+
 /* ---- opening ------------------------------------------------------------------------------- */
 
 static vv_status read_messages(vvi_h5_dataset *self, const vvi_h5_object *object,
@@ -278,6 +305,9 @@ vv_status vvi_h5_dataset_open(const vvi_h5 *file, uint64_t address, vvi_h5_datas
         status = read_messages(self, &object, err);
         vvi_h5_object_clear(&object);
     }
+    if (!status && can_have_window(self))
+        status = make_window(self, err);
+    self->number = vvi_h5_cache_number(file->cache);
     if (status)
         vvi_h5_dataset_free(self);
     else
@@ -289,6 +319,9 @@ void vvi_h5_dataset_free(vvi_h5_dataset *dataset)
 {
     if (!dataset)
         return;
+    if (dataset->window)
+        vvi_mutex_clear(&dataset->window->lock);
+    vvi_free(dataset->window);
     vv_buf_clear(&dataset->compact);
     vvi_free(dataset->fill);
     vvi_free(dataset);

@@ -140,6 +140,7 @@ vv_status vvi_h5_refresh(vvi_h5 *file, vv_error *err)
 {
     vv_status status = read_superblock(file, err);
 
+    vvi_h5_cache_clear(file->cache);
     /* The end counts from the base address on. A closed file is as long as it says; one that is written
      * may be longer. */
     if (!status && file->info.end > file->info.size - file->base)
@@ -157,7 +158,9 @@ vv_status vvi_h5_open(const char *path, vvi_h5 **out, vv_error *err)
     if (!file)
         return vvi_fail_nomem(err, sizeof(*file));
     file->file = VVI_FILE_INIT;
-    status = vvi_file_open(&file->file, path, VVI_FILE_READ, err);
+    status = vvi_h5_cache_new(&file->cache, err);
+    if (!status)
+        status = vvi_file_open(&file->file, path, VVI_FILE_READ, err);
     if (!status)
         status = vvi_h5_refresh(file, err);
     if (status)
@@ -172,6 +175,7 @@ void vvi_h5_close(vvi_h5 *file)
     if (!file)
         return;
     vvi_file_close(&file->file);
+    vvi_h5_cache_free(file->cache);
     vvi_free(file);
 }
 

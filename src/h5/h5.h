@@ -134,6 +134,13 @@ typedef enum vvi_h5_index {
 
 typedef struct vvi_h5_dataset vvi_h5_dataset;
 
+/* Where a chunk lies. */
+typedef struct vvi_h5_chunk {
+    uint64_t address; /* VVI_H5_NONE: nowhere */
+    uint64_t stored;  /* bytes */
+    uint32_t mask;    /* bit i: filter i was left out */
+} vvi_h5_chunk;
+
 /* Returns VV_ECORRUPT, VV_EUNSUPPORTED (external files, virtual data sets, unknown filters, types). */
 vv_status vvi_h5_dataset_open(const vvi_h5 *file, uint64_t address, vvi_h5_dataset **out,
                               vv_error *err);
@@ -159,5 +166,15 @@ const vvi_h5_dataset_info *vvi_h5_dataset_get_info(const vvi_h5_dataset *dataset
 vv_status vvi_h5_read(const vvi_h5_dataset *dataset, const uint64_t *start,
                       const uint64_t *count, const uint64_t *step, void *out,
                       size_t out_bytes, vv_error *err);
+
+/*
+ * Told of each chunk that is stored, in C order, with its number in each dimension; of a data set that is not
+ * chunked once, of all its bytes.
+ */
+typedef vv_status (*vvi_h5_chunk_fn)(void *ctx, const uint64_t *index,
+                                     const vvi_h5_chunk *chunk, vv_error *err);
+/* Any status but VV_OK of visit ends it. *all: how many there could be. Returns VV_ELIMIT (too many). */
+vv_status vvi_h5_each_chunk(const vvi_h5_dataset *dataset, vvi_h5_chunk_fn visit,
+                            void *ctx, uint64_t *all, vv_error *err);
 
 #endif

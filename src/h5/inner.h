@@ -2,6 +2,7 @@
 #ifndef VVI_H5_INNER_H
 #define VVI_H5_INNER_H
 
+#include "h5/cache.h"
 #include "h5/h5.h"
 
 #include "util/endian.h"
@@ -27,6 +28,7 @@ struct vvi_h5 {
     vvi_file file;
     uint64_t base;
     vvi_h5_info info;
+    vvi_h5_cache *cache;
 };
 
 /* Metadata longer than this is refused. */
@@ -141,13 +143,6 @@ vv_status vvi_h5_btree1(const vvi_h5 *file, uint64_t address, uint8_t type,
                         size_t key_len, vvi_h5_leaf_fn visit, void *ctx, vv_error *err);
 
 /* ---- chunks -------------------------------------------------------------------------------- */
-
-/* Where a chunk lies. */
-typedef struct vvi_h5_chunk {
-    uint64_t address; /* VVI_H5_NONE: nowhere */
-    uint64_t stored;  /* bytes */
-    uint32_t mask;    /* bit i: filter i was left out */
-} vvi_h5_chunk;
 
 /* What the layout message says of chunks. */
 typedef struct vvi_h5_chunking {

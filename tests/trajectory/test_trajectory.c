@@ -4,6 +4,7 @@
 
 #include "util/buf.h"
 
+#include <pthread.h>
 #include <stdio.h>
 
 #define KUPS_100 VECTORS "/trajectory/"
@@ -127,6 +128,62 @@ static void rows_are_read_by_their_numbers(void **state)
     free(all);
     free(some);
     vv_traj_close(traj);
+}
+
+/* ---- threads ------------------------------------------------------------------------------- */
+
+typedef struct shared_reading {
+    vv_traj *traj;
+    size_t leaf, bytes;
+    uint8_t *all; /* of the leaf */
+    uint64_t rows;
+    bool wrong; /* atomic */
+} shared_reading;
+
+/* Rows here and there, mostly of chunks that another has decoded. */
+static void *read_random_rows(void *ctx)
+{
+    shared_reading *self = ctx;
+    size_t row = self->bytes / (size_t)self->rows;
+    uint64_t random = (uintptr_t)&row;
+    uint8_t *out = malloc(row);
+
+    for (int i = 0; i < 400; i++) {
+        uint64_t at = next_random(&random) % self->rows;
+
+        if (vv_traj_read_rows(self->traj, 0, self->leaf, &at, 1, out, row, NULL) ||
+            memcmp(out, self->all + at * row, row) != 0)
+            __atomic_store_n(&self->wrong, true, __ATOMIC_RELAXED);
+    }
+    free(out);
+    return NULL;
+}
+
+static void many_threads_read_the_same_chunks(void **state)
+{
+    static const char *const files[] = { KUPS_108 "k24_c1108_shuf_zstd_fixed.h5",
+                                         KUPS_108 "k25_c1108_gzip_earr.h5",
+                                         KUPS_108 "k28_c1108_shuf_zstd_bt2.h5" };
+
+    (void)state;
+    for (size_t f = 0; f < sizeof(files) / sizeof(files[0]); f++) {
+        shared_reading self = { .traj = open_file(files[f]) };
+        pthread_t threads[4];
+        vv_traj_leaf what;
+
+        self.all = read_all(self.traj, 0, self.leaf, &self.bytes);
+        assert_non_null(self.all);
+        assert_int_equal(vv_traj_leaf_at(self.traj, 0, self.leaf, &what, NULL), VV_OK);
+        self.rows = what.shape[0];
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(pthread_create(&threads[i], NULL, read_random_rows, &self),
+                             0);
+        for (int i = 0; i < 4; i++)
+            pthread_join(threads[i], NULL);
+        assert_false(self.wrong);
+        free(self.all);
+        vv_traj_close(self.traj);
+    }
 }
 
 static void what_is_not_there_is_said_by_name(void **state)
@@ -284,6 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_parts_and_steps_agree_with_the_whole),
         cmocka_unit_test(rows_are_read_by_their_numbers),
+        cmocka_unit_test(many_threads_read_the_same_chunks),
         cmocka_unit_test(what_is_not_there_is_said_by_name),
         cmocka_unit_test(files_cut_anywhere_are_refused),
         cmocka_unit_test(flipped_bits_crash_nothing),
