@@ -336,7 +336,7 @@ static void describe_axis(const plot *self, drawn_axis *axis, vv_array *coordina
                                 units_are(axis->units, "degrees_east")    ? "Longitude"
                                 : units_are(axis->units, "degrees_north") ? "Latitude"
                                                                           : name);
-        axis->calendar = attribute_text(meta->attributes, "calendar");
+        axis->calendar = coordinates_calendar(meta);
         axis->axis.down = positive && strcmp(positive, "down") == 0;
         free(positive);
     } else {

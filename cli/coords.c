@@ -2,6 +2,7 @@
 
 #include "describe.h"
 
+#include <varvite/calendar.h>
 #include <varvite/stats.h>
 
 #include <inttypes.h>
@@ -69,27 +70,34 @@ char *coordinates_units(const vv_array_meta *meta)
     return NULL;
 }
 
+char *coordinates_calendar(const vv_array_meta *meta)
+{
+    if (meta->dtype == VV_DATETIME64) /* as NumPy counts */
+        return cli_strdup("proleptic_gregorian");
+    return attribute_text(meta->attributes, "calendar");
+}
+
 /* ---- by coordinate ------------------------------------------------------------------------- */
 
-/* "lat=10:20" taken apart; high is low for one place. */
+/* What is asked for of a dimension: places from low to high, or one place. */
 typedef struct at_text {
     size_t name_len;
-    double low, high;
+    const char *value; /* behind the equals sign */
     bool range;
+    bool times;       /* the coordinates are times */
+    bool dates;       /* the places lie before high, else up to it */
+    double low, high; /* of one place: the span of the date, or the number twice */
 } at_text;
 
-static bool read_at(const char *text, at_text *out)
+/* Numbers: "12.5", "10:20", ":20"; false for other texts. */
+static bool read_numbers(at_text *out)
 {
-    const char *equals = strchr(text, '=');
+    const char *at = out->value;
     char *end;
 
-    if (!equals || equals == text)
-        return false;
-    out->name_len = (size_t)(equals - text);
     out->low = -HUGE_VAL;
     out->high = HUGE_VAL;
-    out->range = strchr(equals, ':') != NULL;
-    const char *at = equals + 1;
+    out->range = strchr(at, ':') != NULL;
     if (*at != ':') {
         out->low = strtod(at, &end);
         if (end == at || isnan(out->low))
@@ -107,7 +115,84 @@ static bool read_at(const char *text, at_text *out)
         if (end == at || *end || isnan(out->high))
             return false;
     }
+    if (out->low > out->high) {
+        double low = out->high;
+        out->high = out->low;
+        out->low = low;
+    }
     return true;
+}
+
+/* The axis of times that dates are read for. */
+typedef struct time_axis {
+    char *units, *calendar;
+} time_axis;
+
+/* The date of so many bytes; an empty text leaves what is there. */
+static vv_status read_date(const time_axis *times, const char *text, size_t len,
+                           double *first, double *end, vv_error *err)
+{
+    char date[64];
+
+    if (len == 0)
+        return VV_OK;
+    snprintf(date, sizeof(date), "%.*s", (int)len, text);
+    return vv_calendar_span(times->units, times->calendar, date, first, end, err);
+}
+
+/* Dates: "1982-07-16", "1982-07:1983-06", "1982:". There are colons in times of day, too: the one between
+ * two dates is that on both sides of which there is one. */
+static vv_status read_dates(const time_axis *times, at_text *out, vv_error *err)
+{
+    size_t len = strlen(out->value);
+    double skipped;
+
+    out->dates = true;
+    out->range = false;
+    vv_status whole = len < 64
+                          ? read_date(times, out->value, len, &out->low, &out->high, err)
+                          : VV_EINVAL;
+    if (whole != VV_EINVAL)
+        return whole;
+    out->range = true;
+    for (const char *colon = strchr(out->value, ':'); colon && len < 128;
+         colon = strchr(colon + 1, ':')) {
+        size_t before = (size_t)(colon - out->value);
+        out->low = -HUGE_VAL;
+        out->high = HUGE_VAL;
+        if (before < 64 && len - before <= 64 && len > 1 &&
+            read_date(times, out->value, before, &out->low, &skipped, NULL) == VV_OK &&
+            read_date(times, colon + 1, len - before - 1, &skipped, &out->high, NULL) ==
+                VV_OK)
+            return VV_OK;
+    }
+    return whole;
+}
+
+/* The value in numbers of the coordinates. */
+static vv_status read_value(cli_call *call, const char *text, const vv_array *coordinates,
+                            at_text *out)
+{
+    const vv_array_meta *meta = vv_array_get_meta(coordinates);
+    time_axis times = { coordinates_units(meta), coordinates_calendar(meta) };
+    vv_status status = VV_OK;
+
+    out->times = vv_calendar_is_time(times.units);
+    if (!read_numbers(out)) {
+        if (out->times)
+            status = read_dates(&times, out, &call->err);
+        else
+            status = cli_usage(call,
+                               "give NAME=VALUE or NAME=LOW:HIGH; values are numbers, "
+                               "and dates where the units are those of times");
+        if (status) {
+            call->usage = true;
+            cli_wrap(call, status, "--at %.100s", text);
+        }
+    }
+    free(times.units);
+    free(times.calendar);
+    return status;
 }
 
 static vv_status find_dimension(cli_call *call, const vv_array_meta *meta,
@@ -120,32 +205,90 @@ static vv_status find_dimension(cli_call *call, const vv_array_meta *meta,
             return VV_OK;
         }
     }
-    call->usage = true;
-    return cli_fail(call, VV_EINVAL, "--at %.100s: the array has no such dimension",
-                    text);
+    char dimensions[200];
+    format_dimensions(meta, dimensions, sizeof(dimensions));
+    return cli_usage(call, "--at %.100s: the array has no such dimension, but (%s)", text,
+                     dimensions);
+}
+
+/* "1982-01-16" or "-89.5": a coordinate in messages. */
+static void coordinate_text(const vv_array *coordinates, double value, char out[64])
+{
+    const vv_array_meta *meta = vv_array_get_meta(coordinates);
+    char *units = coordinates_units(meta), *calendar = coordinates_calendar(meta);
+
+    if (vv_calendar_is_time(units))
+        vv_calendar_date(units, calendar, value, out, 64);
+    else
+        snprintf(out, 64, "%.7g", value);
+    free(units);
+    free(calendar);
+}
+
+static vv_status nothing_there(cli_call *call, const char *text, const at_text *at,
+                               const vv_array *coordinates, const double *values,
+                               uint64_t count)
+{
+    char first[64], last[64];
+
+    if (count == 0)
+        return cli_fail(call, VV_ERANGE, "--at %.100s: no coordinate lies there", text);
+    coordinate_text(coordinates, values[0], first);
+    coordinate_text(coordinates, values[count - 1], last);
+    return cli_fail(call, VV_ERANGE,
+                    "--at %.100s: no coordinate lies there; they go from %s to %s%s",
+                    text, first, last,
+                    at->times && !at->dates ? "; write a year as 1982-01:1982-12" : "");
+}
+
+/* How far a coordinate lies from what is asked for: 0 within it. */
+static double distance(const at_text *at, double value)
+{
+    if (isnan(value))
+        return HUGE_VAL;
+    if (value < at->low)
+        return at->low - value;
+    return value > at->high || (at->dates && value >= at->high) ? value - at->high : 0;
+}
+
+static bool is_inside(const at_text *at, double value)
+{
+    return value >= at->low && (at->dates ? value < at->high : value <= at->high);
+}
+
+/* Does a time lie further out than a step behind the last place, or in front of the first? Other numbers
+ * may: the place nearest to the pole is wanted, but another year is not what a date means. */
+static bool is_beyond(const at_text *at, const double *values, uint64_t count,
+                      uint64_t nearest)
+{
+    bool end = nearest == 0 || nearest == count - 1;
+
+    if (!at->times || is_inside(at, values[nearest]) || !end || count < 2)
+        return false;
+    double step = fabs(values[nearest] - values[nearest ? nearest - 1 : 1]);
+    return distance(at, values[nearest]) > step;
 }
 
 /* Narrow dimension dim, whose coordinates are values. */
 static vv_status narrow(cli_call *call, const char *text, const at_text *at,
-                        const double *values, uint64_t count, uint32_t dim,
-                        cli_selection *selection)
+                        const vv_array *coordinates, const double *values, uint64_t count,
+                        uint32_t dim, cli_selection *selection)
 {
     uint64_t first = count, last = 0;
-    double nearest = HUGE_VAL, low = fmin(at->low, at->high),
-           high = fmax(at->low, at->high);
+    double nearest = HUGE_VAL;
 
     for (uint64_t i = 0; i < count; i++) {
-        double far = fabs(values[i] - at->low);
-        if (at->range ? values[i] >= low && values[i] <= high : far < nearest) {
+        double far = distance(at, values[i]);
+        if (at->range ? is_inside(at, values[i]) : far < nearest) {
             first = at->range && first < count ? first : i;
             last = i;
             nearest = far;
         }
     }
-    if (first == count)
-        return cli_fail(call, VV_ERANGE, "--at %.100s: no coordinate lies there", text);
+    if (first == count || (!at->range && is_beyond(at, values, count, first)))
+        return nothing_there(call, text, at, coordinates, values, count);
     for (uint64_t i = first; i <= last && at->range; i++) {
-        if (!(values[i] >= low && values[i] <= high))
+        if (!is_inside(at, values[i]))
             return cli_fail(call, VV_ERANGE,
                             "--at %.100s: these coordinates do not lie side by side",
                             text);
@@ -161,11 +304,14 @@ vv_status select_at(cli_call *call, vv_store *store, const vv_array *array,
                     const char *text, cli_selection *selection)
 {
     const vv_array_meta *meta = vv_array_get_meta(array);
+    const char *equals = strchr(text, '=');
     uint32_t dim = 0;
-    at_text at;
+    at_text at = { .range = false };
 
-    if (!read_at(text, &at))
+    if (!equals || equals == text || !equals[1])
         return cli_usage(call, "--at %.100s: give NAME=VALUE or NAME=LOW:HIGH", text);
+    at.name_len = (size_t)(equals - text);
+    at.value = equals + 1;
     vv_status status = find_dimension(call, meta, text, at.name_len, &dim);
     if (status)
         return status;
@@ -175,8 +321,11 @@ vv_status select_at(cli_call *call, vv_store *store, const vv_array *array,
     vv_array *coordinates = coordinates_open(store, array, dim);
     if (!coordinates)
         return cli_fail(call, VV_ENOTFOUND,
-                        "--at %.100s: the dimension has no coordinates", text);
-    if (count > COORDINATES_MAX)
+                        "--at %.100s: the dimension has no coordinates; choose by index, "
+                        "as in 'NAME[%.*s=0]'",
+                        text, (int)(at.name_len < 60 ? at.name_len : 60), text);
+    status = read_value(call, text, coordinates, &at);
+    if (!status && count > COORDINATES_MAX)
         status = cli_fail(call, VV_ELIMIT,
                           "--at %.100s: %" PRIu64 " coordinates are too many", text,
                           count);
@@ -186,7 +335,7 @@ vv_status select_at(cli_call *call, vv_store *store, const vv_array *array,
         status = vv_array_read_numbers(coordinates, &zero, &count, NULL, values,
                                        (size_t)count, &call->err);
     if (!status)
-        status = narrow(call, text, &at, values, count, dim, selection);
+        status = narrow(call, text, &at, coordinates, values, count, dim, selection);
     free(values);
     vv_array_free(coordinates);
     return status;

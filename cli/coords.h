@@ -18,10 +18,14 @@ vv_array *coordinates_open(vv_store *store, const vv_array *array, uint32_t dim)
 /* The units that numbers read from the array have, to be freed; NULL for none. Those of datetime64 are
  * put as the CF conventions would. */
 char *coordinates_units(const vv_array_meta *meta);
+/* Their calendar, where they are times; as above. */
+char *coordinates_calendar(const vv_array_meta *meta);
 
 /*
  * Narrow a selection by coordinates: "lat=12.5" is the place nearest to it, "lat=10:20" the places
- * between, ends included. The dimension must not have been narrowed otherwise.
+ * between, ends included. Times take dates: "time=1982-07" is the first place in that month, or the
+ * nearest to it where there is none; "time=1982:1983-06" is all from the beginning of the one to the end
+ * of the other. The dimension must not have been narrowed otherwise.
  * VV_EINVAL for text that says none, VV_ENOTFOUND for a dimension without coordinates, VV_ERANGE for
  * none between.
  */

@@ -31,7 +31,8 @@
     MANY(                                                                                  \
         "at", 0, CLI_TEXT, "NAME=VALUE",                                                   \
         "select by coordinate: the place of dimension NAME that is nearest to VALUE, or, " \
-        "with NAME=LOW:HIGH, those from LOW to HIGH")
+        "with NAME=LOW:HIGH, those from LOW to HIGH; times take dates, as in "            \
+        "time=1982-07-16 and time=1982-07:1983")
 #define JSON FLAG("json", 0, "print the result as JSON")
 #define BUCKET                                                                           \
     WITH(                                                                                \

@@ -6,9 +6,25 @@
 #include "plot/axis.h"
 #endif
 
+#include <varvite/calendar.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* A date that is read ends behind its beginning. */
+static void try_dates(const char *text, const char *calendar)
+{
+    const char *units = "seconds since 1970-01-01";
+    char written[64];
+    double first, end;
+
+    if (vv_calendar_span(units, calendar, text, &first, &end, NULL) == VV_OK ||
+        vv_calendar_span(units, NULL, text, &first, &end, NULL) == VV_OK) {
+        CHECK(isfinite(first) && isfinite(end) && first < end);
+        CHECK(vv_calendar_date(units, NULL, first, written, sizeof(written)) < 64);
+    }
+}
 
 #ifdef VV_FUZZ_PLOT
 /* Units and calendar as they come from attributes: any text. */
@@ -57,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         if (!complex)
             vvi_decode_doubles(&decoding, data + 1, 4, doubles);
     }
+    try_dates(text, strchr(text, ' '));
 #ifdef VV_FUZZ_PLOT
     memcpy(doubles, data + 1, sizeof(double));
     try_units(text, doubles[0]);

@@ -4,6 +4,7 @@
 
 #include <varvite/base.h>
 #include <varvite/blockstore.h>
+#include <varvite/calendar.h>
 #include <varvite/car.h>
 #include <varvite/cbor.h>
 #include <varvite/cid.h>

@@ -2,7 +2,7 @@
 #ifndef VVI_PLOT_TICKS_H
 #define VVI_PLOT_TICKS_H
 
-#include "plot/calendar.h"
+#include "calendar/calendar.h"
 
 #define VVI_TICKS_MAX  64
 #define VVI_LABEL_SIZE 48

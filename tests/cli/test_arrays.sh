@@ -278,6 +278,54 @@ test_places_are_selected_by_coordinate() {
     expect_failure 2 "NAME=VALUE"
 }
 
+test_places_in_time_are_selected_by_date() {
+    PYTHONPATH=$(dirname "$0") python3 - times <<'END' || fail "no times"
+import sys
+from make_zarr import array, main
+
+root = sys.argv[1]
+main(root)
+middle = [15, 45, 74, 105, 135, 166, 196, 227, 258, 288, 319, 349]
+days = [365 * y + d for y in (0, 1) for d in middle]
+array(root, "flow", "int16", [24], [24], list(range(24)), ["when"])
+array(root, "when", "int32", [24], [24], days, ["when"],
+      {"units": "days since 2001-01-01", "calendar": "noleap"})
+array(root, "tide", "int16", [2], [2], [1, 2], ["moon"])
+array(root, "moon", "int32", [2], [2], [1, 2], ["moon"],
+      {"units": "days since 2001-01-01", "calendar": "lunar"})
+END
+    run slice --json times flow --at when=2001-07
+    expect_json "d['data'] == 6"
+    run slice --json times flow --at when=2002-01-20
+    expect_json "d['data'] == 12"
+    run slice --json times flow --at when=2001-11:2002-02
+    expect_json "d['data'] == [10, 11, 12, 13]"
+    run slice --json times flow --at when=:2001-02-14T23:00
+    expect_json "d['data'] == [0]"
+    run slice --json times flow --at when=2001-02-15T00:00:2001-03-16T00:00
+    expect_json "d['data'] == [1, 2]"
+    run slice --json times flow --at when=2002-02:2001-12
+    expect_failure 2 "no coordinate lies there"
+    run slice --json times flow --at when=196
+    expect_json "d['data'] == 6"
+    run slice times flow --at when=2001
+    expect_failure 2 "go from 2001-01-16 to 2002-12-16; write a year as"
+    run slice times flow --at when=1998-07-16
+    expect_failure 2 "no coordinate lies there; they go from 2001-01-16 to 2002-12-16$"
+    run slice times flow --at when=2004-02-29
+    expect_failure 2 "calendar 'noleap' has no day '2004-02-29'"
+    run slice times flow --at when=July
+    expect_failure 2 "'July' is no date, as in 1982-07-16"
+    run slice times tide --at moon=2001-01-02
+    expect_failure 3 "the calendar 'lunar' is not known; there are standard"
+    run slice times x --at lat=1982-07-16
+    expect_failure 2 "dates where the units are those of times"
+    run slice times x --at lat=
+    expect_failure 2 "NAME=VALUE"
+    run slice times x --at depth=1
+    expect_failure 2 "no such dimension, but \(time: 4, lat: 3, lon: 5\)"
+}
+
 test_a_terminal_is_told_the_selection_and_a_pipe_is_not() {
     python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' \
         "$VARVITE" slice "$set" 'x[1,1,:2]' </dev/null >"$out" 2>"$err"

@@ -1,6 +1,6 @@
-/* Times as the CF conventions write them (section 4.4): "hours since 1990-01-01", with a calendar. */
-#ifndef VVI_PLOT_CALENDAR_H
-#define VVI_PLOT_CALENDAR_H
+/* Days and seconds of calendars, and the units of times (CF conventions, section 4.4). */
+#ifndef VVI_CALENDAR_CALENDAR_H
+#define VVI_CALENDAR_CALENDAR_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,7 +31,7 @@ typedef struct vvi_clock {
 
 /* NULL and names of none: the standard one; false for these. */
 bool vvi_calendar_by_name(const char *name, vvi_calendar *out);
-/* False: units are no times. */
+/* False: units are no times, or the calendar is not known. */
 bool vvi_clock_read(const char *units, const char *calendar, vvi_clock *out);
 
 /* Days from the origin to the beginning of a date; months past 12 run on into the next years. */

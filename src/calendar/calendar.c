@@ -1,4 +1,4 @@
-#include "plot/calendar.h"
+#include "calendar/calendar.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -37,7 +37,7 @@ bool vvi_calendar_by_name(const char *name, vvi_calendar *out)
             return true;
         }
     }
-    return !name;
+    return !name || !*name;
 }
 
 /* ---- days ------------------------------------------------------------------------------------ */
@@ -288,7 +288,8 @@ bool vvi_clock_read(const char *units, const char *calendar, vvi_clock *out)
     if (strncmp(since, "since", 5) != 0 && strncmp(since, "SINCE", 5) != 0 &&
         strncmp(since, "Since", 5) != 0)
         return false;
-    vvi_calendar_by_name(calendar, &out->calendar);
+    if (!vvi_calendar_by_name(calendar, &out->calendar))
+        return false;
     out->unit = unit_of(units, len, out->calendar);
     if (out->unit == 0 || !read_date(since + 5 + strspn(since + 5, " "), &date))
         return false;
