@@ -34,13 +34,19 @@ static const char *short_text(double number, char out[NUMBER_MAX])
     return out;
 }
 
-/* The least or greatest: as it is stored, or decoded where that is something else. */
-static const char *extreme_text(const vv_stats *stats, const uint8_t *element,
-                                double decoded, char out[NUMBER_MAX])
+static bool is_time(vv_dtype dtype)
 {
-    if (stats->packed || isnan(decoded))
+    return dtype == VV_DATETIME64 || dtype == VV_TIMEDELTA64;
+}
+
+/* The least or greatest: as it is stored, or decoded where that is something else. */
+static const char *extreme_text(const vv_array *array, const vv_stats *stats,
+                                const uint8_t *element, double decoded,
+                                char out[NUMBER_MAX])
+{
+    if ((stats->packed && !is_time(stats->dtype)) || isnan(decoded))
         return short_text(decoded, out);
-    vv_element_format(stats->dtype, element, out, NUMBER_MAX);
+    vv_array_element_format(array, element, out, NUMBER_MAX);
     return out;
 }
 
@@ -56,11 +62,16 @@ static void json_double(const char *key, double number)
     json_raw(key, text, strlen(text));
 }
 
-static void json_extreme(const char *key, const vv_stats *stats, const uint8_t *element,
-                         double decoded)
+static void json_extreme(const char *key, const vv_array *array, const vv_stats *stats,
+                         const uint8_t *element, double decoded)
 {
     char text[NUMBER_MAX];
 
+    if (is_time(stats->dtype) && isfinite(decoded)) {
+        vv_array_element_format(array, element, text, sizeof(text));
+        json_text(key, text);
+        return;
+    }
     if (stats->packed || !isfinite(decoded)) {
         json_double(key, decoded);
         return;
@@ -123,16 +134,36 @@ static void print_values(const vv_stats *stats)
     }
 }
 
-static void print_numbers(const vv_stats *stats, bool complex)
+static void print_texts(const vv_stats *stats)
+{
+    bool text = stats->dtype == VV_STRING || stats->dtype == VV_FIXED_UTF32;
+    bool many = stats->distinct > VV_STATS_DISTINCT_MAX;
+
+    if (!stats->elements)
+        return;
+    out_format("    length   %" PRIu64, stats->shortest);
+    if (stats->longest != stats->shortest)
+        out_format(" to %" PRIu64, stats->longest);
+    out_format(" %s", text ? "character" : "byte");
+    out_text(stats->longest == 1 ? "\n" : "s\n");
+    out_format("    distinct %s%" PRIu64 "\n", many ? "more than " : "",
+               many ? (uint64_t)VV_STATS_DISTINCT_MAX : stats->distinct);
+    if (stats->empty)
+        out_format("    empty    %" PRIu64 "\n", stats->empty);
+}
+
+static void print_numbers(const vv_array *array, const vv_stats *stats, bool complex)
 {
     char text[NUMBER_MAX];
 
     if (!complex) {
         out_format("    min      %s\n",
-                   extreme_text(stats, stats->min_element, stats->min, text));
+                   extreme_text(array, stats, stats->min_element, stats->min, text));
         out_format("    max      %s\n",
-                   extreme_text(stats, stats->max_element, stats->max, text));
+                   extreme_text(array, stats, stats->max_element, stats->max, text));
     }
+    if (is_time(stats->dtype))
+        return;
     out_format("    mean     %s", short_text(stats->mean, text));
     if (complex)
         out_format("%s%sj", stats->mean_imaginary < 0 ? "" : "+",
@@ -140,13 +171,15 @@ static void print_numbers(const vv_stats *stats, bool complex)
     out_format("\n    stddev   %s\n", short_text(stats->stddev, text));
 }
 
-static void print_stats(const vv_stats *stats)
+static void print_stats(const vv_array *array, const vv_stats *stats)
 {
     bool complex = stats->dtype == VV_COMPLEX64 || stats->dtype == VV_COMPLEX128;
     char text[NUMBER_MAX];
 
-    if (stats->count > stats->infinite)
-        print_numbers(stats, complex);
+    if (stats->has_lengths)
+        print_texts(stats);
+    else if (stats->count > stats->infinite)
+        print_numbers(array, stats, complex);
     out_format("    count    %" PRIu64 "\n    missing  %" PRIu64, stats->count,
                stats->missing);
     if (stats->missing)
@@ -214,14 +247,35 @@ static void json_chunk_sizes(const vv_stats *stats)
     json_end();
 }
 
-static void json_stats(const vv_stats *stats)
+static void json_texts(const vv_stats *stats)
 {
-    json_extreme("min", stats, stats->min_element, stats->min);
-    json_extreme("max", stats, stats->max_element, stats->max);
+    bool many = stats->distinct > VV_STATS_DISTINCT_MAX;
+
+    if (stats->elements) {
+        json_uint("shortest", stats->shortest);
+        json_uint("longest", stats->longest);
+    }
+    json_uint("empty", stats->empty);
+    json_uint(many ? "distinct_more_than" : "distinct",
+              many ? (uint64_t)VV_STATS_DISTINCT_MAX : stats->distinct);
+}
+
+static void json_numbers(const vv_array *array, const vv_stats *stats)
+{
+    json_extreme("min", array, stats, stats->min_element, stats->min);
+    json_extreme("max", array, stats, stats->max_element, stats->max);
     json_double("mean", stats->mean);
     if (stats->dtype == VV_COMPLEX64 || stats->dtype == VV_COMPLEX128)
         json_double("mean_imaginary", stats->mean_imaginary);
     json_double("stddev", stats->stddev);
+}
+
+static void json_stats(const vv_array *array, const vv_stats *stats)
+{
+    if (stats->has_lengths)
+        json_texts(stats);
+    else
+        json_numbers(array, stats);
     json_uint("elements", stats->elements);
     json_uint("count", stats->count);
     json_uint("missing", stats->missing);
@@ -304,12 +358,12 @@ static vv_status look_at(stats_call *self, const char *path, bool named)
     if (call->json) {
         json_object(NULL);
         json_head(array, meta);
-        json_stats(&stats);
+        json_stats(array, &stats);
         json_end();
     } else {
         out_text(self->printed++ ? "\n" : "");
         print_head(call, array, meta);
-        print_stats(&stats);
+        print_stats(array, &stats);
     }
     vv_array_free(array);
     return out_failed() ? VV_ECANCELED : VV_OK;

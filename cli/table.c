@@ -531,7 +531,10 @@ const cli_command cli_commands[] = {
       "NaN, _FillValue and missing_value are missing; scale_factor and add_offset are "
       "applied, which is said. Infinities are counted, and stay out of the numbers. Each "
       "chunk is read once; chunks that are not stored are counted, not read. In JSON, what "
-      "there is no number for is null.",
+      "there is no number for is null.\n"
+      "\n"
+      "Of text and bytes: the length of the shortest and the longest, in characters of text, and "
+      "how many different ones there are, counted up to 65536. Of dates: the first and the last.",
       "varvite stats bafy... SST\n"
       "varvite stats --json bafy... | jq '.[] | {path, ratio}'",
       { ROOT, { "PATH", CLI_KEY, NULL, true, true }, NO_MORE },

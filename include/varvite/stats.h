@@ -29,8 +29,11 @@ typedef struct vv_stats_options {
 
 #define VV_STATS_BINS_MAX    64
 #define VV_STATS_ELEMENT_MAX 16
+/* Different elements are counted one by one up to so many. */
+#define VV_STATS_DISTINCT_MAX 65536
 
-/** What an array holds. Numbers are decoded; without any, they are NaN. */
+/** What an array holds. Numbers are decoded; without any, they are NaN. Of dates and durations there are
+ * the least and the greatest, as counts of their unit; mean and stddev are NaN. */
 typedef struct vv_stats {
     size_t struct_size;
     vv_dtype dtype;
@@ -39,7 +42,8 @@ typedef struct vv_stats {
 
     uint64_t elements; /* = count + missing */
     uint64_t count;    /* not missing */
-    uint64_t missing;  /* NaN, _FillValue and missing_value */
+    uint64_t
+        missing; /* NaN, NaT, _FillValue and missing_value; 0 where there are no numbers */
     uint64_t nan;      /* among the missing */
     uint64_t infinite; /* among the counted */
 
@@ -52,7 +56,7 @@ typedef struct vv_stats {
 
     uint64_t chunks,
         chunks_stored; /* in the grid, and in the store; others read as fill values */
-    uint64_t decoded_bytes;                 /* of all elements */
+    uint64_t decoded_bytes;                 /* of all elements, as long as they are */
     uint64_t stored_bytes;                  /* of the chunks in the store */
     uint64_t smallest_chunk, largest_chunk; /* stored bytes; 0 where none is */
     /* [i]: chunks of 2^i … 2^(i+1) - 1 stored bytes; [0] also those of none. */
@@ -64,6 +68,13 @@ typedef struct vv_stats {
     uint32_t bins;
     double bin_low, bin_width;
     uint64_t bin_counts[VV_STATS_BINS_MAX];
+
+    /* Of text and of bytes, which are no numbers: */
+    bool has_lengths;
+    uint64_t shortest,
+        longest;       /* characters of text, else bytes; zeros behind do not count */
+    uint64_t empty;    /* elements of no length */
+    uint64_t distinct; /* different ones; VV_STATS_DISTINCT_MAX + 1: more than that */
 } vv_stats;
 #define VV_STATS_INIT ((vv_stats){ .struct_size = sizeof(vv_stats) })
 
@@ -72,8 +83,7 @@ typedef struct vv_stats {
  *
  * Chunks that are not stored are counted, not read. The result is the same with any number of
  * threads.
- * @return VV_OK, VV_EUNSUPPORTED (a type that has no numbers; the message names it), VV_ECORRUPT,
- *         VV_ERANGE (2^64 elements or more), VV_ECANCELED, VV_EIO, VV_ENOMEM
+ * @return VV_OK, VV_ECORRUPT, VV_ERANGE (2^64 elements or more), VV_ECANCELED, VV_EIO, VV_ENOMEM
  */
 VV_API vv_status vv_array_stats(vv_array *array, const vv_stats_options *options,
                                 vv_stats *out, vv_error *err);

@@ -1,6 +1,7 @@
 #include "stats/cuts.h"
 
 #include "util/alloc.h"
+#include "zarr/array.h"
 
 /* A row of chunks may take so much; beyond, chunks are decoded more than once. */
 #define ROW_BYTES ((uint64_t)256 << 20)
@@ -100,7 +101,7 @@ vv_status vvi_cuts_visit(vv_array *array, const uint64_t *start, const uint64_t 
                          const uint64_t *step, vvi_cut_fn visit, void *ctx, vv_error *err)
 {
     const vv_array_meta *meta = vv_array_get_meta(array);
-    size_t item = vv_dtype_size(meta->dtype), cap = 0;
+    size_t item = array->item, cap = 0;
     vvi_cut piece = { .elements = 0 };
     void *elements = NULL;
     vv_status status = VV_OK;

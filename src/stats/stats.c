@@ -2,6 +2,7 @@
 #include "grid/grid.h"
 #include "stats/cuts.h"
 #include "stats/moments.h"
+#include "stats/texts.h"
 #include "util/alloc.h"
 #include "util/options.h"
 #include "zarr/array.h"
@@ -21,6 +22,7 @@ typedef struct unit {
     uint64_t chunks;             /* of them, along the last dimension */
     vvi_moments moments, imaginary;
     vvi_left_out left_out;
+    vvi_texts texts;
     vv_stats sizes; /* members of chunks alone */
     vvi_histogram *histogram;
 } unit;
@@ -29,7 +31,9 @@ typedef struct scan {
     vv_array *array;
     const vv_array_meta *meta;
     vv_stats_options options;
-    vvi_decoding decoding;
+    vvi_decoding decoding; /* unless are_texts */
+    bool are_texts;        /* or bytes: elements that are no numbers */
+    vvi_distinct distinct; /* of them */
     size_t item;
     uint64_t grid[VV_NDIM_MAX];
     uint64_t run;   /* chunks of a unit */
@@ -69,12 +73,17 @@ static void box_of(const scan *self, const unit *u, uint64_t first, uint64_t chu
 
 /* ---- what a unit holds ------------------------------------------------------------------------ */
 
-static void add_elements(const scan *self, unit *u, const uint8_t *elements, uint64_t n)
+static void add_elements(scan *self, unit *u, const uint8_t *elements, uint64_t n)
 {
     vvi_number numbers[2 * TAKE];
     vvi_number_kind kind = self->decoding.kind;
     size_t stride = kind == VVI_NUMBER_COMPLEX ? 2 : 1;
 
+    if (self->are_texts) {
+        vvi_texts_add(&u->texts, &self->distinct, &self->array->meta.dtype, elements, n,
+                      false);
+        return;
+    }
     for (uint64_t at = 0; at < n; at += TAKE) {
         size_t some = n - at < TAKE ? (size_t)(n - at) : TAKE;
         size_t taken = vvi_decode_finite(&self->decoding, elements + at * self->item,
@@ -89,7 +98,7 @@ static void add_elements(const scan *self, unit *u, const uint8_t *elements, uin
 }
 
 /* n elements that are the fill value. */
-static void add_fill(const scan *self, unit *u, uint64_t n)
+static void add_fill(scan *self, unit *u, uint64_t n)
 {
     static const uint8_t zero[VV_STATS_ELEMENT_MAX];
     const void *fill = self->meta->fill_value ? self->meta->fill_value : zero;
@@ -97,6 +106,11 @@ static void add_fill(const scan *self, unit *u, uint64_t n)
     vvi_left_out one = { 0, 0, 0 };
     vvi_number number[2];
 
+    if (self->are_texts) {
+        vvi_texts_add(&u->texts, &self->distinct, &self->array->meta.dtype,
+                      self->array->meta.fill.data, n, true);
+        return;
+    }
     size_t taken = vvi_decode_finite(&self->decoding, fill, 1, number, &one);
     u->left_out.missing += one.missing * n;
     u->left_out.nan += one.nan * n;
@@ -148,7 +162,7 @@ static vv_status look(const scan *self, unit *u, uint64_t i, bool *stored, vv_er
 }
 
 typedef struct shard_scan {
-    const scan *scan;
+    scan *scan;
     unit *unit;
 } shard_scan;
 
@@ -162,6 +176,18 @@ static vv_status add_piece(void *ctx, const vvi_cut *piece, const void *elements
     return VV_OK;
 }
 
+static vv_status read_varlen(scan *self, unit *u, const uint64_t *start,
+                             const uint64_t *count, vv_error *err)
+{
+    vv_varlen read = VV_VARLEN_INIT;
+    vv_status status = vv_array_read_varlen(self->array, start, count, NULL, &read, err);
+
+    if (!status)
+        add_elements(self, u, (const uint8_t *)read.items, read.count);
+    vv_varlen_clear(&read);
+    return status;
+}
+
 /* Chunks first … first + chunks - 1 of the unit, which are all stored. */
 static vv_status read_chunks(scan *self, unit *u, uint64_t first, uint64_t chunks,
                              vv_error *err)
@@ -170,6 +196,8 @@ static vv_status read_chunks(scan *self, unit *u, uint64_t first, uint64_t chunk
     uint8_t *elements;
 
     box_of(self, u, first, chunks, start, count, &n);
+    if (vv_dtype_is_variable(self->meta->dtype))
+        return read_varlen(self, u, start, count, err);
     if (self->in_pieces)
         return vvi_cuts_visit(self->array, start, count, NULL, add_piece,
                               &(shard_scan){ self, u }, err);
@@ -210,8 +238,12 @@ static void merge(scan *self, const unit *u)
     vv_stats *to = &self->total.sizes;
     const vv_stats *from = &u->sizes;
 
-    vvi_moments_merge(&self->total.moments, self->decoding.kind, &u->moments);
-    vvi_moments_merge(&self->total.imaginary, self->decoding.kind, &u->imaginary);
+    if (self->are_texts)
+        vvi_texts_merge(&self->total.texts, &u->texts);
+    else
+        vvi_moments_merge(&self->total.moments, self->decoding.kind, &u->moments);
+    if (self->decoding.kind == VVI_NUMBER_COMPLEX)
+        vvi_moments_merge(&self->total.imaginary, self->decoding.kind, &u->imaginary);
     self->total.left_out.missing += u->left_out.missing;
     self->total.left_out.nan += u->left_out.nan;
     self->total.left_out.infinite += u->left_out.infinite;
@@ -312,11 +344,16 @@ static vv_status plan(scan *self, vv_error *err)
     size_t chunk_bytes;
 
     VVI_TRY(vvi_array_chunk_bytes(self->array, &chunk_bytes, err));
+    if (!chunk_bytes) /* elements may have none */
+        chunk_bytes = 1;
     self->run = chunk_bytes < UNIT_BYTES && ndim ? UNIT_BYTES / chunk_bytes : 1;
+    if (vv_dtype_is_variable(self->meta->dtype)) /* however long the elements are */
+        self->run = 1;
     if (ndim && self->run > self->grid[ndim - 1])
         self->run = self->grid[ndim - 1] ? self->grid[ndim - 1] : 1;
     uint64_t unit_bytes = self->run * chunk_bytes;
-    self->in_pieces = self->meta->inner_chunk_shape && unit_bytes > VVI_CUT_BYTES;
+    self->in_pieces = self->meta->inner_chunk_shape && unit_bytes > VVI_CUT_BYTES &&
+                      !vv_dtype_is_variable(self->meta->dtype);
     if (self->in_pieces)
         unit_bytes = VVI_CUT_BYTES;
     self->threads = self->options.threads ? self->options.threads : vvi_cpu_count();
@@ -328,7 +365,8 @@ static vv_status plan(scan *self, vv_error *err)
 
 static vv_status add_histograms(scan *self, vv_error *err)
 {
-    if (!self->options.bins || self->decoding.kind == VVI_NUMBER_COMPLEX)
+    if (!self->options.bins || self->decoding.kind == VVI_NUMBER_COMPLEX ||
+        !vv_dtype_is_number(self->meta->dtype))
         return VV_OK;
     for (size_t i = 0; i <= WAVE_UNITS; i++) {
         unit *u = i < WAVE_UNITS ? &self->units[i] : &self->total;
@@ -351,6 +389,8 @@ static void fill_moments(const scan *self, vv_stats *out)
     double scale = self->decoding.scale, n = (double)moments->count;
     double distance = moments->distance;
 
+    bool is_number = vv_dtype_is_number(self->meta->dtype); /* not a time */
+
     out->min = out->max = out->mean = out->mean_imaginary = out->stddev = (double)NAN;
     if (moments->count == 0)
         return;
@@ -370,6 +410,22 @@ static void fill_moments(const scan *self, vv_stats *out)
         vvi_number_element(&self->decoding, moments->max, out->max_element);
     }
     out->stddev = sqrt(distance > 0 ? distance / n : 0) * fabs(scale);
+    if (!is_number)
+        out->mean = out->mean_imaginary = out->stddev = (double)NAN;
+}
+
+static void fill_texts(const scan *self, vv_stats *out)
+{
+    const vvi_texts *texts = &self->total.texts;
+
+    out->min = out->max = out->mean = out->mean_imaginary = out->stddev = (double)NAN;
+    out->has_lengths = true;
+    out->shortest = texts->shortest;
+    out->longest = texts->longest;
+    out->empty = texts->empty;
+    out->distinct = self->distinct.count;
+    if (vv_dtype_is_variable(self->meta->dtype))
+        out->decoded_bytes = texts->bytes;
 }
 
 static void fill_result(const scan *self, uint64_t elements, vv_stats *out)
@@ -388,7 +444,10 @@ static void fill_result(const scan *self, uint64_t elements, vv_stats *out)
     out->infinite = left_out->infinite;
     out->chunks = self->progress.items_total;
     out->decoded_bytes = self->progress.bytes_total;
-    fill_moments(self, out);
+    if (self->are_texts)
+        fill_texts(self, out);
+    else
+        fill_moments(self, out);
     if (!self->total.histogram)
         return;
     out->bins = vvi_histogram_join(self->total.histogram, self->options.bins,
@@ -405,7 +464,7 @@ static vv_status count_work(scan *self, uint64_t *elements, vv_error *err)
     vv_array_grid(self->array, self->grid);
     for (uint32_t i = 0; i < self->meta->ndim; i++)
         chunks *= self->grid[i]; /* no more than elements */
-    if (*elements > UINT64_MAX / self->item)
+    if (self->item && *elements > UINT64_MAX / self->item)
         return vvi_fail(err, VV_ERANGE, "2^64 bytes or more");
     self->progress = (vv_progress){ .what = vv_array_path(self->array),
                                     .items_total = chunks,
@@ -418,10 +477,13 @@ static vv_status scan_array(scan *self, vv_stats *out, vv_error *err)
     uint64_t elements;
     vv_status status;
 
-    VVI_TRY(vvi_decoding_init(&self->decoding, self->meta, err));
-    if (!vv_dtype_is_number(self->meta->dtype))
-        return vvi_fail(err, VV_EUNSUPPORTED, "its type, %s, is none of numbers",
-                        vv_dtype_name(self->meta->dtype));
+    self->are_texts = vvi_number_kind_of(self->meta->dtype) == VVI_NUMBER_NONE;
+    if (self->are_texts) {
+        self->decoding.scale = 1;
+        VVI_TRY(vvi_distinct_init(&self->distinct, err));
+    } else {
+        VVI_TRY(vvi_decoding_init(&self->decoding, self->meta, err));
+    }
     VVI_TRY(count_work(self, &elements, err));
     VVI_TRY(plan(self, err));
     status = add_histograms(self, err);
@@ -453,9 +515,10 @@ vv_status vv_array_stats(vv_array *array, const vv_stats_options *options, vv_st
         return vvi_fail_nomem(err, sizeof(*self));
     self->array = array;
     self->meta = vv_array_get_meta(array);
-    self->item = vv_dtype_size(self->meta->dtype);
+    self->item = array->item;
     self->options = read;
     vv_status status = scan_array(self, &result, err);
+    vvi_distinct_clear(&self->distinct);
     vvi_free(self);
     if (status)
         return vvi_wrap(err, status, "array '%s'", vv_array_path(array));

@@ -19,6 +19,9 @@ text["codecs"] = [{"name": "vlen-utf8"}]
 text["fill_value"] = ""
 os.makedirs(f"{root}/words")
 json.dump(text, open(f"{root}/words/zarr.json", "w"))
+text["data_type"] = {"name": "struct", "configuration": {"fields": []}}
+os.makedirs(f"{root}/records")
+json.dump(text, open(f"{root}/records/zarr.json", "w"))
 END
 
 test_stats_of_one_array() {
@@ -77,12 +80,12 @@ test_a_group_means_all_arrays_below() {
     expect_out_has '^    no statistics: .*'
 }
 
-test_what_has_no_numbers_is_named() {
-    run stats "$set" words
-    expect_failure 3 "words"
+test_what_cannot_be_read_is_named() {
+    run stats "$set" records
+    expect_failure 3 "records"
     run stats "$set" nowhere
     expect_failure 1 "nowhere"
-    run stats --json "$set" words
+    run stats --json "$set" records
     expect_code 3
     cp -r "$set" damaged
     printf 'short' >damaged/x/c/0/0/1

@@ -53,6 +53,31 @@ write("old/.zattrs", {"_ARRAY_DIMENSIONS": ["a", "b"], "units": "m"})
 write("old/0.0", struct.pack(">4h", 1, 3, 2, 4))
 END
 
+test_statistics_of_what_is_no_number() {
+    run stats "$set" words
+    expect_code 0
+    expect_out_has '^    length   0 to 3 characters$'
+    expect_out_has '^    distinct 3$'
+    expect_out_has '^    empty    1$'
+    expect_out_has '^    count    3$'
+    expect_out_has '^    stored   21 B of 5 B '
+    run stats "$set" name code bits
+    expect_code 0
+    expect_out_has '^    length   0 to 3 characters$' # name
+    expect_out_has '^    length   2 to 3 bytes$'      # code
+    expect_out_has '^    length   2 bytes$'           # bits
+    run stats "$set" time
+    expect_code 0
+    expect_out_has '^    min      1970-01-01T00:00:00$'
+    expect_out_has '^    max      2020-02-29T12:00:00$'
+    expect_out_has '^    missing  1 of 3 '
+    expect_out_lacks 'mean'
+    run stats --json "$set" words time
+    expect_json "d[0]['shortest'] == 0 and d[0]['longest'] == 3 and d[0]['distinct'] == 3 and
+        d[0]['empty'] == 1 and 'mean' not in d[0] and d[0]['decoded_bytes'] == 5"
+    expect_json "d[1]['min'] == '1970-01-01T00:00:00' and d[1]['mean'] is None"
+}
+
 test_times_are_shown_as_dates() {
     run slice "$set" time
     expect_code 0

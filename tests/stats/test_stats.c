@@ -477,6 +477,135 @@ static void a_damaged_chunk_is_named(void **state)
     vv_array_free(array);
 }
 
+/* Text number i % kinds, "" where i is a multiple of 10; the last chunk is not stored. */
+static vv_array *make_words(world *w, uint64_t n, uint64_t kinds, bool shards)
+{
+    uint64_t shape[1] = { n + 10 }, chunk[1] = { 10 }, shard[1] = { 1000 };
+    const vv_bytes fill = { (const uint8_t *)"fill \xc3\xa9", 7 };
+    char(*texts)[24] = malloc(n * sizeof(*texts));
+    vv_bytes *items = malloc(n * sizeof(*items));
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+
+    meta.dtype = VV_STRING;
+    meta.ndim = 1;
+    meta.shape = shape;
+    meta.chunk_shape = shards ? shard : chunk;
+    meta.inner_chunk_shape = shards ? chunk : NULL;
+    meta.fill_value = &fill;
+    for (uint64_t i = 0; i < n; i++) {
+        texts[i][0] = '\0';
+        if (i % 10)
+            snprintf(texts[i], sizeof(texts[i]), "%llu",
+                     (unsigned long long)(1000 + i % kinds));
+        items[i] = vv_bytes_of(texts[i]);
+    }
+    assert_vv_ok(vv_array_create(w->store, "w", &meta, true, &array, &err));
+    assert_vv_ok(vv_array_write_varlen(array, (uint64_t[]){ 0 }, (uint64_t[]){ n }, items,
+                                       n, &err));
+    free(texts);
+    free(items);
+    return array;
+}
+
+static void texts_are_counted_and_measured(void **state)
+{
+    for (int shards = 0; shards < 2; shards++)
+        for (uint32_t threads = 1; threads < 5; threads += 3) {
+            vv_array *array = make_words(*state, 2000, 90, shards);
+            vv_stats_options options = VV_STATS_OPTIONS_INIT;
+            vv_stats stats = VV_STATS_INIT;
+            vv_error err = VV_ERROR_INIT;
+
+            options.threads = threads;
+            options.bins = 8;
+            assert_vv_ok(vv_array_stats(array, &options, &stats, &err));
+            assert_true(stats.has_lengths && isnan(stats.min) && stats.bins == 0);
+            assert_int_equal(stats.elements, 2010);
+            assert_int_equal(stats.count, 2010);
+            assert_int_equal(stats.empty, 200);
+            assert_int_equal(stats.shortest, 0);
+            assert_int_equal(stats.longest, 6); /* the fill value, in characters */
+            assert_int_equal(stats.distinct, 81 + 1 + 1);
+            assert_int_equal(stats.decoded_bytes, 1800 * 4 + 10 * 7);
+            assert_int_equal(stats.chunks, shards ? 3 : 201);
+            assert_int_equal(stats.chunks_stored, shards ? 2 : 200);
+            vv_array_free(array);
+        }
+}
+
+static void different_texts_are_counted_up_to_a_bound(void **state)
+{
+    static const uint64_t kinds[] = { VV_STATS_DISTINCT_MAX / 2, 1 << 20 };
+
+    for (int i = 0; i < 2; i++) {
+        vv_array *array = make_words(*state, 100000, kinds[i], true);
+        vv_stats stats = VV_STATS_INIT;
+        vv_error err = VV_ERROR_INIT;
+
+        assert_vv_ok(vv_array_stats(array, NULL, &stats, &err));
+        /* Multiples of ten have other remainders the next time round. */
+        assert_int_equal(stats.distinct, i ? VV_STATS_DISTINCT_MAX + 1 : kinds[0] + 2);
+        vv_array_free(array);
+    }
+}
+
+static void bytes_and_times_have_what_fits_them(void **state)
+{
+    static const uint64_t shape[1] = { 4 }, chunk[1] = { 3 }, start[1] = { 0 };
+    static const int64_t times[4] = { 5, INT64_MIN, -3, 7 };
+    static const char codes[4][3] = { "ab", "", { 'a', 0, 'c' }, "ab" };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_stats stats = VV_STATS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+    int64_t least;
+
+    meta.ndim = 1;
+    meta.shape = shape;
+    meta.chunk_shape = chunk;
+    meta.dtype = VV_NULL_TERMINATED_BYTES;
+    meta.item_size = 3;
+    assert_vv_ok(
+        vv_array_create(((world *)*state)->store, "b", &meta, true, &array, &err));
+    assert_vv_ok(vv_array_write(array, start, shape, codes, sizeof(codes), &err));
+    assert_vv_ok(vv_array_stats(array, NULL, &stats, &err));
+    assert_true(stats.has_lengths && stats.shortest == 0 && stats.longest == 3 &&
+                stats.empty == 1 && stats.distinct == 3 && stats.decoded_bytes == 12);
+    vv_array_free(array);
+    array = NULL;
+    meta.dtype = VV_DATETIME64;
+    meta.item_size = 0;
+    meta.time_unit = "s";
+    meta.time_scale = 1;
+    assert_vv_ok(
+        vv_array_create(((world *)*state)->store, "t", &meta, true, &array, &err));
+    assert_vv_ok(vv_array_write(array, start, shape, times, sizeof(times), &err));
+    assert_vv_ok(vv_array_stats(array, NULL, &stats, &err));
+    memcpy(&least, stats.min_element, sizeof(least));
+    assert_true(!stats.has_lengths && stats.min == -3 && stats.max == 7 && least == -3 &&
+                stats.missing == 1 && isnan(stats.mean) && isnan(stats.stddev));
+    vv_array_free(array);
+}
+
+static vv_status look_at_words(void *ctx)
+{
+    vv_stats_options options = VV_STATS_OPTIONS_INIT;
+    vv_stats stats = VV_STATS_INIT;
+
+    options.threads = 1;
+    return vv_array_stats(ctx, &options, &stats, NULL);
+}
+
+static void any_allocation_may_fail_with_text(void **state)
+{
+    vv_array *array = make_words(*state, 30, 7, false);
+
+    survives_failing_allocations(look_at_words, array);
+    vv_array_free(array);
+}
+
 static vv_status look_once(void *ctx)
 {
     vv_stats_options options = VV_STATS_OPTIONS_INIT;
@@ -547,7 +676,11 @@ int main(void)
         cmocka_unit_test(a_result_of_an_older_program_is_not_written_past_its_end),
         cmocka_unit_test(progress_is_told_and_may_stop_it),
         cmocka_unit_test(a_damaged_chunk_is_named),
+        cmocka_unit_test(texts_are_counted_and_measured),
+        cmocka_unit_test(different_texts_are_counted_up_to_a_bound),
+        cmocka_unit_test(bytes_and_times_have_what_fits_them),
         cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(any_allocation_may_fail_with_text),
         cmocka_unit_test(a_histogram_is_the_same_in_any_order),
     };
 
