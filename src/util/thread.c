@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <time.h>
 
 /* Locking a valid mutex cannot fail; a failure is a broken promise of our own. */
@@ -144,78 +143,4 @@ uint32_t vvi_cpu_count(void)
     if (sched_getaffinity(0, sizeof(set), &set) == 0)
         n = CPU_COUNT(&set);
     return n > 0 ? (uint32_t)n : 1;
-}
-
-/* ---- vvi_parallel ---------------------------------------------------------------------- */
-
-#define PARALLEL_THREADS_MAX 64
-
-typedef struct parallel {
-    vvi_work_fn work;
-    void *ctx;
-    size_t n;
-    atomic_size_t next; /* the item that the next free thread takes */
-    atomic_bool stop;
-    vvi_mutex lock;
-    vv_status status; /* guarded by lock: the first failure */
-    vv_error error;   /* guarded by lock */
-} parallel;
-
-static void *parallel_run(void *arg)
-{
-    parallel *self = arg;
-
-    while (!atomic_load(&self->stop)) {
-        size_t i = atomic_fetch_add(&self->next, 1);
-        vv_error error = VV_ERROR_INIT;
-        vv_status status;
-
-        if (i >= self->n)
-            break;
-        status = self->work(self->ctx, i, &error);
-        if (!status)
-            continue;
-        vvi_mutex_lock(&self->lock);
-        if (!self->status) {
-            self->status = status;
-            self->error = error;
-        }
-        vvi_mutex_unlock(&self->lock);
-        atomic_store(&self->stop, true);
-    }
-    return NULL;
-}
-
-vv_status vvi_parallel(uint32_t threads, size_t n, vvi_work_fn work, void *ctx,
-                       vv_error *err)
-{
-    pthread_t others[PARALLEL_THREADS_MAX];
-    size_t started = 0;
-    parallel self = { .work = work, .ctx = ctx, .n = n };
-
-    if (threads == 0)
-        threads = vvi_cpu_count();
-    if (threads > PARALLEL_THREADS_MAX)
-        threads = PARALLEL_THREADS_MAX;
-    if (threads > n)
-        threads = (uint32_t)n;
-    if (threads <= 1) {
-        for (size_t i = 0; i < n; i++)
-            VVI_TRY(work(ctx, i, err));
-        return VV_OK;
-    }
-    atomic_init(&self.next, 0);
-    atomic_init(&self.stop, false);
-    VVI_TRY(vvi_mutex_init(&self.lock, err));
-    /* Fewer threads than asked for, even none, still do all the work. */
-    while (started + 1 < threads &&
-           pthread_create(&others[started], NULL, parallel_run, &self) == 0)
-        started++;
-    parallel_run(&self);
-    for (size_t i = 0; i < started; i++)
-        pthread_join(others[i], NULL);
-    vvi_mutex_clear(&self.lock);
-    if (self.status && err)
-        *err = self.error;
-    return self.status;
 }

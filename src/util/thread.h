@@ -47,7 +47,8 @@ uint32_t vvi_cpu_count(void);
 /*
  * Call work(ctx, i) for every i < n, on up to threads threads, the caller's among them. The
  * first failure stops the rest and is returned with its message. threads 0: one a processor.
- * With one thread, or one item, everything runs in the caller.
+ * With one thread, or one item, everything runs in the caller. The other threads belong to the
+ * process: they stay, waiting, when a call is over. A child of a fork gets its own.
  */
 typedef vv_status (*vvi_work_fn)(void *ctx, size_t i, vv_error *err);
 vv_status vvi_parallel(uint32_t threads, size_t n, vvi_work_fn work, void *ctx,

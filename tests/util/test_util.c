@@ -7,7 +7,10 @@
 #include "util/options.h"
 #include "util/thread.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static void wrapping_puts_context_in_front_and_keeps_the_message(void **state)
 {
@@ -173,6 +176,95 @@ static void parallel_work_is_done_once_each_and_reports_its_failure(void **state
     assert_vv_ok(vvi_parallel(4, 0, fail_at_500, NULL, &err));
 }
 
+static vv_status mark_from_inside(void *ctx, size_t i, vv_error *err)
+{
+    return vvi_parallel(3, 10, mark, (uint8_t *)ctx + 10 * i, err);
+}
+
+static void *call_again_and_again(void *ctx)
+{
+    (void)ctx;
+    for (size_t call = 0; call < 200; call++) {
+        uint8_t seen[100] = { 0 };
+        vv_error err = VV_ERROR_INIT;
+
+        if (vvi_parallel(4, 10, mark_from_inside, seen, &err))
+            return "a call failed";
+        for (size_t i = 0; i < sizeof(seen); i++)
+            if (seen[i] != 1)
+                return "an item was not done once";
+    }
+    return NULL;
+}
+
+static void parallel_calls_go_on_beside_and_within_each_other(void **state)
+{
+    pthread_t threads[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, call_again_and_again, NULL),
+                         0);
+    for (size_t i = 0; i < 4; i++) {
+        void *complaint;
+
+        pthread_join(threads[i], &complaint);
+        if (complaint)
+            fail_msg("%s", (const char *)complaint);
+    }
+}
+
+static size_t count_threads(void)
+{
+    DIR *dir = opendir("/proc/self/task");
+    size_t count = 0;
+
+    if (!dir)
+        skip();
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        count += entry->d_name[0] != '.';
+    closedir(dir);
+    return count;
+}
+
+static void threads_of_parallel_calls_are_used_again(void **state)
+{
+    uint8_t seen[100];
+    vv_error err = VV_ERROR_INIT;
+    size_t before;
+
+    (void)state;
+    assert_vv_ok(vvi_parallel(4, sizeof(seen), mark, seen, &err));
+    before = count_threads();
+    for (size_t call = 0; call < 500; call++)
+        assert_vv_ok(vvi_parallel(4, sizeof(seen), mark, seen, &err));
+    assert_int_equal(count_threads(), before);
+}
+
+/* In the child there are no helpers to wait for. */
+static void a_child_of_a_fork_has_threads_of_its_own(void **state)
+{
+    vv_error err = VV_ERROR_INIT;
+    uint8_t seen[100] = { 0 };
+    int status;
+    pid_t child;
+
+    (void)state;
+#if defined(__SANITIZE_THREAD__)
+    skip(); /* it follows no child of a process with threads that starts threads */
+#endif
+    assert_vv_ok(vvi_parallel(4, sizeof(seen), mark, seen, &err));
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        alarm(20);
+        _exit(call_again_and_again(NULL) ? 1 : 0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    assert_vv_ok(vvi_parallel(4, sizeof(seen), mark, seen, &err));
+}
+
 static vv_status build_a_buffer(void *ctx)
 {
     vv_buf buf = VV_BUF_INIT;
@@ -202,6 +294,9 @@ int main(void)
         cmocka_unit_test(options_of_older_and_newer_callers_are_read),
         cmocka_unit_test(integers_are_read_in_their_stated_order),
         cmocka_unit_test(parallel_work_is_done_once_each_and_reports_its_failure),
+        cmocka_unit_test(parallel_calls_go_on_beside_and_within_each_other),
+        cmocka_unit_test(threads_of_parallel_calls_are_used_again),
+        cmocka_unit_test(a_child_of_a_fork_has_threads_of_its_own),
         cmocka_unit_test(a_buffer_survives_any_failing_allocation),
     };
 
