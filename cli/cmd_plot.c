@@ -4,6 +4,7 @@
 #include "progress.h"
 #include "stores.h"
 
+#include <varvite/calendar.h>
 #include <varvite/plot.h>
 #include <varvite/stats.h>
 
@@ -16,7 +17,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define LINES_MAX 8
+#define LINES_MAX 8 /* as many as there are colours */
 #define HISTOGRAM_MAX \
     ((uint64_t)1 << 24)  /* values of a histogram; of more, every n-th is taken */
 #define PLACES_A_PIXEL 2 /* what is drawn of more places is reduced to so many */
@@ -28,6 +29,7 @@ typedef struct drawn_axis {
     uint64_t places; /* after reduction */
     char *name, *units, *calendar;
     double *values;
+    bool counted; /* values are indices: there are no coordinates */
     vv_plot_axis axis;
 } drawn_axis;
 
@@ -42,8 +44,10 @@ typedef struct plot {
     uint32_t width, height; /* asked for; 0: none */
     bool ranged;
     double low, high;
-    uint32_t drawn;     /* dimensions */
-    drawn_axis axes[2]; /* slower first, as they lie in memory */
+    uint32_t drawn; /* dimensions */
+    drawn_axis
+        axes[2]; /* slower first, as they lie in memory; of lines, along them last */
+    uint64_t lines_of; /* so many there would be, where only some are drawn */
     double *values;
     uint64_t every; /* a histogram takes every n-th value of a dimension */
     char *line_names[LINES_MAX];
@@ -125,6 +129,57 @@ static void suggest(const plot *self, char *out, size_t cap)
     snprintf(out + len, cap - len, "]");
 }
 
+/* How well places of a dimension lie along an axis: not at all, as numbers, as times. */
+static int rank_of(const plot *self, uint32_t dim)
+{
+    vv_array *coordinates = coordinates_open(self->store, self->array, dim);
+    char *units = coordinates ? coordinates_units(vv_array_get_meta(coordinates)) : NULL;
+    int rank = !coordinates || coordinates_are_text(coordinates) ? 0
+               : vv_calendar_is_time(units)                      ? 2
+                                                                 : 1;
+
+    free(units);
+    vv_array_free(coordinates);
+    return rank;
+}
+
+/* Has one of the two dimensions names, as stations have? A map has no place for them. */
+static bool has_names(const plot *self)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < 2 && !found; i++) {
+        vv_array *names = names_open(self->store, self->array, self->axes[i].dim);
+        found = names && rank_of(self, self->axes[i].dim) == 0;
+        vv_array_free(names);
+    }
+    return found;
+}
+
+/* Of two dimensions lines run along the one that has coordinates, that is long, that is time, or the
+ * last; and there is a line for each place of the other, or for some of them. */
+static void choose_lines(plot *self)
+{
+    cli_selection *selection = &self->selection;
+    drawn_axis *other = &self->axes[0], *along = &self->axes[1];
+    int rank = rank_of(self, along->dim), other_rank = rank_of(self, other->dim);
+    bool few = selection->count[along->dim] <= LINES_MAX,
+         other_few = selection->count[other->dim] <= LINES_MAX;
+
+    if (!rank != !other_rank ? !rank : few != other_few ? few : other_rank > rank) {
+        drawn_axis swapped = *other;
+        *other = *along;
+        *along = swapped;
+    }
+    uint64_t count = selection->count[other->dim];
+    if (count <= LINES_MAX)
+        return;
+    uint64_t step = (count - 1) / LINES_MAX + 1;
+    self->lines_of = count;
+    selection->count[other->dim] = (count - 1) / step + 1;
+    selection->step[other->dim] *= step;
+}
+
 /* Those with more than one place are drawn. */
 static vv_status choose_dimensions(plot *self)
 {
@@ -158,14 +213,12 @@ static vv_status choose_dimensions(plot *self)
             many, lengths, example);
     }
     self->drawn = many;
-    bool lines = self->kind == VV_PLOT_LINE && many == 2;
-    if (lines && self->selection.count[self->axes[0].dim] > LINES_MAX)
-        return cli_usage(self->call, "%" PRIu64 " lines; %d are the most",
-                         self->selection.count[self->axes[0].dim], LINES_MAX);
     if (self->kind == VV_PLOT_MAP && many == 1)
         return cli_usage(self->call, "a map takes two dimensions, and one is left");
     if (self->kind == VV_PLOT_AUTO)
-        self->kind = many == 2 ? VV_PLOT_MAP : VV_PLOT_LINE;
+        self->kind = many == 2 && !has_names(self) ? VV_PLOT_MAP : VV_PLOT_LINE;
+    if (self->kind == VV_PLOT_LINE && many == 2)
+        choose_lines(self);
     return VV_OK;
 }
 
@@ -304,6 +357,7 @@ static vv_status read_places(plot *self, drawn_axis *axis, vv_array *coordinates
                              &selection->step[axis->dim], &axis->places, VV_BLOCK_MEAN,
                              axis->values, n, NULL, NULL, &self->call->err) == VV_OK)
         return VV_OK;
+    axis->counted = true;
     for (size_t i = 0; i < n; i++) {
         double first = floor((double)count * (double)i / (double)n);
         double last = floor((double)count * (double)(i + 1) / (double)n) - 1;
@@ -361,6 +415,7 @@ static vv_status read_axis(plot *self, drawn_axis *axis)
 static void name_place(plot *self, uint32_t dim, char *out, size_t cap)
 {
     vv_array *coordinates = coordinates_open(self->store, self->array, dim);
+    vv_array *names = names_open(self->store, self->array, dim);
     const char *name = dimension_name(self, dim);
     uint64_t start = self->selection.start[dim], one = 1;
     drawn_axis axis = { .dim = dim };
@@ -373,15 +428,27 @@ static void name_place(plot *self, uint32_t dim, char *out, size_t cap)
         vv_plot_coordinate(&axis.axis, value, text, sizeof(text));
     else
         snprintf(text, sizeof(text), "%" PRIu64, start);
-    if (coordinates && speaks_for_itself(axis.units))
+    if (names) {
+        char *label = names_read(names, start);
+        snprintf(out, cap, "%.150s", label);
+        free(label);
+    } else if (coordinates && speaks_for_itself(axis.units))
         snprintf(out, cap, "%s", text);
     else
         snprintf(out, cap, "%.60s %s %s", *name ? name : "dimension", *name ? "=" : "at",
                  text);
+    vv_array_free(names);
     vv_array_free(coordinates);
     free(axis.name);
     free(axis.units);
     free(axis.calendar);
+}
+
+static const char *ordinal_of(uint64_t n)
+{
+    static const char *const endings[] = { "th", "st", "nd", "rd" };
+
+    return n / 10 % 10 == 1 || n % 10 > 3 ? "th" : endings[n % 10];
 }
 
 static void describe_rest(plot *self)
@@ -399,7 +466,12 @@ static void describe_rest(plot *self)
     size_t len = strlen(self->subtitle);
     if (self->every > 1)
         snprintf(self->subtitle + len, sizeof(self->subtitle) - len,
-                 "%severy %" PRIu64 "th value", len ? ", " : "", self->every);
+                 "%severy %" PRIu64 "%s value", len ? ", " : "", self->every,
+                 ordinal_of(self->every));
+    if (self->lines_of)
+        snprintf(self->subtitle + len, sizeof(self->subtitle) - len,
+                 "%s%" PRIu64 " of %" PRIu64 " lines", len ? ", " : "",
+                 self->selection.count[self->axes[0].dim], self->lines_of);
 }
 
 /* ---- reading it all -------------------------------------------------------------------------- */
@@ -410,6 +482,19 @@ static uint64_t pixels_of(const plot *self)
     uint64_t pixels = self->width > self->height ? self->width : self->height;
 
     return cli_text(self->call, "output") && pixels > 1000 ? pixels : 1000;
+}
+
+/* rows × columns values become columns × rows. */
+static void transpose(plot *self, size_t rows, size_t columns)
+{
+    double *turned = cli_alloc(rows * columns * sizeof(double));
+
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t k = 0; k < columns; k++)
+            turned[k * rows + i] = self->values[i * columns + k];
+    }
+    free(self->values);
+    self->values = turned;
 }
 
 static vv_status read_field(plot *self, vv_plot_field *field)
@@ -432,6 +517,8 @@ static vv_status read_field(plot *self, vv_plot_field *field)
         self->values = cli_alloc(value_count(self) * sizeof(double));
         status = read_blocks(self, VV_BLOCK_MEAN, self->values, value_count(self));
     }
+    if (!status && lines && self->axes[0].dim > self->axes[1].dim)
+        transpose(self, (size_t)self->axes[1].places, (size_t)self->axes[0].places);
     field->values = self->values;
     if (self->drawn)
         field->x = self->axes[self->drawn - 1].axis;
@@ -442,15 +529,30 @@ static vv_status read_field(plot *self, vv_plot_field *field)
     return status;
 }
 
+/* "30°N", "Potsdam", or "station 3" where there is nothing better. */
 static void name_lines(plot *self, vv_plot_field *field)
 {
+    const drawn_axis *axis = &self->axes[0];
+
     if (field->lines < 2)
         return;
+    vv_array *names = names_open(self->store, self->array, axis->dim);
     for (size_t i = 0; i < field->lines; i++) {
-        self->line_names[i] = cli_alloc(100);
-        vv_plot_coordinate(&self->axes[0].axis, self->axes[0].values[i],
-                           self->line_names[i], 100);
+        uint64_t index = self->selection.start[axis->dim] +
+                         i * self->selection.step[axis->dim];
+        if (names) {
+            self->line_names[i] = names_read(names, index);
+            continue;
+        }
+        self->line_names[i] = cli_alloc(PLACE_NAME_MAX);
+        if (axis->counted)
+            snprintf(self->line_names[i], PLACE_NAME_MAX, "%.100s%s%" PRIu64, axis->name,
+                     *axis->name ? " " : "", index);
+        else
+            vv_plot_coordinate(&axis->axis, axis->values[i], self->line_names[i],
+                               PLACE_NAME_MAX);
     }
+    vv_array_free(names);
     field->line_names = (const char *const *)self->line_names;
 }
 
@@ -471,17 +573,10 @@ static bool is_turned(const vv_plot_field *field)
 
 static void turn(plot *self, vv_plot_field *field)
 {
-    size_t rows = field->y.count, columns = field->x.count;
-    double *turned = cli_alloc(rows * columns * sizeof(double));
     vv_plot_axis x = field->x;
 
-    for (size_t i = 0; i < rows; i++) {
-        for (size_t k = 0; k < columns; k++)
-            turned[k * rows + i] = self->values[i * columns + k];
-    }
-    free(self->values);
-    self->values = turned;
-    field->values = turned;
+    transpose(self, field->y.count, field->x.count);
+    field->values = self->values;
     field->x = field->y;
     field->y = x;
 }

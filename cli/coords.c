@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The array called path, if it is one of coordinates of so many places. */
+/* The array called path, if it has one dimension, of so many places. */
 static vv_array *open_as_coordinates(vv_store *store, const char *path, uint64_t len)
 {
     vv_array *array = NULL;
@@ -25,28 +25,106 @@ static vv_array *open_as_coordinates(vv_store *store, const char *path, uint64_t
     return NULL;
 }
 
-vv_array *coordinates_open(vv_store *store, const vv_array *array, uint32_t dim)
+/* The same for a name of so many bytes, beside an array or in a group above it. */
+static vv_array *find_coordinates(vv_store *store, const vv_array *array,
+                                  const char *name, size_t name_len, uint64_t len)
 {
-    const vv_array_meta *meta = vv_array_get_meta(array);
-    const char *name = meta->dimension_names ? meta->dimension_names[dim] : NULL;
     vv_array *found = NULL;
-
-    if (!name || !*name)
-        return NULL;
-    size_t cap = strlen(vv_array_path(array)) + strlen(name) + 2;
+    size_t cap = strlen(vv_array_path(array)) + name_len + 2;
     char *path = cli_alloc(cap);
+
     snprintf(path, cap, "%s", vv_array_path(array));
     for (;;) {
         char *slash = strrchr(path, '/');
         size_t keep = slash ? (size_t)(slash - path) : 0;
-        snprintf(path + keep, cap - keep, "%s%s", keep ? "/" : "", name);
-        found = open_as_coordinates(store, path, meta->shape[dim]);
+        snprintf(path + keep, cap - keep, "%s%.*s", keep ? "/" : "", (int)name_len, name);
+        found = open_as_coordinates(store, path, len);
         if (found || keep == 0)
             break;
         path[keep] = '\0';
     }
     free(path);
     return found;
+}
+
+vv_array *coordinates_open(vv_store *store, const vv_array *array, uint32_t dim)
+{
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    const char *name = meta->dimension_names ? meta->dimension_names[dim] : NULL;
+
+    return name && *name
+               ? find_coordinates(store, array, name, strlen(name), meta->shape[dim])
+               : NULL;
+}
+
+bool coordinates_are_text(const vv_array *coordinates)
+{
+    vv_dtype dtype = vv_array_get_meta(coordinates)->dtype;
+
+    return dtype == VV_STRING || dtype == VV_FIXED_UTF32 ||
+           dtype == VV_NULL_TERMINATED_BYTES;
+}
+
+/* Texts over a dimension, of the variables that the attribute "coordinates" names (CF conventions,
+ * section 6.1); NULL if there are none. */
+static vv_array *labels_open(vv_store *store, const vv_array *array, uint32_t dim)
+{
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    const char *dimension = meta->dimension_names ? meta->dimension_names[dim] : NULL;
+    char *names = attribute_text(meta->attributes, "coordinates");
+    vv_array *found = NULL;
+    size_t len;
+
+    for (const char *at = names; at && dimension && *at && !found; at += len) {
+        at += strspn(at, " ");
+        len = strcspn(at, " ");
+        if (len == 0)
+            break;
+        found = find_coordinates(store, array, at, len, meta->shape[dim]);
+        if (!found)
+            continue;
+        const char *const *own = vv_array_get_meta(found)->dimension_names;
+        if (own && own[0] && strcmp(own[0], dimension) == 0 &&
+            coordinates_are_text(found))
+            continue;
+        vv_array_free(found);
+        found = NULL;
+    }
+    free(names);
+    return found;
+}
+
+vv_array *names_open(vv_store *store, const vv_array *array, uint32_t dim)
+{
+    vv_array *own = coordinates_open(store, array, dim);
+
+    if (own && coordinates_are_text(own))
+        return own;
+    vv_array_free(own);
+    return labels_open(store, array, dim);
+}
+
+char *names_read(vv_array *names, uint64_t index)
+{
+    const vv_array_meta *meta = vv_array_get_meta(names);
+    vv_varlen texts = VV_VARLEN_INIT;
+    uint64_t one = 1;
+    char *out = cli_alloc(PLACE_NAME_MAX);
+    void *element = cli_alloc(meta->item_size);
+    vv_status status;
+
+    if (vv_dtype_is_variable(meta->dtype))
+        status = vv_array_read_varlen(names, &index, &one, NULL, &texts, NULL);
+    else
+        status = vv_array_read(names, &index, &one, NULL, element, meta->item_size, NULL);
+    if (!status)
+        vv_array_element_format(names, texts.items ? (const void *)texts.items : element,
+                                out, PLACE_NAME_MAX);
+    else
+        snprintf(out, PLACE_NAME_MAX, "%" PRIu64, index);
+    vv_varlen_clear(&texts);
+    free(element);
+    return out;
 }
 
 char *coordinates_units(const vv_array_meta *meta)

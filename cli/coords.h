@@ -15,6 +15,16 @@
  */
 vv_array *coordinates_open(vv_store *store, const vv_array *array, uint32_t dim);
 
+bool coordinates_are_text(const vv_array *coordinates);
+/*
+ * Names of the places of a dimension: its coordinates, if they are text, or a text over it that the
+ * attribute "coordinates" of the array names, as for stations. NULL if there are none. To be freed.
+ */
+vv_array *names_open(vv_store *store, const vv_array *array, uint32_t dim);
+#define PLACE_NAME_MAX 256
+/* The name of a place, to be freed; cut where it is longer. */
+char *names_read(vv_array *names, uint64_t index);
+
 /* The units that numbers read from the array have, to be freed; NULL for none. Those of datetime64 are
  * put as the CF conventions would. */
 char *coordinates_units(const vv_array_meta *meta);

@@ -506,7 +506,8 @@ const cli_command cli_commands[] = {
       SINCE_FIRST },
     { "plot",
       "draw a line, a map or a histogram of an array",
-      "Draws a part of an array: a line if one dimension is left of it, a map if two are. "
+      "Draws a part of an array: a line if one dimension is left of it, a map if two are, or, "
+      "with --kind line, up to 8 lines, which run along time where there is time. "
       "SELECTION is as for slice. Axes are labelled by coordinate variables where there are "
       "any: degrees, dates of every CF calendar, depths downward; their distances need not be "
       "equal. Missing values are grey, scale_factor and add_offset are applied.\n"

@@ -23,6 +23,26 @@ array(root, "none", "float32", [0, 4], [1, 4], [])
 array(root, "long", "int16", [20000], [7000], [i % 2 * 100 if i == 7777 else 1 for i in range(20000)])
 END
 
+PYTHONPATH=$(dirname "$0") python3 - "$base/stations" <<'END' || exit 1
+import json, struct, sys
+from make_zarr import array, main, write
+
+root = sys.argv[1]
+main(root)
+array(root, "flow", "float32", [6, 20], [6, 20], [s + t for t in range(6) for s in range(20)],
+      ["t", "station"], {"units": "m3 s-1", "coordinates": "lat station_name"})
+array(root, "nameless", "float32", [6, 3], [6, 3], list(range(18)), ["t", "basin"])
+array(root, "t", "int32", [6], [6], [0, 31, 59, 90, 120, 151], ["t"],
+      {"units": "days since 2001-01-01", "calendar": "noleap"})
+array(root, "station_name", "int16", [20], [20], [0] * 20, ["station"])
+write(f"{root}/station_name/c/0", b"".join(f"Site {chr(65 + i)}".encode("utf-32-le") for i in range(20)))
+with open(f"{root}/station_name/zarr.json") as f:
+    meta = json.load(f)
+meta["data_type"] = {"name": "fixed_length_utf32", "configuration": {"length_bytes": 24}}
+meta["fill_value"] = ""
+write(f"{root}/station_name/zarr.json", meta)
+END
+
 is_png() { # FILE WIDTH HEIGHT
     python3 - "$@" <<'END'
 import struct, sys
@@ -66,9 +86,32 @@ test_texts_of_a_line() {
     expect_true grep -q '>line (K)</text>' line.svg
     run plot -o lines.svg --kind line "$set" 'x[0,:,:]'
     expect_code 0
-    expect_true grep -q '>89.5</text>' lines.svg
+    expect_true grep -q '>lon 4</text>' lines.svg
     run plot -o histogram.svg --kind histogram "$set" x
     expect_true grep -q '>60 values, 0 missing</text>' histogram.svg
+}
+
+test_several_lines_have_a_legend() {
+    run plot -o flow.svg --kind line "$base/stations" 'flow[:,:5]'
+    expect_code 0
+    expect_true grep -q '>Site A</text>' flow.svg
+    expect_true grep -q '>Site E</text>' flow.svg
+    expect_true grep -q '>flow (m³ s⁻¹)</text>' flow.svg
+    expect_true grep -q '>Mar</text>' flow.svg # lines run along time
+    run plot -o many.svg "$base/stations" flow # names, so no map
+    expect_code 0
+    expect_true grep -q '>7 of 20 lines</text>' many.svg
+    expect_true grep -q '>Site D</text>' many.svg
+    expect_equal "$(grep -c '>Site' many.svg)" 7
+    run plot -o one.svg "$base/stations" 'flow[:,3]'
+    expect_true grep -q '>Site D</text>' one.svg
+    run plot -o nameless.svg --kind line "$base/stations" nameless
+    expect_true grep -q '>basin 2</text>' nameless.svg
+    expect_true grep -q '>Mar</text>' nameless.svg
+    # The values are those of the lines: 0 to 5, and 19 to 24.
+    run plot --kind line --size 60x12 "$base/stations" 'flow[:,::19]'
+    expect_out_has '^ 0 \+\*'
+    expect_out_has '^20 \+\*+ +$'
 }
 
 test_a_preview_in_plain_letters() {
