@@ -2,8 +2,11 @@
  * held to Python's own in python_pickler.py, and to JAX's by the vectors. */
 #include "support/support.h"
 
+#include "pytree/paths.h"
 #include "pytree/value.h"
 #include "util/buf.h"
+
+#include <stdio.h>
 
 static vv_tree *tree_of(const char *json)
 {
@@ -377,6 +380,105 @@ static vv_status make_and_read(void *ctx)
     return status;
 }
 
+static void names_become_readable_paths(void **state)
+{
+    static const struct {
+        const char *name, *path;
+    } cases[] = {
+        { "array['positions']", "step/positions" },
+        { "array.atoms[0]['mass']", "step/atoms/0/mass" },
+        { "array.atoms[1]", "step/atoms/1" },
+        { "array[<flat index 12>]", "step/12" },
+        { "array['a/b']", "step/a_b" },
+        { "array['a b']", "step/a_b_2" },
+        { "array['a_b']", "step/a_b_3" },
+        { "array['steps']", "step/steps_2" }, /* ours has the name */
+        { "array['it\\'s [not] \"odd\"']", "step/it__s__not___odd_" },
+        { "array[\"it's\"].x", "step/it_s/x" },
+        { "array['..']", "step/_." },
+        { "array['']", "step/_" },
+        { "array['__x']", "step/_x" },
+        { "array['zarr.json']", "step/zarr_json" },
+        { "array[1]", "step/1" },
+        { "array['1']", "step/1_2" },
+        { "array['\xc3\xa9nergie']", "step/\xc3\xa9nergie" },
+        { "array[(1, 'x]')]", "step/_1___x___" },
+        { "array", "step/value" },
+        { "array['open", "step/_open" },
+    };
+    vv_error err = VV_ERROR_INIT;
+    vvi_tree_paths paths = { .count = 0 };
+    size_t group, node, again;
+
+    (void)state;
+    assert_vv_ok(vvi_tree_paths_follow(&paths, VVI_PATH_TOP, "group", &group, &err));
+    assert_true(group == VVI_PATH_TOP);
+    assert_string_equal(vvi_tree_paths_text(&paths, group), "");
+    assert_vv_ok(
+        vvi_tree_paths_follow(&paths, VVI_PATH_TOP, "group['step']", &group, &err));
+    assert_vv_ok(vvi_tree_paths_own(&paths, group, "steps", &node, &err));
+    assert_string_equal(vvi_tree_paths_text(&paths, node), "step/steps");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_vv_ok(vvi_tree_paths_leaf(&paths, group, cases[i].name, &node, &err));
+        assert_string_equal(vvi_tree_paths_text(&paths, node), cases[i].path);
+    }
+    assert_vv_ok(vvi_tree_paths_follow(&paths, group, "array['a b']", &node, &err));
+    assert_vv_ok(vvi_tree_paths_follow(&paths, group, "other['a b']", &again, &err));
+    assert_int_equal(node, again);
+    vvi_tree_paths_clear(&paths);
+}
+
+static void paths_of_hostile_names_are_bounded(void **state)
+{
+    enum {
+        MANY = 20000,
+        DEEP = 100000
+    };
+    vv_error err = VV_ERROR_INIT;
+    vvi_tree_paths paths = { .count = 0 };
+    char *deep = malloc(3 * DEEP + 1);
+    char name[300] = "array['";
+    size_t node;
+
+    (void)state;
+    for (size_t i = 0; i < 119; i++)
+        strcat(name, "x");
+    strcat(name, "\xc3\xa9\xc3\xa9']"); /* cut between characters */
+    assert_vv_ok(vvi_tree_paths_leaf(&paths, VVI_PATH_TOP, name, &node, &err));
+    assert_int_equal(strlen(vvi_tree_paths_text(&paths, node)), 119);
+    for (size_t i = 0; i < MANY; i++) { /* all of them want to be "_" */
+        strcpy(name, "array['      ']");
+        for (size_t d = 0, left = i; d < 6; d++, left /= 8)
+            name[7 + d] = "!$%&()*+"[left % 8];
+        assert_vv_ok(vvi_tree_paths_leaf(&paths, VVI_PATH_TOP, name, &node, &err));
+    }
+    snprintf(name, sizeof(name), "__%d", MANY);
+    assert_string_equal(vvi_tree_paths_text(&paths, node), name);
+    for (size_t i = 0; i < DEEP; i++)
+        memcpy(deep + 3 * i, "[1]", 4);
+    assert_vv_ok(vvi_tree_paths_leaf(&paths, VVI_PATH_TOP, deep, &node, &err));
+    assert_true(strlen(vvi_tree_paths_text(&paths, node)) < 64 * 121);
+    free(deep);
+    vvi_tree_paths_clear(&paths);
+}
+
+static vv_status make_paths(void *ctx)
+{
+    vv_error err;
+    vvi_tree_paths paths = { .count = 0 };
+    vv_status status = VV_OK;
+    char name[40];
+    size_t node;
+
+    (void)ctx;
+    for (size_t i = 0; i < 40 && !status; i++) {
+        snprintf(name, sizeof(name), "array['k%zu'].x[%zu]", i / 3, i);
+        status = vvi_tree_paths_leaf(&paths, VVI_PATH_TOP, name, &node, &err);
+    }
+    vvi_tree_paths_clear(&paths);
+    return status;
+}
+
 static void memory_may_end_anywhere(void **state)
 {
     vv_error err = VV_ERROR_INIT;
@@ -387,6 +489,7 @@ static void memory_may_end_anywhere(void **state)
     assert_vv_ok(vv_tree_to_json(tree, &json, &err));
     vv_tree_free(tree);
     survives_failing_allocations(make_and_read, json.data);
+    survives_failing_allocations(make_paths, NULL);
     vv_buf_clear(&json);
 }
 
@@ -402,6 +505,8 @@ int main(void)
         cmocka_unit_test(hostile_pickles_are_refused),
         cmocka_unit_test(every_cut_of_a_pickle_is_refused),
         cmocka_unit_test(deep_and_repeated_values_are_bounded),
+        cmocka_unit_test(names_become_readable_paths),
+        cmocka_unit_test(paths_of_hostile_names_are_bounded),
         cmocka_unit_test(memory_may_end_anywhere),
     };
 
