@@ -1,21 +1,7 @@
 #include "dataset/netcdf.h"
 
-#include "util/thread.h"
-
 #include <netcdf_filter.h>
 #include <stdio.h>
-
-static vvi_mutex lock = { PTHREAD_MUTEX_INITIALIZER };
-
-void vvi_netcdf_lock(void)
-{
-    vvi_mutex_lock(&lock);
-}
-
-void vvi_netcdf_unlock(void)
-{
-    vvi_mutex_unlock(&lock);
-}
 
 static vv_status status_of(int code)
 {

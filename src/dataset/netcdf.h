@@ -1,13 +1,11 @@
-/* libnetcdf and libhdf5 behind one lock: neither may run in two threads at once. */
+/* libnetcdf and libhdf5, both behind vvi_hdf5_lock(): neither may run in two threads at once. */
 #ifndef VVI_DATASET_NETCDF_H
 #define VVI_DATASET_NETCDF_H
 
 #include "dataset/source.h"
+#include "util/thread.h"
 
 #include <netcdf.h>
-
-void vvi_netcdf_lock(void);
-void vvi_netcdf_unlock(void);
 
 /* "context: what libnetcdf says" with the status that a caller can act on. */
 vv_status vvi_fail_netcdf(vv_error *err, int code, const char *format, ...)

@@ -376,15 +376,15 @@ static vv_status read_text(netcdf_source *self, const vvi_var *var, const size_t
     vv_status status = VV_OK;
     int code;
 
-    vvi_netcdf_lock();
+    vvi_hdf5_lock();
     drop_strings(self);
-    vvi_netcdf_unlock();
+    vvi_hdf5_unlock();
     self->strings = vvi_alloc_array_zero(count + 1, sizeof(*self->strings));
     if (!self->strings)
         return vvi_fail_nomem(err, count * sizeof(*self->strings));
-    vvi_netcdf_lock();
+    vvi_hdf5_lock();
     code = nc_get_vara_string(var->ncid, var->varid, from, n, self->strings);
-    vvi_netcdf_unlock();
+    vvi_hdf5_unlock();
     if (code)
         return vvi_fail_netcdf(err, code,
                                "its values cannot be read, the file is damaged");
@@ -411,9 +411,9 @@ static vv_status netcdf_read(vvi_source *base, const vvi_var *var, const uint64_
     if (var->dtype == VV_STRING)
         return read_text((netcdf_source *)base, var, from, n, out,
                          bytes / sizeof(vv_bytes), err);
-    vvi_netcdf_lock();
+    vvi_hdf5_lock();
     code = nc_get_vara(var->ncid, var->varid, from, n, out);
-    vvi_netcdf_unlock();
+    vvi_hdf5_unlock();
     if (code)
         return vvi_fail_netcdf(err, code,
                                "its values cannot be read, the file is damaged");
@@ -445,20 +445,20 @@ static void netcdf_reading(vvi_source *base, const vvi_var *var, const uint64_t 
         bytes = 0;
     else if (bytes > memory_bytes)
         bytes = memory_bytes;
-    vvi_netcdf_lock();
+    vvi_hdf5_lock();
     nc_set_var_chunk_cache(var->ncid, var->varid, (size_t)bytes, 1009, 0.75f);
-    vvi_netcdf_unlock();
+    vvi_hdf5_unlock();
 }
 
 static void netcdf_free(vvi_source *base)
 {
     netcdf_source *self = (netcdf_source *)base;
 
-    vvi_netcdf_lock();
+    vvi_hdf5_lock();
     drop_strings(self);
     if (self->open)
         nc_close(self->ncid);
-    vvi_netcdf_unlock();
+    vvi_hdf5_unlock();
     vvi_free(self);
 }
 
@@ -478,7 +478,7 @@ static vv_status open_file(netcdf_source *self, const char *path, bool hdf5,
 
     if (!absolute)
         return vvi_fail_errno(err, errno, "find it");
-    vvi_netcdf_lock();
+    vvi_hdf5_lock();
     if (hdf5)
         status = vvi_hdf5_check(absolute, &items, err);
     if (!status) {
@@ -489,7 +489,7 @@ static vv_status open_file(netcdf_source *self, const char *path, bool hdf5,
     }
     if (!status)
         status = scan(self, err);
-    vvi_netcdf_unlock();
+    vvi_hdf5_unlock();
     if (!status)
         status = apply_hdf5_items(&self->base.tree, &items, err);
     vvi_hdf5_items_clear(&items);

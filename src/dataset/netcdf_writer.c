@@ -34,9 +34,9 @@ static vv_status put_slab(const vvi_var *var, const vvi_slab *slab, const void *
         start[i] = (size_t)slab->start[i];
         count[i] = (size_t)slab->count[i];
     }
-    vvi_netcdf_lock();
+    vvi_hdf5_lock();
     code = nc_put_vara(var->ncid, var->varid, start, count, data);
-    vvi_netcdf_unlock();
+    vvi_hdf5_unlock();
     if (code == NC_EHDFERR)
         return vvi_fail(err, VV_EIO, "its values cannot be written; is the disk full?");
     return code ? vvi_fail_netcdf(err, code, "its values cannot be written") : VV_OK;
@@ -112,9 +112,9 @@ static vv_status write_var(vvi_netcdf_writer *self, const vvi_var *var, vv_error
     vvi_free(data);
     if (!status && var->ndim) {
         /* Its chunk cache is not needed any more. */
-        vvi_netcdf_lock();
+        vvi_hdf5_lock();
         nc_set_var_chunk_cache(var->ncid, var->varid, 0, 1, 0.75f);
-        vvi_netcdf_unlock();
+        vvi_hdf5_unlock();
     }
     self->result->arrays++;
     return status ? vvi_wrap(err, status, "variable '%s'", var->name) : VV_OK;
@@ -137,7 +137,7 @@ static vv_status define(vvi_netcdf_writer *self, const char *path, vv_error *err
     int code;
     vv_status status;
 
-    vvi_netcdf_lock();
+    vvi_hdf5_lock();
     code = nc_create(path, NC_NETCDF4 | NC_NOCLOBBER, &self->ncid);
     if (code) {
         self->ncid = -1;
@@ -146,7 +146,7 @@ static vv_status define(vvi_netcdf_writer *self, const char *path, vv_error *err
     } else {
         status = vvi_netcdf_define(self, err);
     }
-    vvi_netcdf_unlock();
+    vvi_hdf5_unlock();
     return status;
 }
 
@@ -174,9 +174,9 @@ vv_status vvi_netcdf_write(vvi_source *source, const char *path,
     if (!status)
         status = write_values(&self, err);
     if (self.ncid >= 0) {
-        vvi_netcdf_lock();
+        vvi_hdf5_lock();
         code = nc_close(self.ncid);
-        vvi_netcdf_unlock();
+        vvi_hdf5_unlock();
     }
     if (!status && code)
         status = vvi_fail(err, VV_EIO, "cannot be completed: %s; is the disk full?",

@@ -102,9 +102,9 @@ vv_status vv_dataset_probe(const char *source, vv_error *err)
         return VV_OK;
     if (pipe(ends) < 0)
         return vvi_fail_errno(err, errno, "%s: make a pipe", source);
-    vvi_netcdf_lock(); /* so that no other thread holds it while the child is made */
+    vvi_hdf5_lock(); /* so that no other thread holds it while the child is made */
     child = fork();
-    vvi_netcdf_unlock();
+    vvi_hdf5_unlock();
     if (child == 0)
         look(source, ends[1]);
     close(ends[1]);

@@ -327,6 +327,30 @@ bool vvi_file_set_aside(const vvi_file *file, uint64_t from, uint64_t to)
 #endif
 }
 
+bool vvi_file_punch(const vvi_file *file, uint64_t offset, uint64_t len)
+{
+#if defined(__linux__)
+    static const uint8_t zeros[4096];
+    int result;
+
+    CALL(VVI_CALL_ALLOCATE, result,
+         fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+                   (off_t)len));
+    if (result)
+        return false;
+    for (uint64_t at = 0; at < len && vvi_file_listening(); at += sizeof(zeros))
+        tell_file(file, VVI_EVENT_WRITE, offset + at,
+                  vvi_bytes(zeros, len - at < sizeof(zeros) ? (size_t)(len - at)
+                                                            : sizeof(zeros)));
+    return true;
+#else
+    (void)file;
+    (void)offset;
+    (void)len;
+    return false;
+#endif
+}
+
 vv_status vvi_file_sync(const vvi_file *file, vv_error *err)
 {
     int result;

@@ -78,6 +78,8 @@ vv_status vvi_file_allocate(const vvi_file *file, uint64_t size, vv_error *err);
  * has not much more space than that.
  */
 bool vvi_file_set_aside(const vvi_file *file, uint64_t from, uint64_t to);
+/* Give the space of a part back; it reads as zeros. False: it could not be, and all is as it was. */
+bool vvi_file_punch(const vvi_file *file, uint64_t offset, uint64_t len);
 /* Data, and what is needed to find it, on the disk. After a failure the data must be taken
  * for lost: the kernel may have dropped it, and asking again would answer yes. */
 vv_status vvi_file_sync(const vvi_file *file, vv_error *err);

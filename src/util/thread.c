@@ -125,6 +125,18 @@ static uint64_t clock_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+static vvi_mutex hdf5_lock = { PTHREAD_MUTEX_INITIALIZER };
+
+void vvi_hdf5_lock(void)
+{
+    vvi_mutex_lock(&hdf5_lock);
+}
+
+void vvi_hdf5_unlock(void)
+{
+    vvi_mutex_unlock(&hdf5_lock);
+}
+
 uint64_t vvi_now_ns(void)
 {
     return clock_ns(CLOCK_MONOTONIC);

@@ -37,6 +37,11 @@ void vvi_cond_broadcast(vvi_cond *cond);
 /* Wait until woken or until the monotonic time deadline_ns; false when that passed. */
 bool vvi_cond_wait_until(vvi_cond *cond, vvi_mutex *mutex, uint64_t deadline_ns);
 
+/* The one lock around libhdf5, and libnetcdf which calls it: they keep state for the whole process, and some
+ * builds of them may not run in two threads at once. Whoever holds it calls nothing of ours that takes it. */
+void vvi_hdf5_lock(void);
+void vvi_hdf5_unlock(void);
+
 /* Monotonic and wall clock in nanoseconds. */
 uint64_t vvi_now_ns(void);
 uint64_t vvi_wall_ns(void);
