@@ -102,6 +102,7 @@ static vv_status read_contiguous(vvi_h5_dataset *self, vvi_h5_cursor *in, vv_err
 {
     self->info.layout = VVI_H5_CONTIGUOUS;
     self->address = vvi_h5_number(in, 8);
+    self->info.address = self->address;
     vvi_h5_take(in, 8);
     return in->short_of ? cut_short(err) : VV_OK;
 }

@@ -35,6 +35,9 @@ const vvi_h5_info *vvi_h5_get_info(const vvi_h5 *file);
 /* Read the superblock and the size again, of a file that is being written. */
 vv_status vvi_h5_refresh(vvi_h5 *file, vv_error *err);
 
+/* Bob Jenkins' lookup3 (hashlittle), as HDF5 uses it for checksums and names. */
+uint32_t vvi_h5_checksum(vv_bytes data);
+
 /* ---- objects ------------------------------------------------------------------------------- */
 
 /* Messages of an object header, in the order they stand. */
@@ -117,6 +120,15 @@ typedef struct vvi_h5_filter {
 } vvi_h5_filter;
 #define VVI_H5_FILTERS_MAX 8
 
+/* Undo the filters of a stored chunk; exactly chunk_bytes come out. VV_ECORRUPT. */
+vv_status vvi_h5_unfilter(const vvi_h5_filter *filters, uint32_t count, uint32_t mask,
+                          size_t item, vv_bytes stored, uint8_t *out, size_t chunk_bytes,
+                          vv_error *err);
+/* Is there a decoder for this filter? */
+bool vvi_h5_filter_known(uint16_t id);
+/* The checksum of filter 3. */
+uint32_t vvi_h5_fletcher32(vv_bytes data);
+
 typedef enum vvi_h5_layout {
     VVI_H5_COMPACT,
     VVI_H5_CONTIGUOUS,
@@ -151,7 +163,8 @@ typedef struct vvi_h5_dataset_info {
     vvi_h5_space space;
     vvi_h5_layout layout;
     uint8_t layout_version;
-    vvi_h5_index index;              /* CHUNKED */
+    uint64_t address;   /* CONTIGUOUS: of the elements; VVI_H5_NONE: nowhere */
+    vvi_h5_index index; /* CHUNKED */
     uint64_t chunk[VVI_H5_RANK_MAX]; /* CHUNKED */
     vvi_h5_filter filters[VVI_H5_FILTERS_MAX];
     uint32_t filter_count;

@@ -45,9 +45,6 @@ vv_status vvi_h5_load_block(const vvi_h5 *file, uint64_t address, uint64_t len,
                             const char *signature, bool checked, vv_buf *out,
                             vv_error *err);
 
-/* Bob Jenkins' lookup3 (hashlittle), as HDF5 uses it for checksums and names. */
-uint32_t vvi_h5_checksum(vv_bytes data);
-
 /* Reads on from at; past the end it gives zeros and says so in short_of. */
 typedef struct vvi_h5_cursor {
     const uint8_t *at, *end;
@@ -164,12 +161,5 @@ typedef struct vvi_h5_chunking {
 vv_status vvi_h5_chunks_find(const vvi_h5 *file, const vvi_h5_chunking *chunking,
                              const uint64_t *lo, const uint64_t *n, vvi_h5_chunk *out,
                              vv_error *err);
-
-/* Undo the filters of a stored chunk; exactly chunk_bytes come out. VV_ECORRUPT. */
-vv_status vvi_h5_unfilter(const vvi_h5_filter *filters, uint32_t count, uint32_t mask,
-                          size_t item, vv_bytes stored, uint8_t *out, size_t chunk_bytes,
-                          vv_error *err);
-/* Is there a decoder for this filter? */
-bool vvi_h5_filter_known(uint16_t id);
 
 #endif
