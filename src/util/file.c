@@ -333,9 +333,9 @@ bool vvi_file_punch(const vvi_file *file, uint64_t offset, uint64_t len)
     static const uint8_t zeros[4096];
     int result;
 
-    CALL(VVI_CALL_ALLOCATE, result,
-         fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
-                   (off_t)len));
+    VVI_MAKE_CALL(VVI_CALL_ALLOCATE, result,
+                  fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                            (off_t)offset, (off_t)len));
     if (result)
         return false;
     for (uint64_t at = 0; at < len && vvi_file_listening(); at += sizeof(zeros))
