@@ -53,6 +53,75 @@ write("old/.zattrs", {"_ARRAY_DIMENSIONS": ["a", "b"], "units": "m"})
 write("old/0.0", struct.pack(">4h", 1, 3, 2, 4))
 END
 
+test_info_tells_of_shards_grids_and_versions() {
+    python3 - grids <<'END' || fail "no arrays"
+import json, os, sys
+
+root = sys.argv[1]
+BYTES = {"name": "bytes", "configuration": {"endian": "little"}}
+
+
+def array(name, shape, grid, codecs):
+    os.makedirs(f"{root}/{name}")
+    with open(f"{root}/{name}/zarr.json", "w") as f:
+        json.dump({"zarr_format": 3, "node_type": "array", "shape": shape, "data_type": "int16",
+                   "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": grid}}
+                   if isinstance(grid, list) else grid,
+                   "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+                   "fill_value": 0, "codecs": codecs, "attributes": {}}, f)
+
+
+def shards(shape, codecs, place):
+    return {"name": "sharding_indexed", "configuration": {
+        "chunk_shape": shape, "codecs": codecs, "index_codecs": [BYTES, {"name": "crc32c"}],
+        "index_location": place}}
+
+
+os.makedirs(root)
+with open(f"{root}/zarr.json", "w") as f:
+    json.dump({"zarr_format": 3, "node_type": "group"}, f)
+array("plain", [64, 64], [32, 32], [shards([16, 16], [BYTES, "crc32c"], "end")])
+array("nested", [64, 64], [32, 32],
+      [{"name": "transpose", "configuration": {"order": [1, 0]}},
+       shards([16, 16], [shards([4, 4], [BYTES], "end")], "start")])
+array("ragged", [6, 20], {"name": "rectilinear", "configuration": {
+    "kind": "inline", "chunk_shapes": [[1, 2, 3], [1, 2, 1, 2, 1, 2, 1, 2, 1, 7]]}}, [BYTES])
+END
+    run info grids plain
+    expect_code 0
+    expect_out "plain (64, 64) int16
+    shape   64 x 64
+    shards  32 x 32 (4 shards of 2.0 KiB)
+    index   at the end of each shard: bytes (endian little), crc32c
+    chunks  16 x 16 (4 in each shard, of 512 B)
+    codecs  bytes (endian little), crc32c
+    fill    0"
+    run info grids nested
+    expect_out "nested (64, 64) int16
+    shape   64 x 64
+    shards  32 x 32 (4 shards of 2.0 KiB)
+    codecs  transpose (order [1, 0]), sharding_indexed
+    index   at the start of each shard: bytes (endian little), crc32c
+    shards  16 x 16 (4 in each shard, of 512 B)
+    index   at the end of each shard: bytes (endian little), crc32c
+    chunks  4 x 4 (16 in each shard, of 32 B)
+    codecs  bytes (endian little)
+    fill    0"
+    run info grids ragged
+    expect_out_has '^    chunks  \(1, 2, 3\) x \(1, 2, 1, 2, 1, 2, 1, 2, …\) \(30 chunks of at most 42 B\)$'
+    run info --json grids plain
+    expect_json "d[0]['inner_chunks'] == [16, 16] and d[0]['zarr_format'] == 3"
+    run tree grids
+    expect_out_has 'nested \(64, 64\) int16$'
+    run ls -l grids
+    expect_out_has ' -  nested/$'
+    run info "$set" words
+    expect_out_has '^    chunks  3 \(1 chunk of 3 elements\)$'
+    expect_out_has '^    fill    ""$'
+    run info "$set" old
+    expect_out_has '^    format  Zarr version 2$'
+}
+
 test_statistics_of_what_is_no_number() {
     run stats "$set" words
     expect_code 0
