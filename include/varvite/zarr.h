@@ -244,7 +244,9 @@ VV_API vv_status vv_array_write_select(vv_array *array, const vv_select *dims,
                                        const void *data, size_t data_bytes,
                                        vv_error *err);
 /**
- * Read single elements; those that lie in one chunk cost one read of it.
+ * Read single elements; those that lie in one chunk cost one read of it. From a store with latency only
+ * their own bytes are read of a chunk that is stored as it is in memory, whose length stays unchecked
+ * then, and of a shard its index and the inner chunks that they lie in.
  *
  * @param coords     n × ndim coordinates, in elements
  * @param out        n elements

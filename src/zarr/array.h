@@ -235,6 +235,19 @@ vv_status vvi_stored_unit(const vvi_stored *source, uint64_t offset, uint64_t le
 vv_status vvi_stored_bytes(const vvi_stored *source, uint64_t offset, uint64_t length,
                            vv_buf *scratch, vv_bytes *out, vv_error *err);
 
+/* ---- pieces.c: parts of a value, of a store with latency ------------------------------------------ */
+
+/* Note that these bytes are wanted. VV_ECORRUPT: no value has so many. */
+vv_status vvi_pieces_add(vvi_stored *source, size_t *cap, uint64_t offset,
+                         uint64_t length, vv_error *err);
+/* Sort the pieces and join those that lie near each other. False when two overlap and may not: there are
+ * none then. */
+bool vvi_pieces_join(vvi_stored *source, bool may_overlap);
+/* Of all pieces together. */
+uint64_t vvi_pieces_bytes(const vvi_stored *source);
+/* Fetch them in one call of the store. VV_ENOTFOUND, VV_EIO and what else the store says. */
+vv_status vvi_pieces_fetch(vvi_stored *source, const char *key, vv_error *err);
+
 /* ---- region_read.c ---------------------------------------------------------------------------- */
 
 /* A selection that is being read: shared by the threads at work. */

@@ -10,13 +10,7 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 
-#include <stdlib.h>
 #include <string.h>
-
-/* Bytes between two inner chunks that are fetched needlessly rather than by a request of their own, and
- * the longest request that is put together so. */
-#define GAP_BYTES     ((uint64_t)32 << 10)
-#define REQUEST_BYTES ((uint64_t)16 << 20)
 
 /* A value of the batch. */
 typedef struct fetched {
@@ -150,38 +144,6 @@ static vv_status fetch_first(batch *self, vv_error *err)
 
 /* ---- second: inner chunks ---------------------------------------------------------------------- */
 
-static int by_offset(const void *a, const void *b)
-{
-    const vvi_piece *x = a;
-    const vvi_piece *y = b;
-
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
-}
-
-/* Sort pieces and join those that lie near each other; false when two overlap. */
-static bool join_pieces(vvi_stored *source)
-{
-    size_t n = 0;
-
-    if (source->piece_count)
-        qsort(source->pieces, source->piece_count, sizeof(*source->pieces), by_offset);
-    for (size_t i = 0; i < source->piece_count; i++) {
-        const vvi_piece *piece = &source->pieces[i];
-        vvi_piece *last = n ? &source->pieces[n - 1] : NULL;
-        uint64_t end = piece->offset + piece->length;
-
-        if (last && piece->offset < last->offset + last->length)
-            return false;
-        if (last && piece->offset <= last->offset + last->length + GAP_BYTES &&
-            end - last->offset <= REQUEST_BYTES)
-            last->length = end - last->offset;
-        else
-            source->pieces[n++] = *piece;
-    }
-    source->piece_count = n;
-    return true;
-}
-
 /* Which parts of a shard are needed; nothing is fetched yet. */
 static vv_status plan_pieces(const vvi_reading *reading, fetched *value, vv_error *err)
 {
@@ -199,21 +161,11 @@ static vv_status plan_pieces(const vvi_reading *reading, fetched *value, vv_erro
 
         if (!vvi_stored_find(source, unit.index, &offset, &length))
             continue;
-        if (length > VVI_CHUNK_BYTES_MAX || offset > UINT64_MAX - length)
-            status = vvi_fail(err, VV_ECORRUPT,
-                              "an inner chunk of %" PRIu64 " bytes at %" PRIu64, length,
-                              offset);
-        if (!status)
-            status = vvi_grow((void **)&source->pieces, &cap, source->piece_count + 1,
-                              sizeof(*source->pieces), err);
-        if (!status)
-            source->pieces[source->piece_count++] = (vvi_piece){ offset, length,
-                                                                 VV_BUF_INIT };
+        status = vvi_pieces_add(source, &cap, offset, length, err);
     }
     vvi_walk_clear(&walk);
     /* The same bytes again and again could be more than the whole shard: that is fetched then. */
-    if (!status && !join_pieces(source)) {
-        source->piece_count = 0;
+    if (!status && !vvi_pieces_join(source, false)) {
         value->status = VV_ECORRUPT;
     }
     return status;

@@ -60,6 +60,16 @@ static uint64_t unit_of(const vvi_form *form, const uint64_t *within, uint64_t *
     return number;
 }
 
+/* Where an element stands in a decoded unit. */
+static uint64_t offset_of(const vvi_form *form, const uint64_t *within)
+{
+    uint64_t offset = 0;
+
+    for (uint32_t d = 0; d < form->units.ndim; d++)
+        offset += within[d] % form->units.chunk[d] * form->strides[d];
+    return offset;
+}
+
 static vv_status sort_points(points *self, size_t n, vv_error *err)
 {
     uint64_t index[VV_NDIM_MAX], within[VV_NDIM_MAX], unit[VV_NDIM_MAX];
@@ -128,14 +138,130 @@ static vv_status read_points_of(const points *self, const vvi_stored *source,
         if (i == first || self->all[i].unit != self->all[i - 1].unit)
             VVI_TRY(load_unit(self, source, unit, desk, &elements, err));
         if (elements) {
-            from = elements;
-            for (uint32_t d = 0; d < form->units.ndim; d++)
-                from += within[d] % form->units.chunk[d] * form->strides[d];
+            from = elements + offset_of(form, within);
         }
         memcpy(self->out + self->all[i].which * array->item, from, array->item);
     }
     return VV_OK;
 }
+
+/* ---- stores with latency: parts of a value ------------------------------------------------------- */
+
+/* The inner chunks with points, unless those are most of the shard. *found: the source has them, or there
+ * is no shard. */
+static vv_status fetch_inner(const points *self, vvi_stored *source, const vvi_form *form,
+                             const char *key, size_t first, size_t end, bool *found,
+                             vv_error *err)
+{
+    uint64_t index[VV_NDIM_MAX], within[VV_NDIM_MAX], unit[VV_NDIM_MAX];
+    vv_array *array = self->array;
+    vv_buf bytes = VV_BUF_INIT;
+    size_t units = 1;
+    size_t cap = 0;
+    vv_status status;
+
+    for (size_t i = first + 1; i < end; i++)
+        units += self->all[i].unit != self->all[i - 1].unit;
+    if (units >= (form->sharding->chunk_count + 1) / 2)
+        return VV_OK;
+    status = vv_store_get(array->store, key, vvi_shard_index_range(form->sharding),
+                          &bytes, err);
+    *found = status == VV_ENOTFOUND;
+    if (*found)
+        return VV_OK;
+    locate(self, self->all[first].which, index, within);
+    if (!status)
+        status = vvi_stored_take_index(source, array, form, index, vvi_buf_bytes(&bytes),
+                                       err);
+    for (size_t i = first; i < end && !status; i++) {
+        uint64_t offset;
+        uint64_t length;
+
+        locate(self, self->all[i].which, index, within);
+        unit_of(form, within, unit);
+        if ((i == first || self->all[i].unit != self->all[i - 1].unit) &&
+            vvi_stored_find(source, unit, &offset, &length))
+            status = vvi_pieces_add(source, &cap, offset, length, err);
+    }
+    vv_buf_clear(&bytes);
+    if (status || !vvi_pieces_join(source, false))
+        return status;
+    *found = true;
+    return source->piece_count ? vvi_pieces_fetch(source, key, err) : VV_OK;
+}
+
+/* The elements themselves, of a chunk that is stored as it is in memory, where that is much less than the
+ * chunk. How long the chunk is stays unknown. */
+static vv_status fetch_elements(const points *self, vvi_stored *source,
+                                const vvi_form *form, const char *key, size_t first,
+                                size_t end, bool *found, vv_error *err)
+{
+    uint64_t index[VV_NDIM_MAX], within[VV_NDIM_MAX];
+    vv_array *array = self->array;
+    size_t cap = 0;
+    vv_status status;
+
+    if (!vvi_codec_chain_is_identity(form->chain))
+        return VV_OK;
+    source->array = array;
+    source->size = UINT64_MAX;
+    for (size_t i = first; i < end; i++) {
+        locate(self, self->all[i].which, index, within);
+        VVI_TRY(vvi_pieces_add(source, &cap, offset_of(form, within), array->item, err));
+    }
+    vvi_pieces_join(source, true);
+    if (vvi_pieces_bytes(source) >= form->unit_bytes / 2)
+        return VV_OK;
+    status = vvi_pieces_fetch(source, key, err);
+    *found = !status || status == VV_ENOTFOUND;
+    source->is_there = !status;
+    return *found ? VV_OK : status;
+}
+
+/* Copy elements that were fetched one by one. */
+static vv_status take_elements(const points *self, const vvi_stored *source, size_t first,
+                               size_t end, vv_error *err)
+{
+    uint64_t index[VV_NDIM_MAX], within[VV_NDIM_MAX];
+    const vv_array *array = self->array;
+
+    for (size_t i = first; i < end; i++) {
+        vv_bytes element = vvi_bytes(array->meta.fill.data, array->item);
+
+        locate(self, self->all[i].which, index, within);
+        if (source->is_there)
+            VVI_TRY(vvi_stored_bytes(source, offset_of(source->form, within), array->item,
+                                     NULL, &element, err));
+        memcpy(self->out + self->all[i].which * array->item, element.data, array->item);
+    }
+    return VV_OK;
+}
+
+/* Read the points in a value by parts of it. *done is false where it has to be read whole: that is less,
+ * or parts of it do not go together, as when another writer replaced it. */
+static vv_status read_in_part(const points *self, const vvi_form *form, const char *key,
+                              size_t first, size_t end, vvi_desk *desk, bool *done,
+                              vv_error *err)
+{
+    vvi_stored source = { .value = { .fd = -1 } };
+    vv_status status;
+
+    *done = false;
+    status = form->sharding
+                 ? fetch_inner(self, &source, form, key, first, end, done, err)
+                 : fetch_elements(self, &source, form, key, first, end, done, err);
+    source.form = form;
+    if (!status && *done)
+        status = form->sharding ? read_points_of(self, &source, first, end, desk, err)
+                                : take_elements(self, &source, first, end, err);
+    vvi_stored_clear(&source);
+    if (status == VV_ENOMEM)
+        return status;
+    *done = *done && !status;
+    return VV_OK;
+}
+
+/* ---- all points ---------------------------------------------------------------------------------- */
 
 static vv_status read_value(void *ctx, size_t which, vv_error *err)
 {
@@ -147,6 +273,7 @@ static vv_status read_value(void *ctx, size_t which, vv_error *err)
     const vvi_form *form;
     vvi_desk *desk;
     vv_status status;
+    bool done = false;
 
     locate(self, self->all[first].which, index, within);
     VVI_TRY(vvi_form_take(array, index, &form, err));
@@ -157,7 +284,10 @@ static vv_status read_value(void *ctx, size_t which, vv_error *err)
     }
     desk->key.len = 0;
     status = vvi_array_key(array, index, &desk->key, err);
-    if (!status) {
+    if (!status && !vvi_store_is_near(array->store))
+        status = read_in_part(self, form, (const char *)desk->key.data, first,
+                              self->first[which + 1], desk, &done, err);
+    if (!status && !done) {
         status = vvi_stored_open(&source, array, form, index,
                                  (const char *)desk->key.data, err);
         source.form = form;

@@ -309,6 +309,74 @@ static void each_chunk_of_the_points_is_read_once(void **state)
         assert_int_equal(values[i], coords[i] + 1);
 }
 
+static void points_are_found_far_away(void **state)
+{
+    use_far(*state);
+    points_are_found(state);
+}
+
+/* 1 MiB in one value, of which four points are wanted, one of them twice. */
+static far_store_calls read_few(select_fixture *self, const char *codecs, bool shards,
+                                vv_array **out)
+{
+    static const uint64_t shape[] = { 1024, 1024 }, inner[] = { 64, 64 },
+                          zero[] = { 0, 0 };
+    static const uint64_t coords[] = { 0, 0, 1023, 1023, 500, 7, 0, 1, 500, 7 };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    uint8_t *values = malloc(1 << 20);
+    uint8_t found[5];
+
+    use_far(self);
+    meta.dtype = VV_UINT8;
+    meta.ndim = 2;
+    meta.shape = shape;
+    meta.chunk_shape = shape;
+    meta.inner_chunk_shape = shards ? inner : NULL;
+    meta.codecs = codecs;
+    *out = make(self, &meta);
+    for (uint64_t i = 0; i < 1 << 20; i++)
+        values[i] = (uint8_t)(i % 251 + 1);
+    assert_vv_ok(vv_array_write(*out, zero, shape, values, 1 << 20, &err));
+    (void)far_store_count(self->store);
+    assert_vv_ok(vv_array_read_points(*out, 5, coords, found, 5, &err));
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(found[i], values[coords[2 * i] * 1024 + coords[2 * i + 1]]);
+    free(values);
+    return far_store_count(self->store);
+}
+
+static void far_points_take_no_more_than_they_need(void **state)
+{
+    static const uint64_t corner[] = { 1023, 1023 };
+    far_store_calls calls;
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array;
+    uint8_t found = 0;
+
+    /* Elements: those near each other together. */
+    calls = read_few(*state, "none", false, &array);
+    assert_int_equal(calls.trips, 1);
+    assert_int_equal(calls.gets, 3);
+    assert_int_equal(calls.bytes, 2 + 1 + 1);
+    /* An index of 256 entries, then three inner chunks. */
+    calls = read_few(*state, "none", true, &array);
+    assert_int_equal(calls.trips, 2);
+    assert_int_equal(calls.bytes, 256 * 16 + 4 + 3 * 64 * 64);
+    /* What is compressed is needed whole. */
+    calls = read_few(*state, "zstd:1", false, &array);
+    assert_int_equal(calls.trips, 1);
+    assert_int_equal(calls.gets, 1);
+    /* A value that is too short is named. */
+    array = NULL;
+    (void)read_few(*state, "none", false, &array);
+    assert_vv_ok(vv_store_set(((select_fixture *)*state)->store, "g/a/c/0/0",
+                              vv_bytes_of("short"), &err));
+    assert_int_equal(vv_array_read_points(array, 1, corner, &found, 1, &err),
+                     VV_ECORRUPT);
+    assert_non_null(strstr(err.message, "g/a/c/0/0"));
+}
+
 /* ---- visits --------------------------------------------------------------------------------------- */
 
 typedef struct seen {
@@ -711,6 +779,8 @@ int main(void)
         PROMISE(points_are_found),
         PROMISE(elements_of_a_huge_grid_are_told_apart),
         PROMISE(each_chunk_of_the_points_is_read_once),
+        PROMISE(points_are_found_far_away),
+        PROMISE(far_points_take_no_more_than_they_need),
         PROMISE(a_visit_sees_each_element_once_in_bounded_memory),
         PROMISE(a_visitor_ends_the_visit),
         PROMISE(appended_rows_stand_behind_the_others),
