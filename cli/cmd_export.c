@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static vv_status export_options(cli_call *call, vv_export_options *options)
+/* *variables are to be freed. */
+static vv_status export_options(cli_call *call, vv_export_options *options,
+                                const char ***variables)
 {
     const char *format = cli_text(call, "format");
     uint64_t level;
@@ -26,6 +28,8 @@ static vv_status export_options(cli_call *call, vv_export_options *options)
                       : strcmp(format, "netcdf") == 0 ? VV_EXPORT_NETCDF
                                                       : VV_EXPORT_AUTO;
     options->progress = progress_tick;
+    *variables = cli_texts(call, "var", &options->variable_count);
+    options->variables = *variables;
     return VV_OK;
 }
 
@@ -35,11 +39,12 @@ vv_status cmd_export(cli_call *call)
     const char *given = cli_text(call, "path");
     char *path = cli_strdup(given ? given : "");
     vv_import_result result = { 0 };
+    const char **variables = NULL;
     vv_export_options options;
     vv_store *store = NULL;
     cli_progress progress;
 
-    vv_status status = export_options(call, &options);
+    vv_status status = export_options(call, &options, &variables);
     if (!status)
         status = cli_check_parent(call, target);
     if (!status)
@@ -53,6 +58,8 @@ vv_status cmd_export(cli_call *call)
     progress_hide();
     if (status == VV_EEXISTS)
         cli_wrap(call, status, "give --force to replace it");
+    if (status == VV_EUNSUPPORTED && !options.variable_count)
+        cli_talk(call, "--var NAME leaves other arrays out of a netCDF file");
     if (status)
         goto done;
     if (call->json) {
@@ -70,6 +77,7 @@ vv_status cmd_export(cli_call *call)
 
 done:
     vv_store_free(store);
+    free(variables);
     free(path);
     return status;
 }

@@ -149,6 +149,9 @@ static const cli_option export_options[] = {
         "format", 0, "FORMAT", "auto|zarr|netcdf",
         "zarr for a directory, netcdf for a netCDF-4 file; auto, the default, means netCDF "
         "when OUT ends in .nc, .nc4 or .cdf"),
+    MANY("var", 0, CLI_TEXT, "NAME",
+         "write this array, by name or path, and what it refers to into a netCDF file; without "
+         "it, all"),
     FLAG("force", 'f', "replace OUT if it exists"),
     WITH("deflate", 0, CLI_NUMBER, "LEVEL",
          "compress the variables of a netCDF file, 0 to 9; the default is 0"),

@@ -100,6 +100,10 @@ typedef struct vv_export_options {
     uint32_t deflate_level;  /* netCDF: 0 … 9 */
     vv_progress_fn progress; /* bytes of array data */
     void *ctx;
+    /* Of a netCDF file: the arrays to write, by name or by path below the group, and what they refer to
+     * (coordinates, bounds, …); NULL: all. */
+    const char *const *variables;
+    size_t variable_count;
 } vv_export_options;
 #define VV_EXPORT_OPTIONS_INIT \
     ((vv_export_options){ .struct_size = sizeof(vv_export_options) })
@@ -107,7 +111,9 @@ typedef struct vv_export_options {
 /**
  * Export the group at path: a Zarr v3 directory (chunks copied as they are) or one netCDF-4 file.
  * Written under another name beside target and renamed when complete.
- * @return VV_OK, VV_EEXISTS, VV_ENOTFOUND, VV_EUNSUPPORTED, VV_ECORRUPT, VV_ECANCELED, VV_EIO
+ * @return VV_OK, VV_EEXISTS, VV_ENOTFOUND, VV_EINVAL (no such variable, or variables of a Zarr export),
+ *         VV_EUNSUPPORTED (arrays that netCDF cannot hold, by name; nothing was written), VV_ECORRUPT,
+ *         VV_ECANCELED, VV_EIO
  */
 VV_API vv_status vv_dataset_export(vv_store *store, const char *path, const char *target,
                                    const vv_export_options *options,

@@ -2,6 +2,7 @@
 
 #include "dataset/copy.h"
 #include "dataset/netcdf_writer.h"
+#include "dataset/plan.h"
 
 #include "util/alloc.h"
 #include "util/buf.h"
@@ -164,6 +165,11 @@ static vv_status write_netcdf(export *self, vv_error *err)
     vvi_file file = VVI_FILE_INIT;
     vv_status status;
 
+    if (self->options.variable_count) {
+        VVI_TRY(vvi_plan_select(self->source, self->options.variables,
+                                self->options.variable_count, false, err));
+        vvi_plan_drop(self->source);
+    }
     VVI_TRY(vvi_netcdf_can_hold(self->source, err));
     VVI_TRY(vvi_netcdf_write(self->source, self->partial, &self->options, &self->result,
                              err));
@@ -230,6 +236,10 @@ static vv_status start(export *self, vv_store *store, const char *path,
                                        ends_with(self->target, ".cdf")
                                    ? VV_EXPORT_NETCDF
                                    : VV_EXPORT_ZARR;
+    if (self->options.variable_count && self->options.format == VV_EXPORT_ZARR)
+        return vvi_fail(
+            err, VV_EINVAL,
+            "variables are chosen of a netCDF file; a Zarr directory gets all");
     VVI_TRY(name_files(self, err));
     VVI_TRY(check_target(self, err));
     return vvi_zarr_source_open(store, path, "export", &self->source, err);

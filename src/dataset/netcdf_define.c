@@ -5,6 +5,7 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- what netCDF cannot hold ------------------------------------------------------------------ */
@@ -72,22 +73,45 @@ static vv_status check_var(const vvi_tree *tree, const vvi_group *group,
     return VV_OK;
 }
 
+/* What is refused, by name: of all arrays, so that it need not be tried again and again. */
+typedef struct refusals {
+    size_t count, used;
+    char text[400];
+} refusals;
+
+static void refuse(refusals *all, const vvi_group *group, const vvi_var *var,
+                   const vv_error *why)
+{
+    if (all->count++ < 4 && all->used < sizeof(all->text))
+        all->used += (size_t)snprintf(
+            all->text + all->used, sizeof(all->text) - all->used,
+            "%sarray '%.80s%s%.80s': %.150s", all->used ? "; " : "", group->path,
+            group->path[0] ? "/" : "", var->name, why->message);
+}
+
 vv_status vvi_netcdf_can_hold(vvi_source *source, vv_error *err)
 {
     vvi_tree *tree = &source->tree;
+    refusals all = { 0, 0, "" };
 
     for (size_t g = 0; g < tree->count; g++)
         for (size_t v = 0; v < tree->groups[g].var_count; v++) {
             vvi_var *var = &tree->groups[g].vars[v];
+            vv_error why = VV_ERROR_INIT;
             vv_status status = name_dims(tree, &tree->groups[g], var, err);
 
-            if (!status)
-                status = check_var(tree, &tree->groups[g], var, err);
             if (status)
                 return vvi_wrap(err, status, "array '%s%s%s'", tree->groups[g].path,
                                 g ? "/" : "", var->name);
+            if (check_var(tree, &tree->groups[g], var, &why))
+                refuse(&all, &tree->groups[g], var, &why);
         }
-    return VV_OK;
+    if (!all.count)
+        return VV_OK;
+    return vvi_fail(
+        err, VV_EUNSUPPORTED,
+        "%s%s. Nothing was written; name the variables to take to leave such out",
+        all.text, all.count > 4 ? "; and more" : "");
 }
 
 /* ---- definitions ------------------------------------------------------------------------------- */

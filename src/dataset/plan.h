@@ -1,4 +1,4 @@
-/* Which variables an import takes, and in what chunks. */
+/* Which variables an import or an export takes, and in what chunks. */
 #ifndef VVI_DATASET_PLAN_H
 #define VVI_DATASET_PLAN_H
 
@@ -14,6 +14,9 @@
  */
 vv_status vvi_plan_select(vvi_source *source, const char *const *names, size_t count,
                           bool text_as_bytes, vv_error *err);
+
+/* Take out of the tree what is not wanted, and the dimensions that nothing has then. */
+void vvi_plan_drop(vvi_source *source);
 
 /*
  * Choose a chunk shape for each wanted variable: 1 to 4 MiB made from the source's chunks where it

@@ -1,6 +1,7 @@
 #include "dataset/layout.h"
 #include "dataset/plan.h"
 
+#include "util/alloc.h"
 #include "util/buf.h"
 
 #include <stdio.h>
@@ -241,4 +242,70 @@ vv_status vvi_plan_select(vvi_source *source, const char *const *names, size_t c
     want_groups(tree, count == 0);
     choose_text(tree, text_as_bytes);
     return check_all(source, err);
+}
+
+/* ---- leaving out ------------------------------------------------------------------------------- */
+
+static void drop_vars(vvi_group *group)
+{
+    size_t n = 0;
+
+    for (size_t v = 0; v < group->var_count; v++)
+        if (group->vars[v].wanted)
+            group->vars[n++] = group->vars[v];
+        else
+            vvi_var_clear(&group->vars[v]);
+    group->var_count = n;
+}
+
+/* Has a variable of the group, or of one below it, this dimension? */
+static bool is_used(const vvi_tree *tree, const vvi_group *owner, const vvi_dim *dim)
+{
+    for (size_t g = 0; g < tree->count; g++)
+        for (size_t v = 0; v < tree->groups[g].var_count; v++) {
+            const vvi_group *group = &tree->groups[g];
+            const vvi_var *var = &group->vars[v];
+
+            for (uint32_t i = 0; i < var->ndim; i++) {
+                const vvi_group *has = group;
+
+                if (var->dims[i] && strcmp(var->dims[i], dim->name) == 0 &&
+                    vvi_tree_resolve_dim(tree, group, var->dims[i], var->shape[i],
+                                         &has) &&
+                    has == owner)
+                    return true;
+            }
+        }
+    return false;
+}
+
+static void drop_dims(const vvi_tree *tree, vvi_group *group)
+{
+    for (size_t i = 0; i < group->dim_count;) {
+        if (is_used(tree, group, &group->dims[i])) {
+            i++;
+            continue;
+        }
+        vvi_free(group->dims[i].name);
+        group->dim_count--;
+        memmove(&group->dims[i], &group->dims[i + 1],
+                (group->dim_count - i) * sizeof(*group->dims));
+    }
+}
+
+void vvi_plan_drop(vvi_source *source)
+{
+    vvi_tree *tree = &source->tree;
+    size_t n = 0;
+
+    for (size_t g = 0; g < tree->count; g++)
+        if (tree->groups[g].wanted) {
+            drop_vars(&tree->groups[g]);
+            tree->groups[n++] = tree->groups[g];
+        } else {
+            vvi_group_clear(&tree->groups[g]);
+        }
+    tree->count = n;
+    for (size_t g = 0; g < tree->count; g++)
+        drop_dims(tree, &tree->groups[g]);
 }

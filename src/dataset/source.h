@@ -108,6 +108,7 @@ vv_status vvi_group_add_dim(vvi_group *group, const char *name, uint64_t length,
 vv_status vvi_group_add_var(vvi_group *group, const char *name, vvi_var **out,
                             vv_error *err);
 void vvi_var_clear(vvi_var *var);
+void vvi_group_clear(vvi_group *group);
 
 vvi_group *vvi_tree_find(const vvi_tree *tree, const char *path);
 vvi_var *vvi_group_find_var(const vvi_group *group, const char *name);

@@ -16,7 +16,7 @@ void vvi_var_clear(vvi_var *var)
     memset(var, 0, sizeof(*var));
 }
 
-static void group_clear(vvi_group *group)
+void vvi_group_clear(vvi_group *group)
 {
     for (size_t i = 0; i < group->dim_count; i++)
         vvi_free(group->dims[i].name);
@@ -31,7 +31,7 @@ static void group_clear(vvi_group *group)
 void vvi_tree_clear(vvi_tree *tree)
 {
     for (size_t i = 0; i < tree->count; i++)
-        group_clear(&tree->groups[i]);
+        vvi_group_clear(&tree->groups[i]);
     vvi_free(tree->groups);
     *tree = (vvi_tree){ NULL, 0, 0 };
 }

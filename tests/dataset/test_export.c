@@ -346,6 +346,77 @@ static void what_netcdf_cannot_hold_is_refused_by_name(void **state)
     assert_int_not_equal(access(in(*state, "a.nc"), F_OK), 0);
 }
 
+static void add(vv_store *store, const char *path, vv_dtype dtype, const char *dim,
+                uint64_t length, const char *attributes)
+{
+    const char *dims[] = { dim };
+    vv_array_meta meta = VV_ARRAY_META_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_array *array = NULL;
+
+    meta.dtype = dtype;
+    meta.ndim = 1;
+    meta.shape = &length;
+    meta.chunk_shape = &length;
+    meta.dimension_names = dims;
+    meta.attributes = attributes;
+    assert_vv_ok(vv_array_create(store, path, &meta, false, &array, &err));
+    vv_array_free(array);
+}
+
+static void chosen_arrays_are_exported_with_what_they_refer_to(void **state)
+{
+    static const char *const names[] = { "sub/y", "w" }, *const none[] = { "nothing" };
+    vv_export_options options = VV_EXPORT_OPTIONS_INIT;
+    vv_import_result result = { 0 };
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+    vv_store *chosen = NULL;
+    uint64_t differences = 1;
+
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    assert_vv_ok(vv_memory_store_new(&chosen, &err));
+    for (int i = 0; i < 2; i++) {
+        vv_store *to = i ? chosen : store;
+
+        assert_vv_ok(vv_group_create(to, "", NULL, false, &err));
+        assert_vv_ok(vv_group_create(to, "sub", "{\"k\": 1}", false, &err));
+        add(to, "t", VV_FLOAT64, "t", 3, NULL);
+        add(to, "w", VV_INT16, "w", 4, NULL);
+        add(to, "sub/y", VV_INT16, "t", 3, "{\"coordinates\": \"aux\"}");
+        add(to, "sub/aux", VV_UINT8, "t", 3, NULL);
+    }
+    add(store, "z", VV_COMPLEX64, "only", 5, NULL);
+    add(store, "other", VV_INT8, "t", 3, NULL);
+    assert_vv_ok(vv_group_create(store, "gone", NULL, false, &err));
+    add(store, "gone/z2", VV_COMPLEX128, "only2", 2, NULL);
+    assert_int_equal(vv_dataset_export(store, "", in(*state, "a.nc"), NULL, NULL, &err),
+                     VV_EUNSUPPORTED);
+    assert_non_null(strstr(err.message, "array 'z'"));
+    assert_non_null(strstr(err.message, "array 'gone/z2'"));
+    options.variables = none;
+    options.variable_count = 1;
+    assert_int_equal(
+        vv_dataset_export(store, "", in(*state, "a.nc"), &options, NULL, &err),
+        VV_EINVAL);
+    assert_non_null(strstr(err.message, "nothing"));
+    options.variables = names;
+    options.variable_count = 2;
+    assert_int_equal(
+        vv_dataset_export(store, "", in(*state, "a.zarr"), &options, NULL, &err),
+        VV_EINVAL);
+    assert_vv_ok(
+        vv_dataset_export(store, "", in(*state, "a.nc"), &options, &result, &err));
+    assert_int_equal(result.arrays, 4);
+    assert_int_equal(result.groups, 2);
+    /* Neither more nor less, dimensions with them. */
+    assert_vv_ok(vv_dataset_compare(in(*state, "a.nc"), chosen, "", NULL,
+                                    print_difference, NULL, &differences, NULL, &err));
+    assert_int_equal(differences, 0);
+    vv_store_free(store);
+    vv_store_free(chosen);
+}
+
 static vv_status import_and_export(void *ctx)
 {
     vv_export_options options = VV_EXPORT_OPTIONS_INIT;
@@ -496,6 +567,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(what_netcdf_cannot_hold_is_refused_by_name, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            chosen_arrays_are_exported_with_what_they_refer_to, setup, teardown),
         cmocka_unit_test_setup_teardown(survives_any_failing_allocation, setup, teardown),
     };
     return cmocka_run_group_tests_name("dataset/export", tests, NULL, NULL);
