@@ -27,29 +27,23 @@ static vv_status read_text(const vv_traj *traj, const vvi_h5_object *object,
     return VV_OK;
 }
 
-/* The pickle in a data set of a group; or, as earlier files have it, in an attribute. */
-static vv_status read_pickle(const vv_traj *traj, const vvi_h5_object *object,
-                             const char *name, vv_buf *out, vv_error *err)
+vv_status vvi_traj_read_small(const vv_traj *traj, uint64_t group, const char *name,
+                              vv_buf *out, vvi_h5_type *type, vv_error *err)
 {
     const vvi_h5_dataset_info *info;
     vvi_h5_dataset *dataset = NULL;
-    vvi_h5_attribute attribute;
     uint64_t address;
-    vv_status status = vvi_h5_find(traj->file, object->address, name, &address, err);
+    vv_status status = vvi_h5_find(traj->file, group, name, &address, err);
 
-    if (status == VV_ENOTFOUND) {
-        VVI_TRY(vvi_h5_attribute_read(traj->file, object, name, &attribute, err));
-        vvi_buf_move(out, &attribute.value);
-        return VV_OK;
-    }
     if (!status)
         status = vvi_h5_dataset_open(traj->file, address, &dataset, err);
     if (status)
         return vvi_wrap(err, status, "'%s'", name);
     info = vvi_h5_dataset_get_info(dataset);
-    if (info->space.rank > 1 || info->type.item > TEXT_MAX ||
-        (info->space.rank && info->space.dims[0] * info->type.item > TEXT_MAX))
-        status = vvi_fail(err, VV_ECORRUPT, "'%s' is no pickle", name);
+    *type = info->type;
+    if (info->space.is_null || info->space.rank > 1 || info->type.item > TEXT_MAX ||
+        (info->space.rank && info->space.dims[0] > TEXT_MAX / info->type.item))
+        status = vvi_fail(err, VV_ECORRUPT, "'%s' is no text and no number", name);
     if (!status) {
         uint64_t count = info->space.rank ? info->space.dims[0] : 1;
         uint64_t start = 0;
@@ -60,9 +54,26 @@ static vv_status read_pickle(const vv_traj *traj, const vvi_h5_object *object,
             status = vvi_h5_read(dataset, &start, &count, NULL, out->data, bytes, err);
         if (!status)
             out->len = bytes;
+        else
+            vvi_wrap(err, status, "'%s'", name);
     }
     vvi_h5_dataset_free(dataset);
     return status;
+}
+
+/* The pickle in a data set of a group; or, as earlier files have it, in an attribute. */
+static vv_status read_pickle(const vv_traj *traj, const vvi_h5_object *object,
+                             const char *name, vv_buf *out, vv_error *err)
+{
+    vvi_h5_attribute attribute;
+    vvi_h5_type type;
+    vv_status status = vvi_traj_read_small(traj, object->address, name, out, &type, err);
+
+    if (status != VV_ENOTFOUND)
+        return status;
+    VVI_TRY(vvi_h5_attribute_read(traj->file, object, name, &attribute, err));
+    vvi_buf_move(out, &attribute.value);
+    return VV_OK;
 }
 
 /* A tree, and why there is none. Running out of memory is the only failure. */
@@ -113,11 +124,12 @@ static vv_status read_names(const vv_traj *traj, const vvi_h5_object *object,
 
 /* ---- groups -------------------------------------------------------------------------------- */
 
-static vv_status list_leaves(vvi_traj_group *group, vv_error *err)
+vv_status vvi_traj_list_leaves(vvi_traj_group *group, vvi_json *names, vv_error *err)
 {
-    size_t count = vvi_json_count(group->paths);
+    size_t count = vvi_json_count(names);
     size_t i = 0;
 
+    group->paths = names;
     group->leaves = vvi_alloc_array_zero(count, sizeof(*group->leaves));
     if (!group->leaves)
         return vvi_fail_nomem(err, count * sizeof(*group->leaves));
@@ -156,15 +168,32 @@ static vv_status name_tree(vvi_traj_group *group, vv_error *err)
 static vv_status read_group(const vv_traj *traj, vvi_traj_group *group,
                             const vvi_h5_object *object, vv_error *err)
 {
+    vvi_json *names = NULL;
     vv_status status = read_text(traj, object, "data_class_name", &group->class_name,
                                  err);
 
     if (status && status != VV_ENOTFOUND)
         return status;
-    VVI_TRY(read_names(traj, object, "paths", &group->paths, err));
-    VVI_TRY(list_leaves(group, err));
+    status = read_names(traj, object, "paths", &names, err);
+    if (status) {
+        vvi_json_free(names);
+        return status;
+    }
+    VVI_TRY(vvi_traj_list_leaves(group, names, err));
     VVI_TRY(read_tree(traj, object, "tree_def", &group->tree, &group->problem, err));
     return group->tree ? name_tree(group, err) : VV_OK;
+}
+
+vv_status vvi_traj_place_group(const vv_traj *traj, const char *name,
+                               vvi_traj_group *group, vv_error *err)
+{
+    group->address = VVI_H5_NONE;
+    group->name = vvi_strdup(name);
+    if (!group->name)
+        return vvi_fail_nomem(err, strlen(name));
+    group->public.name = group->name;
+    return vvi_h5_find(traj->file, vvi_h5_get_info(traj->file)->root, name,
+                       &group->address, err);
 }
 
 /* What is wrong with one group is said of it, and the others are there. */
@@ -173,14 +202,8 @@ static vv_status open_group(vv_traj *traj, const char *name, vvi_traj_group *gro
 {
     vv_error why = VV_ERROR_INIT;
     vvi_h5_object object;
-    vv_status status;
+    vv_status status = vvi_traj_place_group(traj, name, group, &why);
 
-    group->address = VVI_H5_NONE;
-    group->name = vvi_strdup(name);
-    if (!group->name)
-        return vvi_fail_nomem(err, strlen(name));
-    status = vvi_h5_find(traj->file, vvi_h5_get_info(traj->file)->root, name,
-                         &group->address, &why);
     if (!status)
         status = vvi_h5_object_read(traj->file, group->address, &object, &why);
     if (!status) {
@@ -191,7 +214,6 @@ static vv_status open_group(vv_traj *traj, const char *name, vvi_traj_group *gro
         return vvi_fail(err, status, "%s", why.message);
     if (status && !group->problem && !(group->problem = vvi_strdup(why.message)))
         return vvi_fail_nomem(err, strlen(why.message));
-    group->public.name = group->name;
     group->public.class_name = (const char *)group->class_name.data;
     group->public.tree = group->tree;
     group->public.problem = group->problem;
@@ -251,15 +273,14 @@ static void describe_file(vv_traj *traj)
     traj->info.file_bytes = info->size;
 }
 
-static vv_status read_root(vv_traj *traj, const vvi_h5_object *root, vv_error *err)
+static void clear_groups(vv_traj *traj);
+
+/* From what kUPS writes. */
+static vv_status read_attributes(vv_traj *traj, const vvi_h5_object *root, vv_error *err)
 {
     vvi_json *names = NULL;
-    vv_status status = read_text(traj, root, "config_class_name", &traj->config_class,
-                                 err);
+    vv_status status;
 
-    if (status && status != VV_ENOTFOUND)
-        return status;
-    VVI_TRY(read_steps(traj, root, err));
     VVI_TRY(read_tree(traj, root, "config_pytree", &traj->config, &traj->config_problem,
                       err));
     status = read_names(traj, root, "group_names", &names, err);
@@ -268,16 +289,68 @@ static vv_status read_root(vv_traj *traj, const vvi_h5_object *root, vv_error *e
     if (!status)
         status = open_groups(traj, names, err);
     vvi_json_free(names);
-    traj->info.config_class = (const char *)traj->config_class.data;
     traj->info.config = traj->config;
     traj->info.config_problem = traj->config_problem;
     return status;
 }
 
-vv_status vv_traj_open(const char *path, vv_traj **out, vv_error *err)
+/* From the recorder's schema. What cannot be read of it leaves the attributes, which are there too. */
+static vv_status read_recording(vv_traj *traj, vv_error *err)
+{
+    vv_error why = VV_ERROR_INIT;
+    vv_status status = vvi_traj_read_schema(traj, &why);
+
+    if (!status)
+        return VV_OK;
+    clear_groups(traj);
+    vv_tree_free(traj->config);
+    traj->config = NULL;
+    if (status == VV_ENOMEM || status == VV_EIO || status == VV_EUNSUPPORTED)
+        return vvi_fail(err, status, "%s", why.message);
+    if (status != VV_ENOTFOUND) {
+        traj->schema_problem = vvi_strdup(why.message);
+        traj->info.schema_problem = traj->schema_problem;
+        if (!traj->schema_problem)
+            return vvi_fail_nomem(err, strlen(why.message));
+    }
+    return VV_ENOTFOUND;
+}
+
+static vv_status read_root(vv_traj *traj, const vvi_h5_object *root, vv_error *err)
+{
+    vv_status status = read_text(traj, root, "config_class_name", &traj->config_class,
+                                 err);
+
+    if (status && status != VV_ENOTFOUND)
+        return status;
+    traj->info.config_class = (const char *)traj->config_class.data;
+    VVI_TRY(read_steps(traj, root, err));
+    status = read_recording(traj, err);
+    if (status == VV_ENOTFOUND)
+        status = read_attributes(traj, root, err);
+    if (!status)
+        status = vvi_traj_make_paths(traj, err);
+    return status ? status : vvi_traj_load_rows(traj, err);
+}
+
+/* The root group, once. */
+static vv_status read_file(vv_traj *traj, vv_error *err)
+{
+    vvi_h5_object root;
+
+    describe_file(traj);
+    VVI_TRY(
+        vvi_h5_object_read(traj->file, vvi_h5_get_info(traj->file)->root, &root, err));
+    vv_status status = read_root(traj, &root, err);
+
+    vvi_h5_object_clear(&root);
+    return status;
+}
+
+/* Open and read it, once. */
+static vv_status try_open(const char *path, vv_traj **out, bool *is_open, vv_error *err)
 {
     vv_traj *traj = vvi_alloc_zero(sizeof(*traj));
-    vvi_h5_object root;
     vv_status status;
 
     if (!traj)
@@ -291,16 +364,11 @@ vv_status vv_traj_open(const char *path, vv_traj **out, vv_error *err)
     status = traj->path ? vvi_h5_open(path, &traj->file, err)
                         : vvi_fail_nomem(err, strlen(path));
     if (!status) {
-        describe_file(traj);
-        status = vvi_h5_object_read(traj->file, vvi_h5_get_info(traj->file)->root, &root,
-                                    err);
-        if (!status) {
-            status = read_root(traj, &root, err);
-            vvi_h5_object_clear(&root);
-        }
+        status = read_file(traj, err);
         if (status)
             vvi_wrap(err, status, "%s", path);
     }
+    *is_open = traj->info.is_open;
     if (status)
         vv_traj_close(traj);
     else
@@ -308,30 +376,54 @@ vv_status vv_traj_open(const char *path, vv_traj **out, vv_error *err)
     return status;
 }
 
+vv_status vv_traj_open(const char *path, vv_traj **out, vv_error *err)
+{
+    bool is_open = false;
+    vv_status status;
+
+    for (unsigned i = 0;; i++) {
+        status = try_open(path, out, &is_open, err);
+        if (!vvi_traj_try_again(is_open, status, i))
+            return status;
+    }
+}
+
 static void clear_group(vvi_traj_group *group)
 {
     for (size_t i = 0; i < group->public.leaf_count; i++) {
         vvi_h5_dataset_free(group->leaves[i].dataset);
         vvi_free(group->leaves[i].filters);
+        vvi_free(group->leaves[i].path);
+        vvi_json_free(group->leaves[i].said_shape);
     }
+    vvi_traj_drop_rows(group);
     vvi_free(group->leaves);
     vvi_json_free(group->paths);
     vv_buf_clear(&group->class_name);
     vv_tree_free(group->tree);
     vvi_free(group->name);
+    vvi_free(group->path);
     vvi_free(group->problem);
+}
+
+static void clear_groups(vv_traj *traj)
+{
+    for (size_t i = 0; i < traj->info.group_count; i++)
+        clear_group(&traj->groups[i]);
+    vvi_free(traj->groups);
+    traj->groups = NULL;
+    traj->info.group_count = 0;
 }
 
 void vv_traj_close(vv_traj *traj)
 {
     if (!traj)
         return;
-    for (size_t i = 0; i < traj->info.group_count; i++)
-        clear_group(&traj->groups[i]);
-    vvi_free(traj->groups);
+    clear_groups(traj);
     vv_buf_clear(&traj->config_class);
     vv_tree_free(traj->config);
     vvi_free(traj->config_problem);
+    vvi_free(traj->schema_problem);
     vvi_h5_close(traj->file);
     vvi_free(traj->path);
     vvi_mutex_clear(&traj->lock);
@@ -358,8 +450,11 @@ bool vv_traj_group_by_name(const vv_traj *traj, const char *name, size_t *group)
     return false;
 }
 
-vv_status vv_traj_refresh(vv_traj *traj, vv_error *err)
+static vv_status refresh_once(vv_traj *traj, vv_error *err)
 {
+    vvi_h5_object root;
+    vv_status status;
+
     VVI_TRY(vvi_h5_refresh(traj->file, err));
     describe_file(traj);
     for (size_t g = 0; g < traj->info.group_count; g++)
@@ -369,5 +464,20 @@ vv_status vv_traj_refresh(vv_traj *traj, vv_error *err)
             vvi_h5_dataset_free(leaf->dataset);
             leaf->dataset = NULL;
         }
-    return VV_OK;
+    VVI_TRY(
+        vvi_h5_object_read(traj->file, vvi_h5_get_info(traj->file)->root, &root, err));
+    status = read_steps(traj, &root, err);
+    vvi_h5_object_clear(&root);
+    return status ? status : vvi_traj_load_rows(traj, err);
+}
+
+vv_status vv_traj_refresh(vv_traj *traj, vv_error *err)
+{
+    vv_status status;
+
+    for (unsigned i = 0;; i++) {
+        status = refresh_once(traj, err);
+        if (!vvi_traj_try_again(traj->info.is_open, status, i))
+            return status;
+    }
 }

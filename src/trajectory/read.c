@@ -5,6 +5,7 @@
 #include "util/buf.h"
 
 #include <string.h>
+#include <time.h>
 
 /* "shuffle, zstd:1" */
 static vv_status describe_filters(const vvi_h5_dataset_info *info, char **out,
@@ -44,6 +45,37 @@ static vv_status describe_filters(const vvi_h5_dataset_info *info, char **out,
     return status;
 }
 
+unsigned vvi_traj_tries = 6;
+
+void vvi_traj_pause(uint64_t ns)
+{
+    struct timespec pause = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+
+    nanosleep(&pause, NULL);
+}
+
+bool vvi_traj_try_again(bool is_open, vv_status status, unsigned i)
+{
+    if (!is_open || status != VV_ECORRUPT || i >= vvi_traj_tries)
+        return false;
+    vvi_traj_pause((uint64_t)1000000 << i);
+    return true;
+}
+
+/* What of the extent counts. Rows that a recording has must be there. */
+static vv_status limit_shape(const vvi_traj_group *group, vvi_traj_leaf *leaf,
+                             const vvi_h5_dataset_info *info, vv_error *err)
+{
+    memcpy(leaf->shape, info->space.dims, sizeof(leaf->shape));
+    if (!vvi_traj_has_rows(group))
+        return VV_OK;
+    if (!info->space.rank || info->space.dims[0] < group->rows)
+        return vvi_fail(err, VV_ECORRUPT, "%" PRIu64 " rows where the group has %" PRIu64,
+                        info->space.rank ? info->space.dims[0] : 0, group->rows);
+    leaf->shape[0] = group->rows;
+    return VV_OK;
+}
+
 /* Under the lock. */
 static vv_status open_leaf(vv_traj *traj, vvi_traj_group *group, vvi_traj_leaf *leaf,
                            vv_error *err)
@@ -51,29 +83,28 @@ static vv_status open_leaf(vv_traj *traj, vvi_traj_group *group, vvi_traj_leaf *
     const vvi_h5_dataset_info *info;
     vvi_h5_dataset *dataset;
     uint64_t address;
+    vv_status status;
 
+    if (group->address == VVI_H5_NONE)
+        return vvi_fail(err, VV_ENOTFOUND, "the group is not in the file");
     VVI_TRY(vvi_h5_find(traj->file, group->address, leaf->name, &address, err));
     VVI_TRY(vvi_h5_dataset_open(traj->file, address, &dataset, err));
     info = vvi_h5_dataset_get_info(dataset);
-    if (info->type.kind != VVI_H5_NUMBER && info->type.kind != VVI_H5_OPAQUE) {
+    if (info->type.kind != VVI_H5_NUMBER && info->type.kind != VVI_H5_OPAQUE)
+        status = vvi_fail(err, VV_EUNSUPPORTED, "a data type that no leaf has");
+    else
+        status = limit_shape(group, leaf, info, err);
+    if (!status && !leaf->filters)
+        status = describe_filters(info, &leaf->filters, err);
+    if (status)
         vvi_h5_dataset_free(dataset);
-        return vvi_fail(err, VV_EUNSUPPORTED, "a data type that no leaf has");
-    }
-    if (!leaf->filters) {
-        vv_status status = describe_filters(info, &leaf->filters, err);
-
-        if (status) {
-            vvi_h5_dataset_free(dataset);
-            return status;
-        }
-    }
-    leaf->dataset = dataset;
-    return VV_OK;
+    else
+        leaf->dataset = dataset;
+    return status;
 }
 
-/* The leaf with its data set open. */
-static vv_status need_leaf(vv_traj *traj, size_t group, size_t leaf, vvi_traj_leaf **out,
-                           vv_error *err)
+vv_status vvi_traj_need_leaf(vv_traj *traj, size_t group, size_t leaf,
+                             vvi_traj_leaf **out, vv_error *err)
 {
     vvi_traj_group *in;
     vv_status status = VV_OK;
@@ -83,13 +114,25 @@ static vv_status need_leaf(vv_traj *traj, size_t group, size_t leaf, vvi_traj_le
                         group);
     in = &traj->groups[group];
     *out = &in->leaves[leaf];
-    vvi_mutex_lock(&traj->lock);
-    if (!(*out)->dataset)
-        status = open_leaf(traj, in, *out, err);
-    vvi_mutex_unlock(&traj->lock);
+    for (unsigned i = 0;; i++) {
+        vvi_mutex_lock(&traj->lock);
+        status = (*out)->dataset ? VV_OK : open_leaf(traj, in, *out, err);
+        vvi_mutex_unlock(&traj->lock);
+        if (!vvi_traj_try_again(traj->info.is_open, status, i))
+            break;
+    }
     return status
                ? vvi_wrap(err, status, "%s: %s: %s", traj->path, in->name, (*out)->name)
                : VV_OK;
+}
+
+/* Types that HDF5 has no name for are bytes there. */
+static vv_dtype dtype_of(const vvi_traj_leaf *leaf, const vvi_h5_type *type)
+{
+    return type->dtype.code == VV_RAW && leaf->said &&
+                   vv_dtype_size(leaf->said) == type->item
+               ? leaf->said
+               : type->dtype.code;
 }
 
 vv_status vv_traj_leaf_at(vv_traj *traj, size_t group, size_t leaf, vv_traj_leaf *out,
@@ -98,15 +141,16 @@ vv_status vv_traj_leaf_at(vv_traj *traj, size_t group, size_t leaf, vv_traj_leaf
     const vvi_h5_dataset_info *info;
     vvi_traj_leaf *found;
 
-    VVI_TRY(need_leaf(traj, group, leaf, &found, err));
+    VVI_TRY(vvi_traj_need_leaf(traj, group, leaf, &found, err));
     info = vvi_h5_dataset_get_info(found->dataset);
     *out = (vv_traj_leaf){ .name = found->name,
-                           .dtype = info->type.dtype.code,
+                           .dtype = dtype_of(found, &info->type),
                            .item_size = info->type.item,
                            .ndim = info->space.rank,
-                           .shape = info->space.dims,
+                           .shape = found->shape,
                            .chunk = info->layout == VVI_H5_CHUNKED ? info->chunk : NULL,
-                           .filters = found->filters };
+                           .filters = found->filters,
+                           .path = found->path };
     return VV_OK;
 }
 
@@ -134,15 +178,36 @@ bool vv_traj_leaf_by_name(const vv_traj *traj, size_t group, const char *name,
     return false;
 }
 
+/* Rows that do not count are not there. */
+static vv_status check_rows(const vvi_traj_leaf *leaf, const uint64_t *start,
+                            const uint64_t *count, const uint64_t *step, vv_error *err)
+{
+    uint64_t rows = leaf->shape[0], last = start[0];
+
+    if (count[0] && (__builtin_mul_overflow(count[0] - 1, step ? step[0] : 1, &last) ||
+                     __builtin_add_overflow(last, start[0], &last) || last >= rows))
+        return vvi_fail(err, VV_ERANGE,
+                        "%" PRIu64 " rows from %" PRIu64 " on, of %" PRIu64, count[0],
+                        start[0], rows);
+    return VV_OK;
+}
+
 vv_status vv_traj_read(vv_traj *traj, size_t group, size_t leaf, const uint64_t *start,
                        const uint64_t *count, const uint64_t *step, void *out,
                        size_t out_bytes, vv_error *err)
 {
     vvi_traj_leaf *found;
-    vv_status status;
+    vv_status status = VV_OK;
 
-    VVI_TRY(need_leaf(traj, group, leaf, &found, err));
-    status = vvi_h5_read(found->dataset, start, count, step, out, out_bytes, err);
+    VVI_TRY(vvi_traj_need_leaf(traj, group, leaf, &found, err));
+    if (vvi_traj_has_rows(&traj->groups[group]))
+        status = check_rows(found, start, count, step, err);
+    for (unsigned i = 0; !status; i++) {
+        status = vvi_h5_read(found->dataset, start, count, step, out, out_bytes, err);
+        if (!vvi_traj_try_again(traj->info.is_open, status, i))
+            break;
+        status = VV_OK;
+    }
     return status ? vvi_wrap(err, status, "%s: %s: %s", traj->path,
                              traj->groups[group].name, found->name)
                   : VV_OK;
@@ -181,4 +246,21 @@ vv_status vv_traj_read_rows(vv_traj *traj, size_t group, size_t leaf,
         i += run;
     }
     return VV_OK;
+}
+
+vv_status vv_traj_read_mask(vv_traj *traj, size_t group, size_t leaf, const uint8_t *mask,
+                            size_t n, void *out, size_t out_bytes, vv_error *err)
+{
+    uint64_t *rows = vvi_alloc_array(n, sizeof(*rows));
+    size_t count = 0;
+    vv_status status;
+
+    if (!rows)
+        return vvi_fail_nomem(err, n * sizeof(*rows));
+    for (size_t i = 0; i < n; i++)
+        if (mask[i])
+            rows[count++] = i;
+    status = vv_traj_read_rows(traj, group, leaf, rows, count, out, out_bytes, err);
+    vvi_free(rows);
+    return status;
 }

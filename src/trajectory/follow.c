@@ -1,0 +1,46 @@
+/* Waiting for rows of a file that is being written. */
+#include "trajectory/trajectory.h"
+
+/* Pauses between looks at the file. */
+#define PAUSE_FIRST_NS ((uint64_t)1000000)
+#define PAUSE_LAST_NS  ((uint64_t)50000000)
+/* A file that looks corrupt for so long is. */
+#define CORRUPT_NS ((uint64_t)2000000000)
+
+vv_status vv_traj_follow(vv_traj *traj, size_t group, uint64_t seen, uint32_t timeout_ms,
+                         uint64_t *rows, vv_error *err)
+{
+    uint64_t begun = vvi_now_ns(), good = begun, pause = PAUSE_FIRST_NS;
+    uint64_t deadline = begun + (uint64_t)timeout_ms * 1000000;
+    vv_traj_rows now = VV_TRAJ_ROWS_INIT;
+
+    VVI_TRY(vv_traj_get_rows(traj, group, &now, err));
+    for (;;) {
+        bool was_open = traj->info.is_open;
+        vv_status status = vv_traj_refresh(traj, err);
+        uint64_t at;
+
+        if (!status)
+            status = vv_traj_get_rows(traj, group, &now, err);
+        *rows = now.written;
+        at = vvi_now_ns();
+        if (status && (status != VV_ECORRUPT || !was_open || at - good > CORRUPT_NS))
+            return status;
+        if (!status) {
+            good = at;
+            if (now.written > seen)
+                return VV_OK;
+            if (!traj->info.is_open)
+                return vvi_fail(err, VV_ENOTFOUND, "%s: the writer has closed it",
+                                traj->path);
+        }
+        if (at >= deadline)
+            return status ? status
+                          : vvi_fail(err, VV_ETIMEDOUT, "%s: no row within %u ms",
+                                     traj->path, timeout_ms);
+        if (pause > deadline - at)
+            pause = deadline - at;
+        vvi_traj_pause(pause);
+        pause = pause < PAUSE_LAST_NS / 2 ? 2 * pause : PAUSE_LAST_NS;
+    }
+}
