@@ -378,6 +378,23 @@ static bool speaks_for_itself(const char *units)
     return units_are(units, "degree") || units_are(units, " since ");
 }
 
+/* The standard names of a rotated pole are none for people. */
+static char *axis_name(const vv_array_meta *meta, const char *units, const char *name)
+{
+    char *standard = attribute_text(meta->attributes, "standard_name");
+    const char *rotated = !standard                                 ? NULL
+                          : strcmp(standard, "grid_latitude") == 0  ? "Rotated latitude"
+                          : strcmp(standard, "grid_longitude") == 0 ? "Rotated longitude"
+                                                                    : NULL;
+
+    free(standard);
+    return first_text(meta->attributes, "long_name", rotated ? NULL : "standard_name",
+                      rotated                             ? rotated
+                      : units_are(units, "degrees_east")  ? "Longitude"
+                      : units_are(units, "degrees_north") ? "Latitude"
+                                                          : name);
+}
+
 static void describe_axis(const plot *self, drawn_axis *axis, vv_array *coordinates)
 {
     const char *name = dimension_name(self, axis->dim);
@@ -386,10 +403,7 @@ static void describe_axis(const plot *self, drawn_axis *axis, vv_array *coordina
         const vv_array_meta *meta = vv_array_get_meta(coordinates);
         char *positive = attribute_text(meta->attributes, "positive");
         axis->units = coordinates_units(meta);
-        axis->name = first_text(meta->attributes, "long_name", "standard_name",
-                                units_are(axis->units, "degrees_east")    ? "Longitude"
-                                : units_are(axis->units, "degrees_north") ? "Latitude"
-                                                                          : name);
+        axis->name = axis_name(meta, axis->units, name);
         axis->calendar = coordinates_calendar(meta);
         axis->axis.down = positive && strcmp(positive, "down") == 0;
         free(positive);
@@ -451,6 +465,24 @@ static const char *ordinal_of(uint64_t n)
     return n / 10 % 10 == 1 || n % 10 > 3 ? "th" : endings[n % 10];
 }
 
+/* "52.5°N, 13.4°E" of a place on a grid that has no axes of latitude and longitude. */
+static void describe_place(plot *self)
+{
+    static const char *const units[] = { "degrees_north", "degrees_east" };
+    char text[64];
+    double value;
+
+    for (size_t i = 0; i < 2; i++) {
+        vv_plot_axis axis = { .units = units[i] };
+        size_t len = strlen(self->subtitle);
+        if (!coordinates_at(self->store, self->array, &self->selection, units[i], &value))
+            continue;
+        vv_plot_coordinate(&axis, value, text, sizeof(text));
+        snprintf(self->subtitle + len, sizeof(self->subtitle) - len, "%s%s",
+                 len ? ", " : "", text);
+    }
+}
+
 static void describe_rest(plot *self)
 {
     char place[200];
@@ -463,6 +495,7 @@ static void describe_rest(plot *self)
         snprintf(self->subtitle + len, sizeof(self->subtitle) - len, "%s%s",
                  len ? ", " : "", place);
     }
+    describe_place(self);
     size_t len = strlen(self->subtitle);
     if (self->every > 1)
         snprintf(self->subtitle + len, sizeof(self->subtitle) - len,

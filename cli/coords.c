@@ -25,9 +25,10 @@ static vv_array *open_as_coordinates(vv_store *store, const char *path, uint64_t
     return NULL;
 }
 
-/* The same for a name of so many bytes, beside an array or in a group above it. */
-static vv_array *find_coordinates(vv_store *store, const vv_array *array,
-                                  const char *name, size_t name_len, uint64_t len)
+/* The array of a name of so many bytes, beside an array or in a group above it, that has one dimension of
+ * len places, or, where len is 0, any shape. */
+static vv_array *find_variable(vv_store *store, const vv_array *array, const char *name,
+                               size_t name_len, uint64_t len)
 {
     vv_array *found = NULL;
     size_t cap = strlen(vv_array_path(array)) + name_len + 2;
@@ -38,7 +39,10 @@ static vv_array *find_coordinates(vv_store *store, const vv_array *array,
         char *slash = strrchr(path, '/');
         size_t keep = slash ? (size_t)(slash - path) : 0;
         snprintf(path + keep, cap - keep, "%s%.*s", keep ? "/" : "", (int)name_len, name);
-        found = open_as_coordinates(store, path, len);
+        if (len)
+            found = open_as_coordinates(store, path, len);
+        else if (vv_array_open(store, path, &found, NULL))
+            found = NULL;
         if (found || keep == 0)
             break;
         path[keep] = '\0';
@@ -52,8 +56,8 @@ vv_array *coordinates_open(vv_store *store, const vv_array *array, uint32_t dim)
     const vv_array_meta *meta = vv_array_get_meta(array);
     const char *name = meta->dimension_names ? meta->dimension_names[dim] : NULL;
 
-    return name && *name
-               ? find_coordinates(store, array, name, strlen(name), meta->shape[dim])
+    return name && *name && meta->shape[dim]
+               ? find_variable(store, array, name, strlen(name), meta->shape[dim])
                : NULL;
 }
 
@@ -75,12 +79,13 @@ static vv_array *labels_open(vv_store *store, const vv_array *array, uint32_t di
     vv_array *found = NULL;
     size_t len;
 
-    for (const char *at = names; at && dimension && *at && !found; at += len) {
+    for (const char *at = names; at && dimension && meta->shape[dim] && *at && !found;
+         at += len) {
         at += strspn(at, " ");
         len = strcspn(at, " ");
         if (len == 0)
             break;
-        found = find_coordinates(store, array, at, len, meta->shape[dim]);
+        found = find_variable(store, array, at, len, meta->shape[dim]);
         if (!found)
             continue;
         const char *const *own = vv_array_get_meta(found)->dimension_names;
@@ -127,6 +132,55 @@ char *names_read(vv_array *names, uint64_t index)
     return out;
 }
 
+/* Read a variable over dimensions of the array, all of which are at one place; which of them is told by
+ * their names. */
+static bool read_at_place(vv_array *variable, const vv_array_meta *of,
+                          const cli_selection *selection, double *value)
+{
+    const vv_array_meta *meta = vv_array_get_meta(variable);
+    uint64_t start[VV_NDIM_MAX], count[VV_NDIM_MAX];
+
+    for (uint32_t i = 0; i < meta->ndim; i++) {
+        const char *name = meta->dimension_names ? meta->dimension_names[i] : NULL;
+        uint32_t dim = 0;
+        while (name && dim < of->ndim &&
+               !(of->dimension_names && of->dimension_names[dim] &&
+                 strcmp(of->dimension_names[dim], name) == 0))
+            dim++;
+        if (!name || dim == of->ndim || selection->count[dim] != 1 ||
+            of->shape[dim] != meta->shape[i])
+            return false;
+        start[i] = selection->start[dim];
+        count[i] = 1;
+    }
+    return meta->ndim > 0 &&
+           vv_array_read_numbers(variable, start, count, NULL, value, 1, NULL) == VV_OK;
+}
+
+bool coordinates_at(vv_store *store, const vv_array *array,
+                    const cli_selection *selection, const char *units, double *value)
+{
+    const vv_array_meta *meta = vv_array_get_meta(array);
+    char *names = attribute_text(meta->attributes, "coordinates");
+    bool found = false;
+    size_t len;
+
+    for (const char *at = names; at && *at && !found; at += len) {
+        at += strspn(at, " ");
+        len = strcspn(at, " ");
+        vv_array *variable = len ? find_variable(store, array, at, len, 0) : NULL;
+        if (!variable)
+            continue;
+        char *has = attribute_text(vv_array_get_meta(variable)->attributes, "units");
+        found = has && strcmp(has, units) == 0 &&
+                read_at_place(variable, meta, selection, value) && isfinite(*value);
+        free(has);
+        vv_array_free(variable);
+    }
+    free(names);
+    return found;
+}
+
 char *coordinates_units(const vv_array_meta *meta)
 {
     static const struct {
@@ -136,8 +190,20 @@ char *coordinates_units(const vv_array_meta *meta)
         { "m", "minutes" }, { "h", "hours" }, { "D", "days" }, { "W", "weeks" }
     };
 
-    if (meta->dtype != VV_DATETIME64)
-        return attribute_text(meta->attributes, "units");
+    if (meta->dtype != VV_DATETIME64) {
+        char *given = attribute_text(meta->attributes, "units");
+        char *kind = attribute_text(meta->attributes, "standard_name");
+        bool degrees = given && kind &&
+                       (strcmp(given, "degrees") == 0 || strcmp(given, "degree") == 0);
+        const char *side = degrees && strcmp(kind, "latitude") == 0    ? "degrees_north"
+                           : degrees && strcmp(kind, "longitude") == 0 ? "degrees_east"
+                                                                       : NULL;
+        free(kind);
+        if (!side)
+            return given;
+        free(given);
+        return cli_strdup(side);
+    }
     for (size_t i = 0; meta->time_unit && i < sizeof(units) / sizeof(*units); i++) {
         if (strcmp(units[i].numpy, meta->time_unit) == 0 && meta->time_scale <= 1) {
             char text[40];

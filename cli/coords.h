@@ -25,8 +25,14 @@ vv_array *names_open(vv_store *store, const vv_array *array, uint32_t dim);
 /* The name of a place, to be freed; cut where it is longer. */
 char *names_read(vv_array *names, uint64_t index);
 
-/* The units that numbers read from the array have, to be freed; NULL for none. Those of datetime64 are
- * put as the CF conventions would. */
+/* What a variable with these units, which the attribute "coordinates" names, says of the place that is
+ * selected: of latitude and longitude over two dimensions, as on rotated poles and curved grids. False
+ * where there is none, or the place is more than one. */
+bool coordinates_at(vv_store *store, const vv_array *array,
+                    const cli_selection *selection, const char *units, double *value);
+
+/* The units that numbers read from the array have, to be freed; NULL for none. Those of datetime64, and of
+ * latitudes in "degrees", are put as the CF conventions would. */
 char *coordinates_units(const vv_array_meta *meta);
 /* Their calendar, where they are times; as above. */
 char *coordinates_calendar(const vv_array_meta *meta);

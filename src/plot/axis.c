@@ -46,6 +46,9 @@ void vvi_axis_init(vvi_axis *axis, const vv_plot_axis *given)
         axis->kind = VVI_AXIS_LATITUDE;
     else if (are_degrees(given->units, "east"))
         axis->kind = VVI_AXIS_LONGITUDE;
+    else if (given->units && (strcasecmp(given->units, "degrees") == 0 ||
+                              strcasecmp(given->units, "degree") == 0))
+        axis->kind = VVI_AXIS_DEGREES;
     else if (vvi_clock_read(given->units, given->calendar, &axis->clock))
         axis->kind = VVI_AXIS_DATES;
 }
@@ -110,6 +113,9 @@ void vvi_axis_mark(vvi_axis *axis, const char *name, const char *units, unsigned
         vvi_ticks_degrees(VVI_DEGREES_LONGITUDE, axis->low, axis->high, wanted,
                           &axis->ticks);
         break;
+    case VVI_AXIS_DEGREES:
+        vvi_ticks_degrees(VVI_DEGREES_PLAIN, axis->low, axis->high, wanted, &axis->ticks);
+        break;
     case VVI_AXIS_DATES:
         vvi_ticks_dates(&axis->clock, axis->low, axis->high, wanted, &axis->ticks);
         break;
@@ -141,6 +147,12 @@ void vvi_axis_of_values(vvi_axis *axis, const char *name, const char *units, dou
         axis->high = step * ceil(axis->high / step - 1e-6);
     }
     vvi_axis_mark(axis, name, units, wanted);
+}
+
+bool vvi_axes_are_degrees(const vvi_axis *x, const vvi_axis *y)
+{
+    return (x->kind == VVI_AXIS_LONGITUDE && y->kind == VVI_AXIS_LATITUDE) ||
+           (x->kind == VVI_AXIS_DEGREES && y->kind == VVI_AXIS_DEGREES);
 }
 
 double vvi_axis_share(const vvi_axis *axis, double value)
@@ -179,9 +191,11 @@ size_t vv_plot_coordinate(const vv_plot_axis *given, double value, char *out, si
         vvi_date date = vvi_date_of(axis.clock.calendar,
                                     axis.clock.base + value * axis.clock.unit);
         vvi_date_label(&date, text);
-    } else if (axis.kind == VVI_AXIS_LATITUDE || axis.kind == VVI_AXIS_LONGITUDE) {
-        vvi_degrees kind = axis.kind == VVI_AXIS_LATITUDE ? VVI_DEGREES_LATITUDE
-                                                          : VVI_DEGREES_LONGITUDE;
+    } else if (axis.kind == VVI_AXIS_LATITUDE || axis.kind == VVI_AXIS_LONGITUDE ||
+               axis.kind == VVI_AXIS_DEGREES) {
+        vvi_degrees kind = axis.kind == VVI_AXIS_LATITUDE    ? VVI_DEGREES_LATITUDE
+                           : axis.kind == VVI_AXIS_LONGITUDE ? VVI_DEGREES_LONGITUDE
+                                                             : VVI_DEGREES_PLAIN;
         int decimals = 0;
         while (decimals < 3 && fabs(rint(value * pow(10, decimals)) -
                                     value * pow(10, decimals)) > 1e-6 * pow(10, decimals))

@@ -16,6 +16,7 @@ typedef enum vvi_axis_kind {
     VVI_AXIS_LOG,
     VVI_AXIS_LATITUDE,
     VVI_AXIS_LONGITUDE,
+    VVI_AXIS_DEGREES, /* of no side, as on a rotated pole */
     VVI_AXIS_DATES
 } vvi_axis_kind;
 
@@ -47,6 +48,8 @@ void vvi_axis_of_values(vvi_axis *axis, const char *name, const char *units, dou
                         double high, bool log, bool widen, unsigned wanted);
 /* Set the marks, about so many, and the label. */
 void vvi_axis_mark(vvi_axis *axis, const char *name, const char *units, unsigned wanted);
+/* Are they degrees both ways, so that a map keeps their proportions? */
+bool vvi_axes_are_degrees(const vvi_axis *x, const vvi_axis *y);
 /* 0 … 1 from low to high. */
 double vvi_axis_share(const vvi_axis *axis, double value);
 /* The place that holds a coordinate; count where none does. */

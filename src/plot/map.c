@@ -14,7 +14,7 @@ typedef struct map {
 
 static bool is_geographic(const map *self)
 {
-    return self->x.kind == VVI_AXIS_LONGITUDE && self->y.kind == VVI_AXIS_LATITUDE;
+    return vvi_axes_are_degrees(&self->x, &self->y);
 }
 
 /* Height over width of the values where degrees are to be as long both ways, about the middle. */

@@ -325,8 +325,7 @@ static void size_map(preview *self)
 {
     size_t below = 2 + (size_t)has_below(&self->x) + 1 + head_lines(&self->request.field);
     size_t rows = self->options.rows > below + 4 ? self->options.rows - below : 4;
-    bool geographic = self->x.kind == VVI_AXIS_LONGITUDE &&
-                      self->y.kind == VVI_AXIS_LATITUDE;
+    bool geographic = vvi_axes_are_degrees(&self->x, &self->y);
 
     self->left = label_width(self, &self->y) + 2;
     self->w = self->options.columns > self->left + 8 ? self->options.columns - self->left

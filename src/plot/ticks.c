@@ -138,10 +138,10 @@ void vvi_degree_label(vvi_degrees kind, double value, int decimals,
     if (kind == VVI_DEGREES_LONGITUDE) {
         value = remainder(value, 360); /* -180 … 180 */
         side = value > 0 ? "E" : "W";
-    } else {
+    } else if (kind == VVI_DEGREES_LATITUDE) {
         side = value > 0 ? "N" : "S";
     }
-    vvi_number_label(fabs(value), decimals, number);
+    vvi_number_label(kind == VVI_DEGREES_PLAIN ? value : fabs(value), decimals, number);
     bool zero = !number[strspn(number, "0.")];
     bool half = kind == VVI_DEGREES_LONGITUDE && fabs(value) == 180;
     snprintf(out, VVI_LABEL_SIZE, "%.40s°%s", zero ? "0" : number,

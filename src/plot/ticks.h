@@ -29,7 +29,8 @@ void vvi_ticks_log(double low, double high, unsigned wanted,
 /* Steps of whole parts of a circle; labels 30°N, 120°W. */
 typedef enum vvi_degrees {
     VVI_DEGREES_LATITUDE,
-    VVI_DEGREES_LONGITUDE
+    VVI_DEGREES_LONGITUDE,
+    VVI_DEGREES_PLAIN /* of no side */
 } vvi_degrees;
 void vvi_ticks_degrees(vvi_degrees kind, double low, double high, unsigned wanted,
                        vvi_ticks *out);

@@ -34,6 +34,16 @@ array(root, "flow", "float32", [6, 20], [6, 20], [s + t for t in range(6) for s 
 array(root, "nameless", "float32", [6, 3], [6, 3], list(range(18)), ["t", "basin"])
 array(root, "t", "int32", [6], [6], [0, 31, 59, 90, 120, 151], ["t"],
       {"units": "days since 2001-01-01", "calendar": "noleap"})
+array(root, "tas", "int16", [2, 3, 4], [2, 3, 4], list(range(24)), ["t2", "rlat", "rlon"],
+      {"coordinates": "geolat geolon"})
+array(root, "rlat", "float64", [3], [3], [-10, 0, 10], ["rlat"],
+      {"units": "degrees", "standard_name": "grid_latitude"})
+array(root, "rlon", "float64", [4], [4], [-30, -10, 10, 30], ["rlon"],
+      {"units": "degrees", "standard_name": "grid_longitude"})
+array(root, "geolat", "float64", [3, 4], [3, 4], [40 + i / 4 for i in range(12)], ["rlat", "rlon"],
+      {"units": "degrees_north"})
+array(root, "geolon", "float64", [3, 4], [3, 4], [-5 + i for i in range(12)], ["rlat", "rlon"],
+      {"units": "degrees_east"})
 array(root, "station_name", "int16", [20], [20], [0] * 20, ["station"])
 write(f"{root}/station_name/c/0", b"".join(f"Site {chr(65 + i)}".encode("utf-32-le") for i in range(20)))
 with open(f"{root}/station_name/zarr.json") as f:
@@ -112,6 +122,18 @@ test_several_lines_have_a_legend() {
     run plot --kind line --size 60x12 "$base/stations" 'flow[:,::19]'
     expect_out_has '^ 0 \+\*'
     expect_out_has '^20 \+\*+ +$'
+}
+
+test_rotated_poles_have_degrees_of_their_own() {
+    run plot -o tas.svg "$base/stations" 'tas[0]'
+    expect_code 0
+    expect_true grep -q '>Rotated latitude</text>' tas.svg
+    expect_true grep -q '>Rotated longitude</text>' tas.svg
+    expect_true grep -q '>−30°</text>' tas.svg
+    expect_true grep -q '>10°</text>' tas.svg
+    run plot -o place.svg "$base/stations" 'tas[:,1,3]'
+    expect_code 0
+    expect_true grep -q '41.75°N, 2°E</text>' place.svg
 }
 
 test_a_preview_in_plain_letters() {

@@ -190,6 +190,8 @@ static void degrees_have_sides(void **state)
     assert_string_equal(joined(&ticks), "60°E 120°E 180° 120°W 60°W 0°");
     vvi_ticks_degrees(VVI_DEGREES_LONGITUDE, -10, 10, 4, &ticks);
     assert_string_equal(joined(&ticks), "10°W 5°W 0° 5°E 10°E");
+    vvi_ticks_degrees(VVI_DEGREES_PLAIN, -20, 20, 4, &ticks);
+    assert_string_equal(joined(&ticks), "−20° −10° 0° 10° 20°");
     vvi_ticks_degrees(VVI_DEGREES_LATITUDE, 52, 52.5, 5, &ticks);
     assert_string_equal(joined(&ticks), "52.0°N 52.1°N 52.2°N 52.3°N 52.4°N 52.5°N");
 }
