@@ -46,6 +46,11 @@ vv_status vvi_tree_node_close(vvi_tree_node *node, vv_error *err);
 /* Takes the root, also on failure; numbers its leaves and names them. */
 vv_status vvi_tree_new(vvi_tree_node *root, vv_tree **out, vv_error *err);
 
+/* As vv_tree_from_json(), of JSON that is read already. stated[i], if not NULL: the number that leaf i has
+ * there, 0 where none stands; free with vvi_free(). */
+vv_status vvi_tree_from_json(const vvi_json *json, vv_tree **out, size_t **stated,
+                             vv_error *err);
+
 /* "module:qualified.name" of a class. */
 vv_status vvi_class_text(const vvi_py *type, vv_buf *out, vv_error *err);
 

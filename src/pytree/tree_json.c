@@ -242,6 +242,10 @@ static vv_status read_meta(vvi_tree_node *node, const vvi_json *json, vv_error *
 
 static vv_status read_members(vvi_tree_node *node, const vvi_json *json, vv_error *err)
 {
+    uint64_t number;
+
+    if (node->kind == VVI_TREE_LEAF && vvi_json_uint64(vvi_json_get(json, "leaf"), &number))
+        node->leaf = (size_t)number;
     if (node->kind != VVI_TREE_LEAF && node->kind != VVI_TREE_NONE)
         VVI_TRY(read_children(node, json, err));
     if (node->kind == VVI_TREE_DICT)
@@ -279,9 +283,43 @@ static vv_status read_node(const vvi_json *json, vvi_tree_node **out, vv_error *
     return VV_OK;
 }
 
-vv_status vv_tree_from_json(const char *text, vv_tree **out, vv_error *err)
+/* The numbers of the leaves as they were read, in the order of the tree. */
+static void collect_numbers(const vvi_tree_node *node, size_t *out, size_t *count)
+{
+    if (node->kind == VVI_TREE_LEAF)
+        out[(*count)++] = node->leaf;
+    for (size_t i = 0; i < node->count; i++)
+        collect_numbers(node->children[i], out, count);
+}
+
+vv_status vvi_tree_from_json(const vvi_json *json, vv_tree **out, size_t **stated,
+                             vv_error *err)
 {
     vvi_tree_node *root = NULL;
+    size_t *numbers = NULL;
+    size_t count = 0;
+    vv_status status = read_node(json, &root, err);
+
+    if (status)
+        return vvi_wrap(err, status, "tree");
+    if (stated) {
+        numbers = vvi_alloc_array(root->leaves, sizeof(*numbers));
+        if (!numbers) {
+            vvi_tree_node_free(root);
+            return vvi_fail_nomem(err, sizeof(*numbers));
+        }
+        collect_numbers(root, numbers, &count);
+    }
+    status = vvi_tree_new(root, out, err);
+    if (status)
+        vvi_free(numbers);
+    else if (stated)
+        *stated = numbers;
+    return status;
+}
+
+vv_status vv_tree_from_json(const char *text, vv_tree **out, vv_error *err)
+{
     vvi_json *json = NULL;
     vv_status status = vvi_json_parse(vv_bytes_of(text), &json, err);
 
@@ -289,9 +327,7 @@ vv_status vv_tree_from_json(const char *text, vv_tree **out, vv_error *err)
         return vvi_wrap(err, VV_EINVAL, "tree");
     if (status)
         return status;
-    status = read_node(json, &root, err);
+    status = vvi_tree_from_json(json, out, NULL, err);
     vvi_json_free(json);
-    if (status)
-        return vvi_wrap(err, status, "tree");
-    return vvi_tree_new(root, out, err);
+    return status;
 }
