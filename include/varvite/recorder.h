@@ -88,7 +88,7 @@ VV_API vv_status vv_schema_new(vv_schema **out, vv_error *err);
  * @return VV_OK, VV_EINVAL (names the group and the leaf), VV_ELIMIT, VV_ENOMEM
  */
 VV_API vv_status vv_schema_from_json(const char *text, vv_schema **out, vv_error *err);
-/** The same, of a file's. Groups with functions of the caller say "custom". Terminated. */
+/** The same, of a file's. Groups with functions of the caller say "custom"; leaves stand as they are numbered. Terminated. */
 VV_API vv_status vv_schema_to_json(const vv_schema *schema, vv_buf *out, vv_error *err);
 VV_API void vv_schema_free(vv_schema *schema);
 
@@ -103,11 +103,15 @@ VV_API vv_status vv_schema_add_group(vv_schema *schema, const char *name,
                                      vv_frequency frequency,
                                      const vv_compression *compression, size_t *group,
                                      vv_error *err);
+/** Give a group another frequency: to one of JSON that says "custom", its functions. @return VV_OK, VV_EINVAL */
+VV_API vv_status vv_schema_set_frequency(vv_schema *schema, size_t group,
+                                         vv_frequency frequency, vv_error *err);
 /**
  * Add a leaf to a group whose tree is a dict. An empty name: the one leaf of the group, without a dict.
  * @param shape  of a value, without rows; ndim 0: a scalar
  * @param leaf   its number: leaves are numbered as they are added
- * @return VV_OK, VV_EINVAL, VV_EUNSUPPORTED (elements of variable length, text), VV_ENOMEM
+ * @return VV_OK, VV_EINVAL, VV_EUNSUPPORTED (elements of variable length, text, times; raw bits need
+ *         vv_schema_set_tree()), VV_ENOMEM
  */
 VV_API vv_status vv_schema_add_leaf(vv_schema *schema, size_t group, const char *name,
                                     vv_dtype dtype, uint32_t ndim, const uint64_t *shape,
@@ -175,13 +179,15 @@ typedef struct vv_recorder_stats {
     vv_status failure; /* VV_OK, or what is returned by the next call */
 } vv_recorder_stats;
 
-/** Told by the writer thread about once a second and at the end; must not call the recorder. */
+/** Told by the writer thread about once a second and at the end; must not call the recorder. One that runs when
+ *  close gives up waiting goes on until it returns. */
 typedef void (*vv_recorder_progress_fn)(void *ctx, const vv_recorder_stats *stats);
 
 typedef struct vv_recorder_options {
     size_t struct_size;
     uint64_t
-        memory_bytes; /* cap of all rows and chunks held; 0: 64 MiB. At least two rows of each group */
+        memory_bytes; /* cap of all rows and chunks held; 0: 64 MiB. At least two rows of each group, and some more to
+                         compress one; VV_ELIMIT says how much */
     vv_full_policy when_full;
     uint32_t block_ms; /* 0: 30 000 */
     uint32_t flush_ms; /* flush by itself when rows are this old; 0: 1 000 */
@@ -243,7 +249,7 @@ VV_API vv_status vv_recorder_append_zarr(vv_store *store, const char *path,
                                          vv_recorder_root_fn root, void *root_ctx,
                                          vv_recorder **out, vv_error *err);
 
-/** The schema that is recorded; lives as long as the recorder. */
+/** The schema that is recorded, a copy; lives as long as the recorder. */
 VV_API const vv_schema *vv_recorder_schema(const vv_recorder *recorder);
 
 /** Is a group to be logged at this step? Cheap, so that values need not be made for nothing. */
@@ -264,7 +270,7 @@ typedef struct vv_frame {
 
 /**
  * Log a step: all groups that are due, as one. Groups that are not due may be given, and are passed over. The values
- * are copied. Nothing is converted: another type or shape is an error, and then no group has the step.
+ * are copied. A caller's own frequency is asked from here, by one thread at a time. Nothing is converted: another type or shape is an error, and then no group has the step.
  * @return VV_OK, VV_EINVAL (names group and leaf: type, shape, count, a due group missing; a negative step;
  *         a step not past the last one), VV_ERANGE (past total_steps or an extent),
  *         VV_ETIMEDOUT or VV_ELIMIT (full, see vv_full_policy), or the failure of the writer
@@ -285,7 +291,8 @@ VV_API vv_status vv_recorder_log_group(vv_recorder *recorder, int64_t step, size
 VV_API vv_status vv_recorder_flush(vv_recorder *recorder, vv_durability durability,
                                    uint32_t timeout_ms, vv_error *err);
 VV_API void vv_recorder_get_stats(vv_recorder *recorder, vv_recorder_stats *out);
-/** Text attributes of the whole recording, put there when it is closed: {"author": …} as JSON. */
+/** Text attributes of the whole recording, put there when it is closed: {"author": "…"} as JSON, in place of those
+ *  that were set before. @return VV_OK, VV_EINVAL (no object of texts), VV_ENOMEM */
 VV_API vv_status vv_recorder_set_attributes(vv_recorder *recorder, const char *json,
                                             vv_error *err);
 

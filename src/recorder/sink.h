@@ -6,7 +6,8 @@
  * What was put counts from the next commit on, which is one step: after a kill the sink has all that a
  * commit covered, and of what came later nothing is seen.
  *
- * Threads: encode is called by many at once; all others by one thread at a time.
+ * Leaves whose values have no elements are never encoded or put. Threads: encode is called by many at once; all others
+ * by one thread at a time.
  */
 #ifndef VVI_RECORDER_SINK_H
 #define VVI_RECORDER_SINK_H
@@ -24,7 +25,8 @@ typedef struct vvi_encoded {
 typedef struct vvi_sink_ops {
     const char *name;
     /* Encode a chunk of ROWS: count rows, fewer than chunk_rows only in the last chunk of a recording
-     * that is closed. Replaces out->bytes. */
+     * that is closed. Replaces out->bytes, which come back with what was in them before, so that their memory can be
+     * used again; where nothing is to be done, rows may be lent (vvi_buf_lend()): they stay until put_chunk returned. */
     vv_status (*encode)(vvi_sink *sink, size_t group, size_t leaf, const void *rows,
                         uint64_t count, vvi_encoded *out, vv_error *err);
     /* Take chunk number chunk of a leaf of ROWS. */
@@ -38,7 +40,8 @@ typedef struct vvi_sink_ops {
     /* Take the value of a leaf of ONCE (index NULL), or of PLACED at its place. */
     vv_status (*put_value)(vvi_sink *sink, size_t group, size_t leaf,
                            const uint64_t *index, const void *value, vv_error *err);
-    /* Make all that was put count: rows[g] rows of each group (ONCE: 0 or 1; PLACED: places written), and
+    /* Make all that was put count: rows[g] rows of each group (ONCE: 0 or 1; PLACED: rows put, so that a place that was
+     * put twice counts twice), and
      * next_step, one past the last step logged. Returns when it is as safe as asked. */
     vv_status (*commit)(vvi_sink *sink, const uint64_t *rows, int64_t next_step,
                         vv_durability durability, vv_error *err);
@@ -57,7 +60,8 @@ struct vvi_sink {
     const vvi_sink_ops *ops;
 };
 
-/* Where a recording that is gone on with stands. All zero for a new one. */
+/* Where a recording that is gone on with stands. All zero for a new one. Of a leaf of ROWS, rows[g] % chunk_rows rows
+ * are in its tail, and count as put. */
 typedef struct vvi_resume {
     uint64_t *rows; /* of each group; NULL: none */
     void ***
