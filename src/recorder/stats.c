@@ -1,0 +1,112 @@
+/* What a recorder counts, and what one would take. */
+#include "recorder/inner.h"
+#include "recorder/schema.h"
+#include "util/alloc.h"
+
+#define LOAD(field_) __atomic_load_n(&(field_), __ATOMIC_RELAXED)
+
+void vv_recorder_get_stats(vv_recorder *self, vv_recorder_stats *out)
+{
+    const vvi_counters *c = &self->counters;
+    uint64_t encoded = LOAD(self->encoder.held), encoded_peak = LOAD(self->encoder.peak);
+    uint64_t gone;
+
+    *out = (vv_recorder_stats){ .written = LOAD(c->written),
+                                .flushed = LOAD(c->flushed),
+                                .durable = LOAD(c->durable),
+                                .dropped = LOAD(c->dropped),
+                                .thinned = LOAD(c->thinned),
+                                .refused = LOAD(c->refused),
+                                .raw_bytes = LOAD(c->raw_bytes),
+                                .stored_bytes = LOAD(c->stored),
+                                .flushes = LOAD(c->flushes),
+                                .waits = LOAD(c->waits),
+                                .wait_ns = LOAD(c->wait_ns),
+                                .failure = LOAD(self->failure) };
+    for (size_t i = 0; i < sizeof(out->lateness) / sizeof(out->lateness[0]); i++)
+        out->lateness[i] = LOAD(c->lateness[i]);
+    gone = out->raw_bytes + LOAD(c->dropped_bytes);
+    out->logged = LOAD(
+        c->logged); /* last, so that it is never less than what came of them */
+    out->queued_bytes = LOAD(c->logged_bytes);
+    out->queued_bytes = out->queued_bytes > gone ? out->queued_bytes - gone : 0;
+    out->memory_bytes = LOAD(self->queue.bytes) + self->fixed_bytes + encoded;
+    out->peak_memory_bytes = LOAD(self->queue.peak) + self->fixed_bytes + encoded_peak;
+}
+
+/* ---- before the run ------------------------------------------------------------------------- */
+
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+    uint64_t out;
+
+    return __builtin_add_overflow(a, b, &out) ? UINT64_MAX : out;
+}
+
+static uint64_t product(uint64_t a, uint64_t b)
+{
+    uint64_t out;
+
+    return __builtin_mul_overflow(a, b, &out) ? UINT64_MAX : out;
+}
+
+/* What a file takes besides rows: for itself, a leaf, a chunk. */
+#define FILE_BYTES  8192u
+#define LEAF_BYTES  1024u
+#define CHUNK_BYTES 40u
+
+static void estimate_group(const vvi_plan_group *group, const vvi_block_layout *layout,
+                           int64_t steps, vv_recorder_estimate *out, uint64_t *blocks)
+{
+    uint64_t rows = 1;
+    uint64_t bytes = 0;
+    uint64_t extra = 0;
+
+    if (group->kind == VVI_GROUP_PLACED)
+        rows = group->places;
+    else if (group->kind == VVI_GROUP_ROWS)
+        rows = steps ? ((uint64_t)steps - 1) / group->frequency.every + 1 : 0;
+    for (size_t i = 0; i < group->leaf_count; i++) {
+        bytes = sum(bytes, product(rows, group->leaves[i].row_bytes));
+        extra = sum(extra, LEAF_BYTES);
+        extra = sum(extra, product(rows / group->leaves[i].chunk_rows + 1, CHUNK_BYTES));
+    }
+    out->rows = sum(out->rows, rows);
+    out->raw_bytes = sum(out->raw_bytes, bytes);
+    out->file_bytes_least = sum(out->file_bytes_least, sum(extra, bytes / 10));
+    out->file_bytes_most = sum(out->file_bytes_most, sum(extra, sum(bytes, bytes / 128)));
+    *blocks = sum(*blocks,
+                  product(layout->bytes, sum(rows / layout->rows, layout->least)));
+}
+
+vv_status vv_recorder_estimate_steps(const vv_schema *schema,
+                                     const vv_recorder_options *options, int64_t steps,
+                                     vv_recorder_estimate *out, vv_error *err)
+{
+    vv_recorder_estimate made = { .file_bytes_least = FILE_BYTES,
+                                  .file_bytes_most = FILE_BYTES };
+    vv_schema *copy = NULL;
+    vvi_plan plan = { 0 };
+    vvi_layout layout = { 0 };
+    uint64_t blocks = 0;
+    vv_status status;
+
+    if (steps < 0)
+        return vvi_fail(err, VV_EINVAL, "%" PRId64 " steps", steps);
+    status = vvi_schema_copy(schema, &copy, err);
+    if (!status)
+        status = vvi_recorder_plan(copy, options, &plan, err);
+    if (!status)
+        status = vvi_recorder_layout(&plan, &layout, err);
+    for (size_t g = 0; g < plan.group_count && !status; g++)
+        estimate_group(&plan.groups[g], &layout.groups[g], steps, &made, &blocks);
+    if (!status) {
+        made.memory_bytes = layout.fixed +
+                            (blocks < layout.blocks ? blocks : layout.blocks);
+        *out = made;
+    }
+    vvi_free(layout.groups);
+    vvi_plan_clear(&plan);
+    vv_schema_free(copy);
+    return status;
+}
