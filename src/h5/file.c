@@ -26,6 +26,7 @@ vv_status vvi_h5_load_into(const vvi_h5 *file, uint64_t address, void *out, size
     VVI_TRY(vvi_file_read_at(&file->file, at, out, len, &got, err));
     if (got < len)
         return vvi_fail(err, VV_ECORRUPT, "the file was cut while it was read");
+    vvi_h5_overlay_apply(&file->overlay, at, out, len);
     return VV_OK;
 }
 
@@ -113,14 +114,11 @@ static vv_status read_new(vvi_h5 *file, vvi_h5_cursor *in, const uint8_t *block,
     return VV_OK;
 }
 
-static vv_status read_superblock(vvi_h5 *file, vv_error *err)
+static vv_status parse_superblock(vvi_h5 *file, const uint8_t *block, size_t got,
+                                  vv_error *err)
 {
-    uint8_t block[SUPERBLOCK_MAX] = { 0 };
     vvi_h5_cursor in;
-    size_t got;
 
-    VVI_TRY(vvi_file_size(&file->file, &file->info.size, err));
-    VVI_TRY(vvi_file_read_at(&file->file, 0, block, sizeof(block), &got, err));
     if (got < sizeof(signature) || memcmp(block, signature, sizeof(signature)) != 0)
         return vvi_fail(err, VV_ECORRUPT, "no HDF5 file");
     in = vvi_h5_cursor_of(vvi_bytes(block + 8, got - 8));
@@ -133,6 +131,30 @@ static vv_status read_superblock(vvi_h5 *file, vv_error *err)
                                       : read_new(file, &in, block, err));
     if (in.short_of)
         return vvi_fail(err, VV_ECORRUPT, "the file ends inside its superblock");
+    return VV_OK;
+}
+
+/* A file that a writer has open is read as of the commit in its journal. */
+static vv_status read_superblock(vvi_h5 *file, vv_error *err)
+{
+    uint8_t block[SUPERBLOCK_MAX] = { 0 };
+    size_t got;
+
+    vvi_h5_overlay_clear(&file->overlay);
+    VVI_TRY(vvi_file_size(&file->file, &file->info.size, err));
+    VVI_TRY(vvi_file_read_at(&file->file, 0, block, sizeof(block), &got, err));
+    VVI_TRY(parse_superblock(file, block, got, err));
+    file->info.commit = 0;
+    if (!file->info.flags)
+        return VV_OK;
+    VVI_TRY(vvi_h5_overlay_read(file->file.path, &file->file, &file->overlay, err));
+    file->info.commit = file->overlay.seq;
+    if (!file->info.commit)
+        return VV_OK;
+    /* The commit made the file as long as it says before it was written. */
+    VVI_TRY(vvi_file_size(&file->file, &file->info.size, err));
+    vvi_h5_overlay_apply(&file->overlay, 0, block, got);
+    VVI_TRY(parse_superblock(file, block, got, err));
     return VV_OK;
 }
 

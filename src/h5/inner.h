@@ -4,6 +4,7 @@
 
 #include "h5/cache.h"
 #include "h5/h5.h"
+#include "h5/journal.h"
 
 #include "util/endian.h"
 #include "util/file.h"
@@ -29,6 +30,7 @@ struct vvi_h5 {
     uint64_t base;
     vvi_h5_info info;
     vvi_h5_cache *cache;
+    vvi_h5_overlay overlay; /* what the journal says on top of the file */
 };
 
 /* Metadata longer than this is refused. */
