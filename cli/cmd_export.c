@@ -110,7 +110,9 @@ vv_status cmd_compare(cli_call *call)
     cli_progress progress;
     vv_store *store = NULL;
 
-    vv_status status = vv_dataset_probe(call->args[0], &call->err);
+    vv_status status = cli_check_source(call, vv_dataset_probe(call->args[0], &call->err),
+                                        call->args[0],
+                                        "'varvite diff' compares two roots");
     if (!status)
         status = cli_open_root(call, call->args[1], &store);
     if (status)

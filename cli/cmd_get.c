@@ -32,6 +32,11 @@ static vv_status write_value(cli_call *call, vv_store *store, const char *key,
 
     if (!status)
         status = result_write(out, (vv_bytes){ value.data, value.len });
+    if (status == VV_ENOTFOUND)
+        cli_fail(call, status,
+                 "no key '%.150s'; 'varvite ls' lists them, 'varvite slice' "
+                 "shows arrays",
+                 key);
     vv_buf_clear(&value);
     return status;
 }

@@ -96,7 +96,8 @@ import self = { 0 };
 
     vv_status status = read_options(call, &self);
     if (!status)
-        status = vv_dataset_probe(call->args[0], &call->err);
+        status = cli_check_source(call, vv_dataset_probe(call->args[0], &call->err),
+                                  call->args[0], "'varvite copy' copies a root");
     if (!status)
         status = cli_tree_open(call, resume ? resume : cli_text(call, "root"), &tree);
     if (status)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SUGGESTED_MAX 8 /* names in a message */
+
 /* ---- JSON text ------------------------------------------------------------------------- */
 
 static const char *skip_blank(const char *at)
@@ -182,15 +184,57 @@ static vv_status keep_node(void *ctx, const char *path, vv_node_kind kind, uint3
     return VV_OK;
 }
 
+/* Keep arrays, as many as a message names and one that says there are more. */
+static vv_status keep_some(void *ctx, const char *path, vv_node_kind kind, uint32_t depth,
+                           vv_error *err)
+{
+    cli_nodes *nodes = ctx;
+
+    if (nodes->count > SUGGESTED_MAX)
+        return VV_ECANCELED;
+    return kind == VV_NODE_ARRAY ? keep_node(ctx, path, kind, depth, err) : VV_OK;
+}
+
+void cli_suggest_arrays(cli_call *call, vv_store *store, const char *path)
+{
+    cli_nodes nodes = { NULL, 0, 0 };
+    char *group = cli_strdup(path), *message = call->err.message;
+    vv_node_kind kind = VV_NODE_NONE;
+
+    /* Below the group itself, or the nearest one above. */
+    while (vv_node_kind_of(store, group, &kind, NULL) || kind != VV_NODE_GROUP) {
+        char *slash = strrchr(group, '/');
+        if (!*group)
+            break;
+        *(slash ? slash : group) = '\0';
+    }
+    if (kind == VV_NODE_GROUP)
+        (void)vv_node_walk(store, group, true, keep_some, &nodes, NULL);
+    for (size_t i = 0; i < nodes.count; i++) {
+        size_t len = strlen(message);
+        if (len + 100 > sizeof(call->err.message))
+            break;
+        snprintf(message + len, sizeof(call->err.message) - len, "%s%.80s",
+                 i ? ", " : "; there are ",
+                 i == SUGGESTED_MAX ? "others" : nodes.items[i].path);
+    }
+    cli_nodes_clear(&nodes);
+    free(group);
+}
+
 vv_status cli_nodes_read(cli_call *call, vv_store *store, const char *path,
                          bool recursive, cli_nodes *out)
 {
     vv_node_kind kind;
     vv_status status = vv_node_kind_of(store, path, &kind, &call->err);
 
-    if (!status && kind == VV_NODE_NONE)
-        return cli_fail(call, VV_ENOTFOUND, "%.200s: no array and no group there",
-                        *path ? path : "the top");
+    if (!status && kind == VV_NODE_NONE) {
+        status = cli_fail(call, VV_ENOTFOUND, "%.200s: no array and no group there%s",
+                          *path ? path : "the top",
+                          strchr(path, '[') ? "; this command takes no brackets" : "");
+        cli_suggest_arrays(call, store, path);
+        return status;
+    }
     if (!status)
         status = vv_node_walk(store, path, recursive, keep_node, out, &call->err);
     return status;

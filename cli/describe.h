@@ -46,6 +46,9 @@ typedef struct cli_nodes {
 vv_status cli_nodes_read(cli_call *call, vv_store *store, const char *path,
                          bool recursive, cli_nodes *out);
 void cli_nodes_clear(cli_nodes *nodes);
+/* Put behind the message in call->err which arrays there are below the group at path, or the
+ * nearest above it. */
+void cli_suggest_arrays(cli_call *call, vv_store *store, const char *path);
 
 /* "(TIME: 12, 90)": dimension names where there are any, and lengths. */
 void print_dimensions(const vv_array_meta *meta);

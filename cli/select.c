@@ -1,5 +1,6 @@
 #include "select.h"
 
+#include "describe.h"
 #include "stores.h"
 
 #include <ctype.h>
@@ -21,13 +22,26 @@ static char *select_path(const char *text, const char **inside)
     return path;
 }
 
-static vv_status select_missing(cli_call *call, vv_status status, const char *text)
+static vv_status select_missing(cli_call *call, vv_store *store, vv_status status,
+                                const char *text)
 {
     const char *open = strchr(text, '[');
-    const char *close = strrchr(text, ']');
+    const char *close = strrchr(text, ']'), *inside;
+    vv_node_kind kind = VV_NODE_NONE;
 
-    if (status != VV_ENOTFOUND || !open || (close && close[1] == '\0'))
+    if (status != VV_ENOTFOUND)
         return status;
+    if (!open || (close && close[1] == '\0')) {
+        char *given = select_path(text, &inside);
+        const char *path = cli_trim_slashes(given);
+        if (vv_node_kind_of(store, path, &kind, NULL) == VV_OK)
+            cli_fail(call, status, "%.100s: %s", *path ? path : "the top",
+                     kind == VV_NODE_GROUP ? "a group, and an array is wanted"
+                                           : "no array there");
+        cli_suggest_arrays(call, store, path);
+        free(given);
+        return status;
+    }
     return close
                ? cli_usage(call, "%.100s: '%.100s' behind the brackets", text, close + 1)
                : cli_usage(call, "%.100s: the bracket is not closed", text);
@@ -48,7 +62,7 @@ vv_status select_open(cli_call *call, vv_store *store, const char *text, vv_arra
         }
         free(given);
     }
-    return select_missing(call, status, text);
+    return select_missing(call, store, status, text);
 }
 
 /* One part between commas, as it stands. */

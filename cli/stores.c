@@ -52,6 +52,17 @@ vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
     return status ? cli_wrap(call, status, "root") : VV_OK;
 }
 
+vv_status cli_check_source(cli_call *call, vv_status status, const char *source,
+                           const char *instead)
+{
+    vv_cid cid;
+
+    if (status != VV_ENOTFOUND || vv_cid_parse(source, &cid, NULL))
+        return status;
+    return cli_usage(call, "%.100s is a root, and a file or a directory is wanted; %s",
+                     source, instead);
+}
+
 void cli_split_root(const char *text, char **root, char **path)
 {
     const char *colon = is_directory(text) ? NULL : strchr(text, ':');

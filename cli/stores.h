@@ -25,6 +25,11 @@ vv_status cli_open_root(cli_call *call, const char *root, vv_store **out);
  * colon is taken as it is. */
 void cli_split_root(const char *text, char **root, char **path);
 
+/* A file or directory that cannot be read as a data set: where it is a root instead, say so, and what to
+ * do with one. */
+vv_status cli_check_source(cli_call *call, vv_status status, const char *source,
+                           const char *instead);
+
 /* VV_EIO where there is no directory to make target in: it is no answer to what was asked, so no
  * VV_ENOTFOUND. */
 vv_status cli_check_parent(cli_call *call, const char *target);

@@ -326,6 +326,25 @@ END
     expect_failure 2 "no such dimension, but \(time: 4, lat: 3, lon: 5\)"
 }
 
+test_wrong_paths_are_told_which_there_are() {
+    run slice "$set" nothing
+    expect_failure 1 "nothing: no array there; there are .*big, .*others$"
+    run slice "$set" group
+    expect_failure 1 "group: a group, and an array is wanted; there are group/y$"
+    run slice "$set" /
+    expect_failure 1 "the top: a group, and an array is wanted; there are "
+    run info "$set" group/nothing
+    expect_failure 1 "group/nothing: no array and no group there; there are group/y$"
+    run stats "$set" 'x[0]'
+    expect_failure 1 "takes no brackets; there are "
+    run get "$set" nothing
+    expect_failure 1 "no key 'nothing'; 'varvite ls' lists them"
+    run import bafyr4ieav2zuk4pbltsa77j5lvn5bdvtoui22gya53d73c75ykb4pvvyim
+    expect_failure 2 "is a root, and a file or a directory is wanted; 'varvite copy'"
+    run compare bafyr4ieav2zuk4pbltsa77j5lvn5bdvtoui22gya53d73c75ykb4pvvyim "$set"
+    expect_failure 2 "is a root, and a file or a directory is wanted; 'varvite diff'"
+}
+
 test_a_terminal_is_told_the_selection_and_a_pipe_is_not() {
     python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' \
         "$VARVITE" slice "$set" 'x[1,1,:2]' </dev/null >"$out" 2>"$err"
@@ -381,7 +400,7 @@ test_names_may_end_in_brackets() {
     run slice --csv "$set" 'cup[x][1]'
     expect_out_has '^4$'
     run slice "$set" 'cup[y]'
-    expect_failure 1 "no array or group at 'cup'"
+    expect_failure 1 "cup: no array there"
 }
 
 test_a_stopped_slice_leaves_no_file() {
