@@ -67,6 +67,7 @@ static const char *const chains[] = {
     "[" SHARDS("[2,6]", SHARDS("[1,6]", LE ",\"zlib\"", START), "") "]",
     "[" SHARDS("[2,6]", "\"vlen-utf8\",\"zstd\"", "") "]",
     "[" NAMED("transpose", "\"order\":[1,0]") "," SHARDS("[3,2]", LE, START) "]",
+    "[" LE ",\"lzma\"]",
 };
 #define CHAIN_COUNT (sizeof(chains) / sizeof(chains[0]))
 

@@ -128,9 +128,9 @@ vv_status vvi_codec_unknown(const char *name, vv_error *err);
 extern const vvi_codec_ops vvi_adler32_ops, vvi_astype_ops, vvi_bitround_ops,
     vvi_blosc_ops, vvi_bytes_ops, vvi_bz2_ops, vvi_cast_value_ops, vvi_crc32_ops,
     vvi_crc32c_ops, vvi_delta_ops, vvi_fixedscaleoffset_ops, vvi_fletcher32_ops,
-    vvi_gzip_ops, vvi_lz4_ops, vvi_packbits_ops, vvi_packed_bools_ops, vvi_quantize_ops,
-    vvi_scale_offset_ops, vvi_sharding_ops, vvi_shuffle_ops, vvi_transpose_ops,
-    vvi_vlen_bytes_ops, vvi_vlen_utf8_ops, vvi_zlib_ops, vvi_zstd_ops;
+    vvi_gzip_ops, vvi_lz4_ops, vvi_lzma_ops, vvi_packbits_ops, vvi_packed_bools_ops,
+    vvi_quantize_ops, vvi_scale_offset_ops, vvi_sharding_ops, vvi_shuffle_ops,
+    vvi_transpose_ops, vvi_vlen_bytes_ops, vvi_vlen_utf8_ops, vvi_zlib_ops, vvi_zstd_ops;
 
 /* Helpers for configure. */
 

@@ -107,6 +107,13 @@ static vv_status set_bz2(const part *from, vvi_dtype *dtype, vvi_json *settings,
     return set_level(from, "level", 9, settings, err);
 }
 
+static vv_status set_lzma(const part *from, vvi_dtype *dtype, vvi_json *settings,
+                          vv_error *err)
+{
+    (void)dtype;
+    return set_level(from, "preset", 6, settings, err);
+}
+
 static vv_status set_lz4(const part *from, vvi_dtype *dtype, vvi_json *settings,
                          vv_error *err)
 {
@@ -316,6 +323,7 @@ static const row rows[] = {
     { "lz4", "numcodecs.lz4", VVI_CODEC_BYTES_TO_BYTES, set_lz4 },
     { "zlib", "numcodecs.zlib", VVI_CODEC_BYTES_TO_BYTES, set_deflate },
     { "bz2", "numcodecs.bz2", VVI_CODEC_BYTES_TO_BYTES, set_bz2 },
+    { "lzma", "numcodecs.lzma", VVI_CODEC_BYTES_TO_BYTES, set_lzma },
     { "crc32c", "crc32c", VVI_CODEC_BYTES_TO_BYTES, set_nothing },
     { "crc32", "numcodecs.crc32", VVI_CODEC_BYTES_TO_BYTES, set_nothing },
     { "adler32", "numcodecs.adler32", VVI_CODEC_BYTES_TO_BYTES, set_nothing },

@@ -19,6 +19,9 @@ static const vvi_codec_ops *const table[] = {
 #ifdef VVI_CODEC_BZ2
     &vvi_bz2_ops,
 #endif
+#ifdef VVI_CODEC_LZMA
+    &vvi_lzma_ops,
+#endif
     &vvi_shuffle_ops,    &vvi_crc32c_ops,     &vvi_crc32_ops,
     &vvi_adler32_ops,    &vvi_fletcher32_ops,
 };

@@ -53,6 +53,7 @@ static const char *const texts[] = {
     "shuffle+lz4",
     "shuffle+zlib:9+adler32",
     "bz2+crc32",
+    "lzma:1",
     "delta+fletcher32",
     "bytes:big+blosc:zstd:1:bitshuffle+crc32c",
     "transpose:0+blosc:lz4",
@@ -208,12 +209,23 @@ static void metadata_that_cannot_be_meant_is_refused_by_name(void **state)
           "\"crc32c\",\"crc32c\"]",
           VV_EUNSUPPORTED, "16" },
         { "[", VV_EINVAL, "codecs" },
-        { "lzma:3", VV_EINVAL, "lzma" },
+        { "xz:3", VV_EINVAL, "xz" },
+        { "lzma:10", VV_ECORRUPT, "preset" },
+        { "[\"bytes\",{\"name\":\"lzma\",\"configuration\":{\"format\":3}}]", VV_ECORRUPT,
+          "filters" },
+        { "[\"bytes\",{\"name\":\"lzma\",\"configuration\":{\"filters\":[{\"id\":4}]}}]",
+          VV_EUNSUPPORTED, "filter 4" },
+        { "[\"bytes\",{\"name\":\"lzma\",\"configuration\":{\"format\":2,"
+          "\"filters\":[{\"id\":33}]}}]",
+          VV_ECORRUPT, "LZMA1" },
+        { "[\"bytes\",{\"name\":\"lzma\",\"configuration\":{\"filters\":[{\"id\":33,"
+          "\"dict_size\":1073741824}]}}]",
+          VV_ECORRUPT, "dict_size" },
         { "zstd:fast", VV_EINVAL, "fast" },
         { "zstd:3:4", VV_EINVAL, "4" },
         { "zstd:", VV_EINVAL, "zstd" },
         { "none:1", VV_EINVAL, "none" },
-        { "lzma", VV_EINVAL, "there are none, transpose" },
+        { "xz", VV_EINVAL, "there are none, transpose" },
         { "none+zstd", VV_EINVAL, "none" },
         { "zstd+bytes", VV_EINVAL, "place" },
         { "zstd+delta", VV_EINVAL, "place" },
@@ -332,12 +344,71 @@ static void damaged_data_is_refused_where_a_checksum_sees_it_and_never_overflows
     }
 }
 
+#define LZMA(settings_) \
+    "[\"bytes\",{\"name\":\"numcodecs.lzma\",\"configuration\":{" settings_ "}}]"
+
+/* Bytes 0 … 39, as Python's lzma makes them of each format. */
+static void every_form_of_lzma_is_read(void **state)
+{
+    static const struct {
+        const char *codecs, *encoded;
+    } cases[] = {
+        { LZMA("\"format\":1,\"check\":-1,\"preset\":null,\"filters\":null"),
+          "fd377a585a000004e6d6b4460200210110000000a8708e86010027000102030405060708"
+          "090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262700205f756a"
+          "798e285100014028d4524ae51fb6f37d010000000004595a" },
+        { LZMA("\"format\":2"),
+          "5d00008000ffffffffffffffff00000052500a84f99bb28021a969d627e03e065a5f048d"
+          "53d404ba39570509c15524de9db8715933da78f4ffff1ae40000" },
+        { LZMA(
+              "\"format\":3,\"filters\":[{\"id\":3,\"dist\":4},{\"id\":33,\"preset\":1}]"),
+          "e00027000b5d00000052500aa079b7f8000000" },
+        { LZMA(""),
+          "fd377a585a000004e6d6b4460200210110000000a8708e86010013000102030405060708"
+          "090a0b0c0d0e0f1011121300c3e7009f18adefc600012c14f80a6d031fb6f37d01000000"
+          "0004595afd377a585a000000ff12d9410200210116000000742fe5a30100131415161718"
+          "191a1b1c1d1e1f20212223242526270000012414f080b4cb06729e7a010000000000595a" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const uint64_t forty = 40;
+        vvi_codec_chain *chain = chain_of(cases[i].codecs, array_with(1, 1, &forty, 40));
+        vv_buf encoded = from_hex(cases[i].encoded);
+        vv_buf again = VV_BUF_INIT;
+        vv_error err = VV_ERROR_INIT;
+        uint8_t out[40];
+
+        for (int round = 0; round < 2; round++) { /* as Python wrote it, and as we do */
+            vv_bytes bytes = vvi_buf_bytes(round ? &again : &encoded);
+
+            memset(out, 0xFF, sizeof(out));
+            assert_vv_ok(vvi_codec_chain_decode(chain, bytes, out, NULL, &err));
+            for (uint8_t k = 0; k < 40; k++)
+                assert_int_equal(out[k], k);
+            for (size_t cut = 0; cut < bytes.len; cut++)
+                assert_int_not_equal(vvi_codec_chain_decode(chain,
+                                                            vvi_bytes(bytes.data, cut),
+                                                            out, NULL, &err),
+                                     VV_OK);
+            if (!round) {
+                for (uint8_t k = 0; k < 40; k++)
+                    out[k] = k;
+                assert_vv_ok(vvi_codec_chain_encode(chain, out, &again, &err));
+            }
+        }
+        vv_buf_clear(&encoded);
+        vv_buf_clear(&again);
+        vvi_codec_chain_free(chain);
+    }
+}
+
 /* A chunk of a thousand bytes, given the encoded form of ten million. */
 static void a_bomb_is_refused_without_unfolding_it(void **state)
 {
     static const char *const chains[] = { "zstd:3",        "gzip:9",        "blosc:lz4:5",
                                           "gzip:9+gzip:9", "zstd:1+zstd:1", "none",
-                                          "crc32c" };
+                                          "lzma:1",        "crc32c" };
     const uint64_t many = 10000000;
     uint8_t *zeros = calloc(many, 1);
     uint8_t out[1001];
@@ -462,6 +533,7 @@ int main(void)
         cmocka_unit_test(short_forms_become_metadata),
         cmocka_unit_test(
             damaged_data_is_refused_where_a_checksum_sees_it_and_never_overflows),
+        cmocka_unit_test(every_form_of_lzma_is_read),
         cmocka_unit_test(a_bomb_is_refused_without_unfolding_it),
         cmocka_unit_test(a_long_chain_asks_for_no_more_memory_than_a_short_one),
         cmocka_unit_test(a_chunk_past_the_limit_is_refused_before_it_is_allocated),

@@ -18,7 +18,7 @@ import numcodecs
 import numpy as np
 
 VERSION = "0.17.1"
-COMPRESSORS = ("blosc", "bz2", "gzip", "lz4", "zlib", "zstd")
+COMPRESSORS = ("blosc", "bz2", "gzip", "lz4", "lzma", "zlib", "zstd")
 CANNOT = ("delta/bool",)  # differences of booleans: refused by name
 FILTERS = ("delta", "fixedscaleoffset", "packbits", "shuffle")
 

@@ -23,7 +23,7 @@ KINDS += [order + kind for kind in ("i2", "i4", "i8", "u2", "u4", "u8", "f2", "f
 KINDS += ["|S5", "|V3"]
 COMPRESSORS = {
     "none": None, "zlib": numcodecs.Zlib(4), "gzip": numcodecs.GZip(1), "bz2": numcodecs.BZ2(1),
-    "lz4": numcodecs.LZ4(), "zstd": numcodecs.Zstd(1),
+    "lz4": numcodecs.LZ4(), "lzma": numcodecs.LZMA(preset=1), "zstd": numcodecs.Zstd(1),
     "blosc-lz4": numcodecs.Blosc("lz4", 5, numcodecs.Blosc.SHUFFLE),
     "blosc-zstd": numcodecs.Blosc("zstd", 3, numcodecs.Blosc.BITSHUFFLE),
     "blosc-zlib": numcodecs.Blosc("zlib", 1, numcodecs.Blosc.NOSHUFFLE),
