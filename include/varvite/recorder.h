@@ -230,7 +230,8 @@ VV_API vv_status vv_recorder_append_hdf5(const char *path, const vv_schema *sche
                                          const vv_recorder_options *options,
                                          vv_recorder **out, vv_error *err);
 
-/** Told by the writer thread of the root after each flush, which names all rows up to now. */
+/** Told of the root after each flush, which names all rows up to now: by the writer thread, the first time by the
+ *  call that begins. */
 typedef void (*vv_recorder_root_fn)(void *ctx, const vv_cid *root);
 /**
  * Begin a Zarr hierarchy below path of a store: a group for each group, an array for each leaf. A HAMT store has
