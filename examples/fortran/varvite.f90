@@ -45,6 +45,19 @@ module varvite
         integer(c_int) :: durability = 0
     end type
 
+    ! What the library fills must have room for all its members: here, and for some that may come.
+    type, bind(c) :: vv_traj_leaf
+        type(c_ptr) :: name = c_null_ptr
+        integer(c_int) :: dtype = 0
+        integer(c_size_t) :: item_size = 0
+        integer(c_int32_t) :: ndim = 0
+        type(c_ptr) :: shape = c_null_ptr
+        type(c_ptr) :: chunk = c_null_ptr
+        type(c_ptr) :: filters = c_null_ptr
+        type(c_ptr) :: path = c_null_ptr
+        type(c_ptr) :: later(8) = c_null_ptr
+    end type
+
     interface
         integer(c_int) function vv_local_open(directory, options, store, err) bind(c)
             import
@@ -122,6 +135,96 @@ module varvite
             type(c_ptr), value :: array, data
             integer(c_int64_t), intent(in) :: start(*), count(*)
             integer(c_size_t), value :: data_bytes
+            type(vv_error), intent(inout) :: err
+        end function
+
+        integer(c_int) function vv_schema_from_json(text, schema, err) bind(c)
+            import
+            character(kind=c_char), intent(in) :: text(*)
+            type(c_ptr), intent(out) :: schema
+            type(vv_error), intent(inout) :: err
+        end function
+
+        subroutine vv_schema_free(schema) bind(c)
+            import
+            type(c_ptr), value :: schema
+        end subroutine
+
+        ! options: c_null_ptr for the defaults
+        integer(c_int) function vv_recorder_create_hdf5(path, schema, options, recorder, err) bind(c)
+            import
+            character(kind=c_char), intent(in) :: path(*)
+            type(c_ptr), value :: schema, options
+            type(c_ptr), intent(out) :: recorder
+            type(vv_error), intent(inout) :: err
+        end function
+
+        ! leaves: c_loc of each leaf's value, which is copied
+        integer(c_int) function vv_recorder_log_group(recorder, step, group, leaves, count, err) bind(c)
+            import
+            type(c_ptr), value :: recorder
+            integer(c_int64_t), value :: step
+            integer(c_size_t), value :: group, count
+            type(c_ptr), intent(in) :: leaves(*)
+            type(vv_error), intent(inout) :: err
+        end function
+
+        ! durability: 0 to survive a power cut, 1 to survive a kill
+        integer(c_int) function vv_recorder_flush(recorder, durability, timeout_ms, err) bind(c)
+            import
+            type(c_ptr), value :: recorder
+            integer(c_int), value :: durability
+            integer(c_int32_t), value :: timeout_ms
+            type(vv_error), intent(inout) :: err
+        end function
+
+        integer(c_int) function vv_recorder_close(recorder, err) bind(c)
+            import
+            type(c_ptr), value :: recorder
+            type(vv_error), intent(inout) :: err
+        end function
+
+        integer(c_int) function vv_traj_open(path, traj, err) bind(c)
+            import
+            character(kind=c_char), intent(in) :: path(*)
+            type(c_ptr), intent(out) :: traj
+            type(vv_error), intent(inout) :: err
+        end function
+
+        subroutine vv_traj_close(traj) bind(c)
+            import
+            type(c_ptr), value :: traj
+        end subroutine
+
+        ! Groups and leaves are numbered from 0.
+        logical(c_bool) function vv_traj_group_by_name(traj, name, group) bind(c)
+            import
+            type(c_ptr), value :: traj
+            character(kind=c_char), intent(in) :: name(*)
+            integer(c_size_t), intent(out) :: group
+        end function
+
+        logical(c_bool) function vv_traj_leaf_by_name(traj, group, name, leaf) bind(c)
+            import
+            type(c_ptr), value :: traj
+            integer(c_size_t), value :: group
+            character(kind=c_char), intent(in) :: name(*)
+            integer(c_size_t), intent(out) :: leaf
+        end function
+
+        integer(c_int) function vv_traj_leaf_at(traj, group, leaf, about, err) bind(c)
+            import
+            type(c_ptr), value :: traj
+            integer(c_size_t), value :: group, leaf
+            type(vv_traj_leaf), intent(out) :: about
+            type(vv_error), intent(inout) :: err
+        end function
+
+        integer(c_int) function vv_traj_read_rows(traj, group, leaf, rows, n, out, out_bytes, err) bind(c)
+            import
+            type(c_ptr), value :: traj, out
+            integer(c_size_t), value :: group, leaf, n, out_bytes
+            integer(c_int64_t), intent(in) :: rows(*)
             type(vv_error), intent(inout) :: err
         end function
     end interface
