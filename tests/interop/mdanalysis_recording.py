@@ -1,0 +1,73 @@
+"""Real trajectories, read by MDAnalysis, go through a recording and come out equal: as they were recorded, and as H5MD
+that MDAnalysis opens.
+
+usage: mdanalysis_recording.py RECORDER-TOOL WORK-DIRECTORY [VARVITE]
+"""
+import importlib.util
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+
+warnings.simplefilter("ignore")
+import MDAnalysis  # noqa: E402
+
+SAMPLES = pathlib.Path(importlib.util.find_spec("MDAnalysisTests").origin).parent / "data"
+
+
+def universe(name):
+    if name == "adk_dims.dcd":
+        return MDAnalysis.Universe(str(SAMPLES / "adk.psf"), str(SAMPLES / name))
+    return MDAnalysis.Universe(str(SAMPLES / "cobrotoxin.tpr"), str(SAMPLES / name))
+
+
+def frames_of(found):
+    """Arrays of all frames: positions, and what else the file has."""
+    out = {}
+    for step in found.trajectory:
+        for name in ("positions", "velocities", "forces"):
+            if getattr(step, "has_" + name):
+                out.setdefault(name, []).append(getattr(step, name).copy())
+        if step.dimensions is not None:
+            out.setdefault("box", []).append(step.triclinic_dimensions.astype("f4"))
+    return {name: np.stack(values) for name, values in out.items()}
+
+
+def record(tool, work, name, frames):
+    rows = len(frames["positions"])
+    leaves = {key: f"float32[{','.join(map(str, values.shape[1:]))}]" for key, values in frames.items()}
+    (work / "schema.json").write_text(json.dumps({"groups": {"step": {"every": 1, "leaves": leaves}}}))
+    (work / "data").write_bytes(b"".join(frames[key][i].tobytes() for i in range(rows) for key in frames))
+    path = work / (name + ".h5")
+    subprocess.run([tool, "write", work / "schema.json", work / "data", str(rows), path], check=True, timeout=120)
+    return path
+
+
+def compare(tool, work, path, frames):
+    place = work / "leaves"
+    place.mkdir(exist_ok=True)
+    done = subprocess.run([tool, "dump", path, place], check=True, capture_output=True, text=True, timeout=120)
+    found = json.loads(done.stdout)["groups"][0]["leaves"]
+    assert {leaf["name"] for leaf in found} == {f"array['{key}']" for key in frames}, found
+    for i, leaf in enumerate(found):
+        wanted = frames[leaf["name"].split("'")[1]]
+        assert leaf["shape"] == list(wanted.shape) and leaf["dtype"] == "float32", leaf
+        assert (place / f"0-{i}").read_bytes() == wanted.tobytes(), leaf["name"]
+
+
+def main():
+    tool, work = sys.argv[1], pathlib.Path(sys.argv[2])
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    for name in ("adk_dims.dcd", "cobrotoxin.h5md"):
+        frames = frames_of(universe(name))
+        path = record(tool, work, name, frames)
+        compare(tool, work, path, frames)
+        print(f"{name}: {len(frames['positions'])} frames of {', '.join(frames)}: {path.stat().st_size} bytes", flush=True)
+
+
+main()
