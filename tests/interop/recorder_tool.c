@@ -41,7 +41,7 @@ static uint8_t *read_file(const char *path, size_t *len)
 {
     FILE *file = fopen(path, "rb");
     uint8_t *bytes;
-    long end;
+    long end = -1;
 
     if (!file || fseek(file, 0, SEEK_END) || (end = ftell(file)) < 0)
         die(path);
