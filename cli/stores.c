@@ -2,6 +2,8 @@
 
 #include "out.h"
 
+#include <varvite/trajectory.h>
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +34,20 @@ static vv_status neither(cli_call *call, vv_status status, const char *root)
                     text);
 }
 
+/* A recording is read as the Zarr hierarchy that it shows. */
+static vv_status open_recording(cli_call *call, vv_status status, const char *root,
+                                vv_store **out)
+{
+    bool asked = call->command && strncmp(call->command->name, "traj ", 5) == 0;
+    vv_error why = VV_ERROR_INIT;
+    vv_status opened = vv_traj_store_open(root, out, &why);
+
+    if (!opened)
+        return VV_OK;
+    return asked ? cli_fail(call, opened, "%s", why.message)
+                 : neither(call, status, root);
+}
+
 vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
 {
     vv_hamt_options options = VV_HAMT_OPTIONS_INIT;
@@ -42,7 +58,7 @@ vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
     if (status && is_directory(root))
         return vv_directory_store_open(root, true, out, &call->err);
     if (status)
-        return neither(call, status, root);
+        return open_recording(call, status, root, out);
     status = cli_open_blocks(call, CLI_READ, &blocks);
     if (status)
         return status;

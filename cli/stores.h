@@ -18,7 +18,7 @@ typedef enum cli_access {
 
 vv_status cli_open_blocks(cli_call *call, cli_access access, vv_blockstore **out);
 
-/* The tree of a root, or the Zarr store in a directory, for reading. */
+/* The tree of a root, the Zarr store in a directory, or a recording, for reading. */
 vv_status cli_open_root(cli_call *call, const char *root, vv_store **out);
 
 /* "ROOT:PATH" taken apart, both to be freed; "" where there is no path. A directory whose name has a

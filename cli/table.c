@@ -93,8 +93,8 @@ const char *const cli_about =
     "file, and every byte that is read is checked against the name it was asked by.\n"
     "\n"
     "A ROOT is the CID of such a tree. Commands that only read also take the directory of a "
-    "Zarr v3 store in its place. Results go to standard output, talk goes to standard "
-    "error.";
+    "Zarr v3 store in its place, or the HDF5 file of a recording. Results go to standard "
+    "output, talk goes to standard error.";
 
 const char *const cli_environment[] = {
     "VARVITE_STORE",
@@ -346,6 +346,10 @@ static const cli_option car_export_options[] = {
     JSON,
     END,
 };
+
+#define TRAJ_OPTIONS
+#include "table_traj.h"
+#undef TRAJ_OPTIONS
 
 /* ---- commands ------------------------------------------------------------------------ */
 
@@ -744,6 +748,7 @@ const cli_command cli_commands[] = {
       json_only,
       cmd_car_import,
       SINCE_FIRST },
+#include "table_traj.h"
     { "help",
       "print what a command does",
       "Prints the options of a command, or the list of all commands.",

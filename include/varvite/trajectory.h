@@ -105,6 +105,8 @@ VV_API vv_status vv_traj_leaf_at(vv_traj *traj, size_t group, size_t leaf,
                                  vv_traj_leaf *out, vv_error *err);
 /** The name of a leaf without opening it; NULL past the last. */
 VV_API const char *vv_traj_leaf_name(const vv_traj *traj, size_t group, size_t leaf);
+/** Its path, likewise. */
+VV_API const char *vv_traj_leaf_path(const vv_traj *traj, size_t group, size_t leaf);
 /** By its name, with or without "array" in front. @return false: there is none */
 VV_API bool vv_traj_leaf_by_name(const vv_traj *traj, size_t group, const char *name,
                                  size_t *leaf);

@@ -161,6 +161,13 @@ const char *vv_traj_leaf_name(const vv_traj *traj, size_t group, size_t leaf)
     return traj->groups[group].leaves[leaf].name;
 }
 
+const char *vv_traj_leaf_path(const vv_traj *traj, size_t group, size_t leaf)
+{
+    if (group >= traj->info.group_count || leaf >= traj->groups[group].public.leaf_count)
+        return NULL;
+    return traj->groups[group].leaves[leaf].path;
+}
+
 bool vv_traj_leaf_by_name(const vv_traj *traj, size_t group, const char *name,
                           size_t *leaf)
 {
