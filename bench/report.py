@@ -3,6 +3,7 @@
 
 usage: report.py RESULTS.jsonl            prints the table
        report.py RESULTS.jsonl PAGE.md    writes the page, and growth.svg beside it
+       report.py RESULTS.jsonl PAGE.md recorder    writes the page's section of the recorder alone
 
 A line of the file is what a benchmark printed ({"case", "items", "ns_per_item", …}) with the
 "round" in which it ran, or {"run": {…}} about the machine. A ratio is taken within a round, and the
@@ -15,6 +16,7 @@ import statistics
 import sys
 
 import report_arrays
+import report_recorder
 
 Bar = collections.namedtuple("Bar", "work ours peers factor note clock")
 
@@ -240,7 +242,7 @@ def other_cases(rounds):
     named = {b.ours for b in BARS} | {peer for b in BARS for peer in b.peers}
     named |= {case for case, *_ in CAPS} | {case for case, *_ in RATES}
     for case in sorted({case for cases in rounds.values() for case in cases} - named):
-        if report_arrays.is_cell(case):
+        if report_arrays.is_cell(case) or report_recorder.is_cell(case):
             continue
         lines = all_lines(rounds, case)
         ns = median_ns(rounds, case)
@@ -260,6 +262,7 @@ def page(run, rounds, growth):
     out += ["", "| work | bar | measured | | an item |", "|---|---|---|---|---|"]
     out += ["| " + " | ".join(row) + " |" for row in rows(rounds, growth)]
     out += report_arrays.section(rounds)
+    out += report_recorder.section(run, rounds)
     if any(growth.values()):
         out += ["", "![Cost of a key over the number of keys](growth.svg)"]
     others = list(other_cases(rounds))
@@ -272,8 +275,28 @@ def page(run, rounds, growth):
     return "\n".join(out)
 
 
+def replace_section(text, title, lines):
+    """The page with another section of that title, put before the last one where it had none."""
+    parts = text.split("\n## ")
+    new = "\n".join(lines).removeprefix("\n## ").rstrip("\n") + "\n"
+    for i, part in enumerate(parts):
+        if part.startswith(title + "\n"):
+            parts[i] = new
+            break
+    else:
+        parts.insert(len(parts) - 1, new)
+    return "\n## ".join(parts)
+
+
 def main():
     run, rounds, growth = read(sys.argv[1])
+    if len(sys.argv) > 3:
+        target = pathlib.Path(sys.argv[2])
+        lines = report_recorder.section(run, rounds)
+        if lines:
+            target.write_text(replace_section(target.read_text(), "Recorder", lines))
+            print(f"wrote the section of the recorder into {target}")
+        return
     if len(sys.argv) > 2:
         target = pathlib.Path(sys.argv[2])
         target.write_text(page(run, rounds, growth))
@@ -284,7 +307,7 @@ def main():
         return
     for work, wanted, found, ok, detail in rows(rounds, growth):
         print(f"{work}: {found} (bar {wanted}) {ok.replace('*', '')}\n    {detail}")
-    print("\n".join(report_arrays.section(rounds)))
+    print("\n".join(report_arrays.section(rounds) + report_recorder.text(rounds)))
 
 
 if __name__ == "__main__":
