@@ -145,6 +145,7 @@ static vv_status read_superblock(vvi_h5 *file, vv_error *err)
     VVI_TRY(vvi_file_read_at(&file->file, 0, block, sizeof(block), &got, err));
     VVI_TRY(parse_superblock(file, block, got, err));
     file->info.commit = 0;
+    file->info.own_flags = file->info.flags;
     if (!file->info.flags)
         return VV_OK;
     VVI_TRY(vvi_h5_overlay_read(file->file.path, &file->file, &file->overlay, err));

@@ -27,6 +27,7 @@ void vvi_h5_close(vvi_h5 *file);
 typedef struct vvi_h5_info {
     uint8_t superblock; /* version */
     uint8_t flags; /* status flags: 1 a writer has it open, 4 in SWMR mode; 0 closed */
+    uint8_t own_flags; /* as the file itself has them, whatever the journal says */
     uint64_t
         commit;    /* number of the one that is read from the journal; 0: there is none */
     uint64_t end;  /* of the file, as the superblock says */

@@ -1,0 +1,210 @@
+/* Beginning a recording. */
+#include "hdf5/journal.h"
+#include "hdf5/sink.h"
+
+#include "util/alloc.h"
+#include "util/buf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+/* ---- paths --------------------------------------------------------------------------------- */
+
+/* The directory that holds path; to be freed. NULL: out of memory. */
+static char *directory_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        return vvi_strdup(".");
+    return slash == path ? vvi_strdup("/") : vvi_strndup(path, (size_t)(slash - path));
+}
+
+vv_status vvi_hdf5_sync_name(const char *path, vv_error *err)
+{
+    char *directory = directory_of(path);
+    vv_status status = directory ? vvi_dir_sync(directory, err)
+                                 : vvi_fail_nomem(err, strlen(path));
+
+    vvi_free(directory);
+    return status;
+}
+
+static vv_status new_id(char out[VVI_HDF5_ID + 1], vv_error *err)
+{
+    uint8_t bytes[VVI_HDF5_ID / 2];
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
+        return vvi_fail_errno(err, errno, "random bytes for the id of a recording");
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    return VV_OK;
+}
+
+/* ---- the part file ------------------------------------------------------------------------- */
+
+static vv_status make_part(vvi_hdf5_file *file, const vvi_plan *plan,
+                           const char *recording, vv_error *err)
+{
+    hid_t id = vvi_hdf5_file_enter(file, true, false);
+    vv_status status;
+
+    if (id < 0)
+        return vvi_hdf5_fail(file, err, "create %s", file->file.path);
+    status = vvi_hdf5_layout(file, id, plan, recording, err);
+    if (!status)
+        file->id_at = vvi_hdf5_address_of(id, VVI_HDF5_SCHEMA) + vvi_hdf5_schema_id();
+    file->dead |= status != VV_OK;
+    if (H5Fclose(id) < 0 && !status)
+        status = vvi_hdf5_fail(file, err, "close %s", file->file.path);
+    return status;
+}
+
+/* Give the file, which is whole, its name. */
+static vv_status take_name(vvi_hdf5_file *file, const char *path, bool overwrite,
+                           vv_error *err)
+{
+    char *name = vvi_strdup(path);
+    vv_status status = name ? vvi_file_sync(&file->file, err)
+                            : vvi_fail_nomem(err, strlen(path) + 1);
+
+    if (!status)
+        status = overwrite ? vvi_file_rename(file->file.path, path, err)
+                           : vvi_file_rename_new(file->file.path, path, err);
+    if (status) {
+        (void)vvi_file_unlink(file->file.path, NULL);
+        vvi_free(name);
+        return status;
+    }
+    vvi_free(file->file.path);
+    file->file.path = name;
+    return vvi_hdf5_sync_name(path, err);
+}
+
+static vv_status open_part(const char *path, vvi_hdf5_file **out, vv_error *err)
+{
+    static unsigned counter;
+    vvi_hdf5_file *file = vvi_alloc_zero(sizeof(*file));
+    size_t len = strlen(path) + 64;
+    char *name = vvi_alloc(len);
+    vv_status status;
+
+    if (!file || !name) {
+        vvi_free(file);
+        vvi_free(name);
+        return vvi_fail_nomem(err, sizeof(*file) + len);
+    }
+    snprintf(name, len, "%s.part-%ld-%u", path, (long)getpid(),
+             __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED));
+    status = vvi_hdf5_file_open(file, name, true, err);
+    vvi_free(name);
+    if (status) {
+        vvi_hdf5_file_close(file);
+        vvi_free(file);
+        return status;
+    }
+    *out = file;
+    return VV_OK;
+}
+
+/* ---- beginning ----------------------------------------------------------------------------- */
+
+/* From here on the file is one that others may know, and every change goes by a commit. */
+static vv_status go_public(vvi_hdf5_sink *self, vv_error *err)
+{
+    vvi_hdf5_file *file = self->file;
+    vv_status status;
+
+    file->straight = false;
+    file->known = file->end;
+    VVI_TRY(vvi_hdf5_journal_begin(file, self->recording, err));
+    VVI_TRY(vvi_hdf5_sync_name(file->journal.path, err));
+    /* Keeps h5py and others from opening it for writing. */
+    VVI_TRY(vvi_file_lock(&file->file, VVI_LOCK_SHARED, 0, err));
+    VVI_TRY(vvi_hdf5_file_flag(file, VVI_HDF5_OPEN, err));
+    VVI_TRY(vvi_hdf5_file_commit(file, true, false, err));
+    VVI_TRY(vvi_hdf5_file_flag(file, 0, err));
+    status = vvi_hdf5_sink_open(self, err);
+    return status ? status : vvi_hdf5_file_commit(file, true, false, err);
+}
+
+static vv_status begin(const char *path, const vvi_plan *plan, vvi_file *journal,
+                       vvi_hdf5_sink **out, vv_error *err)
+{
+    char recording[VVI_HDF5_ID + 1];
+    vvi_hdf5_file *file;
+    vv_status status;
+
+    VVI_TRY(new_id(recording, err));
+    VVI_TRY(open_part(path, &file, err));
+    status = vvi_hdf5_sink_over(file, path, plan, recording, out, err);
+    if (status)
+        return status;
+    vvi_hdf5_enter();
+    status = make_part(file, plan, recording, err);
+    vvi_hdf5_leave();
+    if (status)
+        (void)vvi_file_unlink(file->file.path, NULL);
+    else
+        status = take_name(file, path, plan->options.overwrite, err);
+    if (status)
+        return status;
+    file->journal = *journal;
+    *journal = VVI_FILE_INIT;
+    vvi_hdf5_enter();
+    status = go_public(*out, err);
+    vvi_hdf5_leave();
+    return status;
+}
+
+vv_status vvi_hdf5_sink_create(const char *path, const vvi_plan *plan, vvi_sink **out,
+                               vv_error *err)
+{
+    vvi_file journal = VVI_FILE_INIT;
+    vvi_hdf5_sink *self = NULL;
+    uint64_t there;
+    vv_status status = vvi_hdf5_journal_open(path, &journal, err);
+
+    if (status)
+        return status;
+    if (!plan->options.overwrite) {
+        status = vvi_path_identity(path, &there, err);
+        if (!status)
+            status = vvi_fail(err, VV_EEXISTS, "%s is there already", path);
+        else if (status == VV_ENOTFOUND)
+            status = VV_OK;
+    }
+    if (!status)
+        status = begin(path, plan, &journal, &self, err);
+    if (!status) {
+        *out = &self->base;
+        return VV_OK;
+    }
+    if (self)
+        self->base.ops->free(&self->base, false);
+    vvi_hdf5_journal_drop(&journal);
+    return status;
+}
+
+vv_status vv_recorder_create_hdf5(const char *path, const vv_schema *schema,
+                                  const vv_recorder_options *options, vv_recorder **out,
+                                  vv_error *err)
+{
+    vv_schema *copy = NULL;
+    vvi_sink *sink = NULL;
+    vvi_plan plan = { 0 };
+    vv_status status = vvi_schema_copy(schema, &copy, err);
+
+    if (!status)
+        status = vvi_recorder_plan(copy, options, &plan, err);
+    if (!status)
+        status = vvi_hdf5_sink_create(path, &plan, &sink, err);
+    if (!status)
+        return vvi_recorder_start(copy, &plan, sink, NULL, out, err);
+    vvi_plan_clear(&plan);
+    vv_schema_free(copy);
+    return status;
+}

@@ -1,0 +1,66 @@
+/* The sink of HDF5 files, driven as the recorder drives it. */
+#include "hdf5/made.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static vv_error err;
+
+static void begin(made_writer *w, const made *m, const char *path)
+{
+    memset(w, 0, sizeof(*w));
+    w->m = m;
+    assert_vv_ok(vvi_hdf5_sink_create(path, &m->plan, &w->sink, &err));
+}
+
+static char *in(const char *dir, const char *name)
+{
+    static char path[700];
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    return path;
+}
+
+/* Every kind of group, every codec: rows are right after each commit, and when it is closed. */
+static void rows_are_there_after_each_commit(void **state)
+{
+    static const uint64_t ends[] = { 0, 1, 2, 15, 16, 17, 40, 100, 101, 128, 300 };
+
+    (void)state;
+    for (int codec = VV_COMPRESS_NONE; codec <= VV_COMPRESS_BLOSC; codec++)
+        for (int checksum = 0; checksum < 2; checksum++) {
+            char *dir = make_directory();
+            char *path = in(dir, "a.h5");
+            made_writer w;
+            char when[80];
+            made m;
+
+            made_init(&m, (vv_compression_codec)codec, checksum);
+            begin(&w, &m, path);
+            assert_int_equal(made_check(&m, path, "new"), 0);
+            for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+                snprintf(when, sizeof(when), "codec %d, checksum %d, %u rows", codec,
+                         checksum, (unsigned)ends[i]);
+                if (i == 2)
+                    assert_vv_ok(made_put_once(&w, &err));
+                assert_vv_ok(made_put_places(&w, 2 * i, 2 * i + 2, &err));
+                assert_vv_ok(
+                    made_write(&w, ends[i], i % 2 ? VV_PROCESS : VV_DURABLE, &err));
+                assert_int_equal(made_check(&m, path, when), ends[i]);
+            }
+            assert_vv_ok(made_close(&w, 333, &err));
+            assert_int_equal(made_check(&m, path, "closed"), 333);
+            assert_int_equal(access(in(dir, "a.h5.journal"), F_OK), -1);
+            made_clear(&m);
+            remove_directory(dir);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_are_there_after_each_commit),
+    };
+
+    return cmocka_run_group_tests_name("hdf5/sink", tests, NULL, NULL);
+}
