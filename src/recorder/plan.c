@@ -1,6 +1,5 @@
 /* Plans: what a schema comes to with these options; chunks, and how the cap is divided. */
-#include "recorder/plan.h"
-
+#include "recorder/inner.h"
 #include "recorder/schema.h"
 #include "recorder/sink.h"
 #include "util/alloc.h"
@@ -303,6 +302,7 @@ static void layout_group(const vvi_plan_group *group, uint32_t slots,
     }
     out->late_rows = sum(product(2, out->gather_rows), product(slots + 2u, out->rows));
     out->fixed = sum(out->fixed, product(out->late_rows, sizeof(uint32_t)));
+    out->fixed = sum(out->fixed, product(group->leaf_count, sizeof(vvi_gather)));
 }
 
 /* Room for a chunk of the largest kind, encoded, and what the encoder needs beside it. */
@@ -315,8 +315,10 @@ static uint64_t slot_bytes(const vvi_plan *plan)
             const vvi_plan_leaf *leaf = &plan->groups[g].leaves[i];
             uint64_t bytes = product(leaf->chunk_rows, leaf->row_bytes);
 
+            /* Only rows that are stored as they are need no bytes of their own. */
             if (plan->groups[g].kind == VVI_GROUP_ROWS && bytes > largest &&
-                plan->groups[g].compression.codec != VV_COMPRESS_NONE)
+                (plan->groups[g].compression.codec != VV_COMPRESS_NONE ||
+                 plan->options.checksum))
                 largest = bytes;
         }
     return largest ? sum(product(largest, 2), largest / 8 + 4096) : 0;
@@ -338,11 +340,9 @@ static void add_up(const vvi_plan *plan, vvi_layout *out)
 vv_status vvi_recorder_layout(const vvi_plan *plan, vvi_layout *out, vv_error *err)
 {
     uint64_t cap = plan->options.memory_bytes;
-    bool encodes = plan->options.checksum;
 
     *out = (vvi_layout){ .slot_bytes = slot_bytes(plan) };
-    encodes = encodes || out->slot_bytes;
-    out->threads = encodes ? plan->options.threads : 1;
+    out->threads = out->slot_bytes ? plan->options.threads : 1;
     out->groups = vvi_alloc_array_zero(plan->group_count, sizeof(*out->groups));
     if (!out->groups)
         return vvi_fail_nomem(err, plan->group_count * sizeof(*out->groups));

@@ -86,17 +86,20 @@ static vv_status memory_encode(vvi_sink *sink, size_t g, size_t i, const void *r
     memory_sink *self = (memory_sink *)sink;
     memory_leaf *leaf = leaf_at(self, g, i);
     size_t len = (size_t)count * leaf->row_bytes;
+    bool plain = self->plan->groups[g].compression.codec == VV_COMPRESS_NONE;
 
     CHECK(count && count <= leaf->chunk_rows && len);
     if (atomic_load(&self->disk->fail_at))
         VVI_TRY(behave(self->disk, 0, err));
-    if (self->plan->groups[g].compression.codec == VV_COMPRESS_NONE) {
+    if (plain && !self->plan->options.checksum) { /* which would lie behind the rows */
         vvi_buf_lend(&out->bytes, rows, len, keep, NULL);
         return VV_OK;
     }
+    if (out->bytes.release)
+        vv_buf_clear(&out->bytes);
     out->bytes.len = 0;
     VVI_TRY(vvi_buf_append(&out->bytes, vvi_bytes(rows, len), err));
-    for (size_t k = 0; k < len; k++)
+    for (size_t k = 0; k < len && !plain; k++)
         out->bytes.data[k] ^= 0x5a;
     return VV_OK;
 }
