@@ -4,8 +4,10 @@
 #include "util/alloc.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
-#define ALIGN 64u
+#define ALIGN     64u
+#define HUGE_PAGE ((size_t)2 << 20)
 
 /* ---- blocks -------------------------------------------------------------------------------- */
 
@@ -14,16 +16,33 @@ static size_t align(size_t bytes)
     return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
+/* Memory of a block; *memory is what is freed. A large one begins where a huge page does, of which the kernel is asked for
+ * as many as fit: touching pages one by one would take as long as a good part of writing them. */
+static vvi_block *get_memory(size_t bytes, void **memory)
+{
+    size_t more = bytes >= HUGE_PAGE ? HUGE_PAGE - 1 : 0;
+    uintptr_t at;
+
+    *memory = vvi_alloc(bytes + more);
+    if (!*memory || !more)
+        return *memory;
+    at = ((uintptr_t)*memory + more) & ~(uintptr_t)more;
+    (void)madvise((void *)at, bytes & ~more, MADV_HUGEPAGE);
+    return (vvi_block *)at;
+}
+
 static vvi_block *make_block(const vvi_queue *queue, size_t group)
 {
     const vvi_plan_group *plan = &queue->plan->groups[group];
     const vvi_block_layout *layout = &queue->layout->groups[group];
-    vvi_block *block = vvi_alloc((size_t)layout->bytes);
+    void *memory;
+    vvi_block *block = get_memory((size_t)layout->bytes, &memory);
     uint8_t *at;
 
     if (!block)
         return NULL;
     memset(block, 0, sizeof(*block));
+    block->memory = memory;
     block->group = group;
     block->capacity = layout->rows;
     at = (uint8_t *)block + sizeof(*block) + plan->leaf_count * sizeof(block->leaf[0]);
@@ -173,7 +192,7 @@ void vvi_queue_clear(vvi_queue *queue, bool child)
     while (block) {
         vvi_block *older = block->older;
 
-        vvi_free(block);
+        vvi_free(block->memory);
         block = older;
     }
     vvi_free(queue->groups);
@@ -201,7 +220,7 @@ static bool make_room(vvi_queue *queue, size_t group)
                other->count > queue->layout->groups[g].least &&
                queue->bytes + bytes > queue->layout->blocks) {
             leave(queue, other->free);
-            vvi_free(take_free(queue, g));
+            vvi_free(take_free(queue, g)->memory);
             other->count--;
             queue->bytes -= block_bytes(queue, g);
         }

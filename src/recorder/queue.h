@@ -15,6 +15,7 @@ typedef struct vvi_block vvi_block;
 struct vvi_block {
     vvi_block *next;          /* of those that are full, or free; guarded by lock */
     vvi_block *older, *newer; /* of all; guarded by lock */
+    void *memory;             /* that it lies in */
     size_t group;
     uint32_t capacity; /* in rows */
     bool begun;        /* the writer has rows of it; guarded by lock */
