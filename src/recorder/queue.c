@@ -404,8 +404,9 @@ void vvi_queue_prepare(vvi_queue *queue)
         if (queue->plan->groups[g].kind == VVI_GROUP_ONCE)
             continue;
         vvi_mutex_lock(&queue->lock);
+        /* The last one that fits is left to whoever logs: he would find the queue full while it is made. */
         wanted = !queue->groups[g].free &&
-                 queue->bytes + block_bytes(queue, g) <= queue->layout->blocks;
+                 queue->bytes + 2 * block_bytes(queue, g) <= queue->layout->blocks;
         if (wanted)
             count_block(queue, g);
         vvi_mutex_unlock(&queue->lock);

@@ -30,8 +30,10 @@ void vv_recorder_get_stats(vv_recorder *self, vv_recorder_stats *out)
         c->logged); /* last, so that it is never less than what came of them */
     out->queued_bytes = LOAD(c->logged_bytes);
     out->queued_bytes = out->queued_bytes > gone ? out->queued_bytes - gone : 0;
-    out->memory_bytes = LOAD(self->queue.bytes) + self->fixed_bytes + encoded;
-    out->peak_memory_bytes = LOAD(self->queue.peak) + self->fixed_bytes + encoded_peak;
+    vvi_mutex_lock(&self->queue.lock);
+    out->memory_bytes = self->queue.bytes + self->fixed_bytes + encoded;
+    out->peak_memory_bytes = self->queue.peak + self->fixed_bytes + encoded_peak;
+    vvi_mutex_unlock(&self->queue.lock);
 }
 
 /* ---- before the run ------------------------------------------------------------------------- */

@@ -13,6 +13,8 @@ static bool gives_up(vv_recorder *self)
     return __atomic_load_n(&self->give_up, __ATOMIC_RELAXED);
 }
 
+static void chunk_is_put(void *ctx, const vvi_job *job);
+
 /* ---- state --------------------------------------------------------------------------------- */
 
 void vvi_writer_clear(vv_recorder *self)
@@ -125,7 +127,8 @@ vv_status vvi_writer_init(vv_recorder *self, const vvi_resume *resume, vv_error 
         self->committed[g] = self->writing[g].written;
     }
     self->committed_step = resume ? resume->next_step : 0;
-    return VV_OK;
+    return vvi_encoder_init(&self->encoder, self->sink, self->layout.threads - 1,
+                            self->layout.slots, chunk_is_put, self, err);
 }
 
 /* ---- counting rows that are in the sink ------------------------------------------------------- */
@@ -617,10 +620,7 @@ void *vvi_writer_run(void *arg)
     bool detached;
 
     vvi_thread_yields();
-    status = vvi_encoder_init(&self->encoder, self->sink, self->layout.threads - 1,
-                              self->layout.slots, chunk_is_put, self, &error);
-    if (!status)
-        status = write_until_closed(self, &error);
+    status = write_until_closed(self, &error);
     if (status)
         latch(self, status, &error);
     tell_progress(self, true);
