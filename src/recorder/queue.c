@@ -206,6 +206,15 @@ void vvi_queue_clear(vvi_queue *queue, bool child)
 
 /* ---- room ---------------------------------------------------------------------------------- */
 
+/* Has a group a free block that it can do without? Half of its blocks are not the writer's. Lock. */
+static bool can_spare(const vvi_queue *queue, size_t group)
+{
+    const vvi_queue_group *self = &queue->groups[group];
+
+    return self->free && self->count > queue->layout->groups[group].least &&
+           self->count > 2 * self->begun;
+}
+
 /* May blocks of this many bytes more be there? Free ones of other groups are given up for it. Lock. */
 static bool make_room(vvi_queue *queue, size_t group)
 {
@@ -216,8 +225,7 @@ static bool make_room(vvi_queue *queue, size_t group)
          g++) {
         vvi_queue_group *other = &queue->groups[g];
 
-        while (g != group && other->free &&
-               other->count > queue->layout->groups[g].least &&
+        while (g != group && can_spare(queue, g) &&
                queue->bytes + bytes > queue->layout->blocks) {
             leave(queue, other->free);
             vvi_free(take_free(queue, g)->memory);
@@ -361,17 +369,26 @@ void vvi_queue_sleep(vvi_queue *queue, uint64_t deadline_ns)
     vvi_mutex_unlock(&queue->lock);
 }
 
+/* May the writer begin one more block of a group? What it has begun cannot be dropped any more, so it is left half
+ * of the room, and half of the group's blocks where they may have to be dropped. Lock. */
+static bool may_begin(const vvi_queue *queue, size_t group)
+{
+    const vvi_queue_group *self = &queue->groups[group];
+
+    if (queue->plan->options.when_full == VV_FULL_DROP_OLDEST && self->begun &&
+        2 * (self->begun + 1) > self->count)
+        return false;
+    return !queue->begun_bytes ||
+           queue->begun_bytes + block_bytes(queue, group) <= queue->layout->blocks / 2;
+}
+
 vvi_block *vvi_queue_take(vvi_queue *queue, uint64_t limit)
 {
     vvi_block *block;
 
     vvi_mutex_lock(&queue->lock);
     block = queue->first;
-    /* What it has begun cannot be dropped any more, so it is left half of the room. */
-    if (block &&
-        (block->number >= limit ||
-         (queue->begun_bytes && queue->begun_bytes + block_bytes(queue, block->group) >
-                                    queue->layout->blocks / 2)))
+    if (block && (block->number >= limit || !may_begin(queue, block->group)))
         block = NULL;
     if (block) {
         queue->first = block->next;
@@ -379,6 +396,7 @@ vvi_block *vvi_queue_take(vvi_queue *queue, uint64_t limit)
             queue->last = NULL;
         block->next = NULL;
         block->begun = true;
+        queue->groups[block->group].begun++;
         queue->begun_bytes += block_bytes(queue, block->group);
     }
     vvi_mutex_unlock(&queue->lock);
@@ -388,6 +406,7 @@ vvi_block *vvi_queue_take(vvi_queue *queue, uint64_t limit)
 void vvi_queue_give_back(vvi_queue *queue, vvi_block *block)
 {
     vvi_mutex_lock(&queue->lock);
+    queue->groups[block->group].begun--;
     queue->begun_bytes -= block_bytes(queue, block->group);
     put_free(queue, block);
     queue->turn++;

@@ -34,6 +34,7 @@ typedef struct vvi_queue_group {
     vvi_block *free;    /* guarded by lock, as all below */
     size_t free_count;
     size_t count; /* blocks that there are */
+    size_t begun; /* of those, that the writer has */
 } vvi_queue_group;
 
 typedef struct vvi_queue {

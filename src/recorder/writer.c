@@ -328,6 +328,16 @@ static vv_status write_block(vv_recorder *self, vvi_block *block, vv_error *err)
     return VV_OK;
 }
 
+/* Have all chunks that are on their way in the sink. */
+static vv_status put_encoded(vv_recorder *self, vv_error *err)
+{
+    while (vvi_encoder_busy(&self->encoder)) {
+        VVI_TRY(stop_or_go(self, err));
+        VVI_TRY(vvi_encoder_advance(&self->encoder, err));
+    }
+    return VV_OK;
+}
+
 /* Write all full blocks below a number, and have them in the sink. */
 static vv_status write_blocks(vv_recorder *self, uint64_t limit, vv_error *err)
 {
@@ -446,6 +456,7 @@ static vv_status flush(vv_recorder *self, vv_durability durability, vv_error *er
     size_t bytes = self->plan.group_count * sizeof(*self->rows);
     bool same;
 
+    VVI_TRY(put_encoded(self, err)); /* so that few blocks are begun at a time */
     VVI_TRY(put_all(self, stand_still(self), err));
     same = memcmp(self->rows, self->committed, bytes) == 0 &&
            self->flush_step == self->committed_step;
@@ -492,10 +503,7 @@ static vv_status finish(vv_recorder *self, vv_error *err)
             VVI_TRY(put_values(self, g, to->block, to->block_rows, err));
         self->rows[g] = to->rows + to->partial;
     }
-    while (vvi_encoder_busy(&self->encoder)) {
-        VVI_TRY(stop_or_go(self, err));
-        VVI_TRY(vvi_encoder_advance(&self->encoder, err));
-    }
+    VVI_TRY(put_encoded(self, err));
     VVI_TRY(stop_or_go(self, err));
     VVI_TRY(self->sink->ops->close(self->sink, self->rows, self->flush_step,
                                    self->attributes, err));

@@ -3,7 +3,7 @@
 
 #include "util/thread.h"
 
-#include <inttypes.h>
+#include <unistd.h>
 
 static vv_schema *schema_of(const char *json)
 {
@@ -91,10 +91,65 @@ static void memory_stays_under_the_cap(void **state)
     }
 }
 
+/* ---- dropping ------------------------------------------------------------------------------ */
+
+/* The least cap for a schema, as the refusal says it. */
+static uint64_t least_cap(const vv_schema *schema, vv_recorder_options options)
+{
+    vv_recorder_estimate estimate;
+    vv_error err = VV_ERROR_INIT;
+    const char *at;
+
+    options.memory_bytes = 1;
+    assert_int_equal(vv_recorder_estimate_steps(schema, &options, 1, &estimate, &err),
+                     VV_ELIMIT);
+    at = strstr(err.message, "small; ");
+    assert_non_null(at);
+    return strtoull(at + strlen("small; "), NULL, 10);
+}
+
+static void the_oldest_rows_make_room_whatever_the_writer_has_begun(void **state)
+{
+    vv_schema *schema = schema_of(
+        "{\"groups\": {\"a\": {\"every\": 1, \"compression\": {\"chunk_bytes\": 640},"
+        "  \"leaves\": \"float64[10]\"},"
+        "\"b\": {\"every\": 4, \"leaves\": \"float64[100]\"}}}");
+    vv_recorder_options options = calm();
+    vv_error err = VV_ERROR_INIT;
+    uint64_t cap;
+
+    (void)state;
+    options.when_full = VV_FULL_DROP_OLDEST;
+    options.flush_ms = 20;
+    options.threads = 8;
+    cap = least_cap(schema, options);
+    for (options.memory_bytes = cap; options.memory_bytes < 8 * cap;
+         options.memory_bytes *= 2) {
+        memory_disk disk = { .count_only = true, .delay_us = 100 };
+        vv_recorder *recorder = NULL;
+        vv_recorder_stats stats;
+
+        assert_vv_ok(memory_create(&disk, schema, &options, &recorder, &err));
+        for (int64_t step = 0; step < 40000; step++) {
+            assert_vv_ok(contract_log(recorder, step, &err));
+            if (step % 16 == 0)
+                usleep(1);
+        }
+        vv_recorder_get_stats(recorder, &stats);
+        assert_int_equal(stats.refused, 0);
+        assert_int_equal(stats.logged, 50000);
+        assert_true(stats.dropped > 0);
+        assert_vv_ok(vv_recorder_close(recorder, &err));
+        memory_clear(&disk);
+    }
+    vv_schema_free(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_stays_under_the_cap),
+        cmocka_unit_test(the_oldest_rows_make_room_whatever_the_writer_has_begun),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
