@@ -166,7 +166,7 @@ static vv_status match_plain(vv_recorder *self, int64_t step, size_t group,
     plan = &self->plan.groups[group];
     VVI_TRY(check_count(plan, leaf_count, err));
     for (size_t i = 0; i < leaf_count; i++)
-        if (plan->leaves[i].row_bytes && (!leaves || !leaves[plan->given[i]]))
+        if (!leaves || (plan->leaves[i].row_bytes && !leaves[plan->given[i]]))
             return fail_null(plan, &plan->leaves[i], err);
     self->due[group].values = NULL;
     self->due[group].plain = leaves;

@@ -145,11 +145,34 @@ static void the_oldest_rows_make_room_whatever_the_writer_has_begun(void **state
     vv_schema_free(schema);
 }
 
+/* ---- values without elements ---------------------------------------------------------------- */
+
+static void pointers_must_be_given_even_for_leaves_without_elements(void **state)
+{
+    vv_schema *schema = schema_of(
+        "{\"groups\": {\"s\": {\"every\": 1, \"leaves\": [\"int8[0]\", \"float64[3,0]\"]}}}");
+    const void *const nothing[2] = { NULL, NULL };
+    vv_recorder_options options = calm();
+    memory_disk disk = { 0 };
+    vv_error err = VV_ERROR_INIT;
+    vv_recorder *recorder = NULL;
+
+    (void)state;
+    assert_vv_ok(memory_create(&disk, schema, &options, &recorder, &err));
+    assert_int_equal(vv_recorder_log_group(recorder, 0, 0, NULL, 2, &err), VV_EINVAL);
+    assert_vv_ok(vv_recorder_log_group(recorder, 0, 0, nothing, 2, &err));
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+    assert_int_equal(disk.groups[0].committed, 1);
+    memory_clear(&disk);
+    vv_schema_free(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_stays_under_the_cap),
         cmocka_unit_test(the_oldest_rows_make_room_whatever_the_writer_has_begun),
+        cmocka_unit_test(pointers_must_be_given_even_for_leaves_without_elements),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
