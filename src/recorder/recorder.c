@@ -183,6 +183,7 @@ vv_status vv_recorder_set_attributes(vv_recorder *self, const char *json, vv_err
 {
     vvi_json *parsed = NULL;
     char *copy = NULL;
+    char *before;
     vv_status status = vvi_recorder_check(self, err);
 
     if (status)
@@ -203,9 +204,10 @@ vv_status vv_recorder_set_attributes(vv_recorder *self, const char *json, vv_err
     if (status)
         return status;
     vvi_mutex_lock(&self->lock);
-    vvi_free(self->attributes);
+    before = self->attributes; /* freed when a child of a fork cannot see it any more */
     self->attributes = copy;
     vvi_mutex_unlock(&self->lock);
+    vvi_free(before);
     return VV_OK;
 }
 
