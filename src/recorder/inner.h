@@ -24,7 +24,7 @@ typedef struct vvi_writing {
     vvi_gather *leaves;
     uint32_t *times; /* of rows on their way, in a ring of layout.late_rows */
     uint64_t row_bytes;
-    /* Where a flush stands: the block that is being filled, and rows of it; set under the log lock. */
+    /* Where a flush stands: the block that is being filled, and rows of it; NULL: none. Set under the log lock. */
     vvi_block *block;
     uint32_t block_rows;
 } vvi_writing;

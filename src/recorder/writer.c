@@ -373,6 +373,8 @@ static uint64_t stand_still(vv_recorder *self)
             to->block_rows = __atomic_load_n(&to->block->rows, __ATOMIC_ACQUIRE);
         if (to->block_rows)
             to->block->begun = true;
+        else
+            to->block = NULL; /* it may be filled and dropped meanwhile */
     }
     self->flush_step = self->next_step;
     __atomic_store_n(&self->dirty_since, 0, __ATOMIC_RELAXED);
@@ -399,7 +401,7 @@ static vv_status put_tails(vv_recorder *self, size_t g, vv_error *err)
     vvi_writing *to = &self->writing[g];
     vvi_block *block = to->block;
 
-    if (block && to->block_rows)
+    if (block)
         VVI_TRY(gather_rows(self, g, block, to->block_rows, err));
     VVI_TRY(vvi_encoder_drain(&self->encoder, err)); /* what that filled */
     for (size_t i = 0; i < plan->leaf_count; i++) {
@@ -480,7 +482,7 @@ static vv_status send_last(vv_recorder *self, size_t g, vv_error *err)
 {
     vvi_writing *to = &self->writing[g];
 
-    if (to->block && to->block_rows) {
+    if (to->block) {
         VVI_TRY(gather_rows(self, g, to->block, to->block_rows, err));
         to->block->jobs = 1; /* it stays with the queue */
         VVI_TRY(send_block(self, g, to->block, to->block_rows, err));
