@@ -4,6 +4,7 @@
 #include "hdf5/sink.h"
 
 #include "h5/h5.h"
+#include "recorder/schema.h"
 #include "util/alloc.h"
 #include "util/buf.h"
 #include "json/json.h"
@@ -19,8 +20,9 @@
 typedef struct resuming {
     const char *path;
     vv_traj *traj;
-    vvi_json *said; /* the file's schema */
-    vv_schema *schema;
+    vvi_json *said;    /* the file's schema */
+    vv_schema *made;   /* of what the file says */
+    vv_schema *schema; /* a copy of it or of the caller's */
     vvi_plan plan;
     vvi_resume resume;
     size_t group_count;
@@ -55,6 +57,7 @@ static void clear(resuming *self)
     }
     vvi_plan_clear(&self->plan);
     vv_schema_free(self->schema);
+    vv_schema_free(self->made);
 }
 
 /* ---- the file's schema --------------------------------------------------------------------- */
@@ -90,14 +93,19 @@ static vv_status read_said(resuming *self, vv_error *err)
     return status;
 }
 
-static vvi_json *said_group(const resuming *self, const char *name)
+static vvi_json *group_named(const vvi_json *schema, const char *name)
 {
-    vvi_json *list = vvi_json_get(self->said, "groups");
+    vvi_json *list = vvi_json_get(schema, "groups");
 
     for (vvi_json *group = vvi_json_first(list); group; group = vvi_json_next(group))
         if (vvi_json_is_text(vvi_json_get(group, "name"), name))
             return group;
     return NULL;
+}
+
+static vvi_json *said_group(const resuming *self, const char *name)
+{
+    return group_named(self->said, name);
 }
 
 static vv_compression said_compression(const vvi_json *group)
@@ -118,54 +126,131 @@ static vv_compression said_compression(const vvi_json *group)
     return out;
 }
 
-/* Shapes of values, without the dimensions of rows or places. */
-static vv_status add_group(resuming *self, size_t g, vv_error *err)
+/*
+ * The key of a group in a configuration that is a dict of groups, as a schema makes of the groups that are added to
+ * it; the key of a lone group is empty. NULL: it is another tree, whose leaves are the groups in their order.
+ */
+static const char *key_of(const resuming *self, const char *name)
 {
-    const vv_traj_group *group = vv_traj_group_at(self->traj, g);
-    uint32_t lead = group->kind == VV_TRAJ_ROWS ? 1 : group->extent_ndim;
-    vv_compression compression = said_compression(said_group(self, group->name));
-    vv_leaf_type *types = vvi_alloc_array_zero(group->leaf_count + 1, sizeof(*types));
-    vv_status status = types ? VV_OK : vvi_fail_nomem(err, 0);
-    char name[32];
-    size_t number;
+    const vv_tree *config = vv_traj_get_info(self->traj)->config;
+    const vvi_json *said = vvi_json_get(self->said, "config");
+    const vvi_json *child = vvi_json_first(vvi_json_get(said, "children"));
+    const char *key = NULL;
+    size_t i = 0;
 
-    if (!status && group->kind == VV_TRAJ_PLACED)
-        status = vvi_fail(
-            err, VV_EINVAL,
-            "group '%s' has a frequency of the caller's, whose functions are needed",
-            group->name);
-    for (size_t i = 0; i < group->leaf_count && !status; i++) {
+    if (vvi_json_is_text(vvi_json_get(said, "kind"), "leaf"))
+        return "";
+    if (!vvi_json_is_text(vvi_json_get(said, "kind"), "dict"))
+        return NULL;
+    for (const vvi_json *at = vvi_json_first(vvi_json_get(said, "keys")); at && child;
+         at = vvi_json_next(at), child = vvi_json_next(child), i++) {
+        const char *leaf = vv_tree_leaf_name(config, i);
+
+        if (!vvi_json_text(at, NULL) ||
+            !vvi_json_is_text(vvi_json_get(child, "kind"), "leaf") || !leaf)
+            return NULL;
+        if (strncmp(name, "group", 5) == 0 && strcmp(name + 5, leaf) == 0)
+            key = vvi_json_text(at, NULL);
+    }
+    return key;
+}
+
+/* Which number the caller gave each leaf of the tree. */
+static vv_status read_given(const vvi_json *leaves, size_t count, size_t *out,
+                            vv_error *err)
+{
+    const vvi_json *leaf = vvi_json_first(leaves);
+
+    for (size_t i = 0; i < count; i++) {
+        uint64_t number;
+
+        if (!vvi_json_uint64(vvi_json_get(leaf, "number"), &number) || number >= count)
+            return vvi_fail(err, VV_ECORRUPT, "leaves without numbers");
+        out[i] = (size_t)number;
+        for (size_t before = 0; before < i; before++)
+            if (out[before] == out[i])
+                return vvi_fail(err, VV_ECORRUPT, "two leaves of number %zu", out[i]);
+        leaf = vvi_json_next(leaf);
+    }
+    return VV_OK;
+}
+
+/* Shapes of values, without the dimensions of rows. */
+static vv_status set_leaves(resuming *self, size_t group, const vv_traj_group *there,
+                            size_t g, vv_error *err)
+{
+    size_t count = there->leaf_count;
+    uint32_t lead = there->kind == VV_TRAJ_ROWS;
+    vv_leaf_type *types = vvi_alloc_array_zero(count, sizeof(*types));
+    size_t *given = vvi_alloc_array_zero(count, sizeof(*given));
+    const vvi_json *said = said_group(self, there->name);
+    vv_buf text = VV_BUF_INIT;
+    vv_tree *tree = NULL;
+    vv_status status = types && given ? VV_OK : vvi_fail_nomem(err, count);
+
+    if (!status)
+        status = read_given(vvi_json_get(said, "leaves"), count, given, err);
+    for (size_t i = 0; i < count && !status; i++) {
         vv_traj_leaf leaf;
 
         status = vv_traj_leaf_at(self->traj, g, i, &leaf, err);
         if (!status)
-            types[i] = (vv_leaf_type){
+            types[given[i]] = (vv_leaf_type){
                 .dtype = leaf.dtype,
                 .item_size = leaf.dtype == VV_RAW ? leaf.item_size : 0,
                 .ndim = leaf.ndim - lead,
                 .shape = leaf.shape + lead,
             };
     }
-    snprintf(name, sizeof(name), "%zu", g); /* the configuration's tree says what it is */
     if (!status)
-        status = vv_schema_add_group(self->schema, name,
-                                     (vv_frequency){ .every = group->every },
-                                     &compression, &number, err);
+        status = vv_tree_to_json(there->tree, &text, err);
     if (!status)
-        status = vv_schema_set_tree(self->schema, number, group->tree, types,
-                                    group->leaf_count, err);
+        status = vv_tree_from_json((const char *)text.data, &tree, err);
+    if (!status) {
+        status = vvi_schema_take_tree(self->made, group, tree, given, types, count, err);
+        given = NULL;
+    }
+    vv_buf_clear(&text);
+    vvi_free(given);
     vvi_free(types);
     return status;
+}
+
+static vv_status add_group(resuming *self, size_t g, bool keyed, vv_error *err)
+{
+    const vv_traj_group *group = vv_traj_group_at(self->traj, g);
+    vv_compression compression = said_compression(said_group(self, group->name));
+    const char *key = keyed ? key_of(self, group->name) : NULL;
+    char number[32];
+    vv_status status;
+    size_t added;
+
+    if (group->kind == VV_TRAJ_PLACED)
+        return vvi_fail(
+            err, VV_EINVAL,
+            "group '%s' has a frequency of the caller's, whose functions are needed",
+            group->name);
+    snprintf(number, sizeof(number), "%zu", g); /* until the configuration names it */
+    VVI_TRY(vv_schema_add_group(self->made, key ? key : number,
+                                (vv_frequency){ .every = group->every }, &compression,
+                                &added, err));
+    status = set_leaves(self, added, group, g, err);
+    return status ? vvi_wrap(err, status, "group '%s'", group->name) : VV_OK;
 }
 
 static vv_status schema_of_file(resuming *self, vv_error *err)
 {
     const vv_traj_info *info = vv_traj_get_info(self->traj);
+    bool keyed = true;
 
-    VVI_TRY(vv_schema_new(&self->schema, err));
+    if (!info->config)
+        return vvi_fail(err, VV_ECORRUPT, "%s: no configuration", self->path);
+    VVI_TRY(vv_schema_new(&self->made, err));
     for (size_t g = 0; g < info->group_count; g++)
-        VVI_TRY(add_group(self, g, err));
-    return vv_schema_set_config(self->schema, info->config, err);
+        keyed &= key_of(self, vv_traj_group_at(self->traj, g)->name) != NULL;
+    for (size_t g = 0; g < info->group_count; g++)
+        VVI_TRY(add_group(self, g, keyed, err));
+    return keyed ? VV_OK : vv_schema_set_config(self->made, info->config, err);
 }
 
 /* ---- is the plan what the file holds? ------------------------------------------------------ */
@@ -185,12 +270,22 @@ static bool same_json(const vvi_json *a, const vvi_json *b, vv_status *status)
     return same;
 }
 
+/* Who numbers leaves otherwise records the same. */
+static void forget_numbers(vvi_json *schema)
+{
+    for (vvi_json *group = vvi_json_first(vvi_json_get(schema, "groups")); group;
+         group = vvi_json_next(group))
+        for (vvi_json *leaf = vvi_json_first(vvi_json_get(group, "leaves")); leaf;
+             leaf = vvi_json_next(leaf))
+            vvi_json_remove(leaf, "number");
+}
+
 /* The members that the caller's schema and the file's must have in common. */
 static vv_status compare(resuming *self, vv_error *err)
 {
     static const char *const members[] = { "frequency", "leaves", "tree" };
     char recording[VVI_HDF5_ID + 1] = "";
-    vvi_json *mine = NULL;
+    vvi_json *mine = NULL, *there = NULL;
     vv_buf text = VV_BUF_INIT;
     vv_status status;
 
@@ -199,6 +294,10 @@ static vv_status compare(resuming *self, vv_error *err)
     if (!status)
         status = vvi_json_parse(vv_bytes_of((const char *)text.data), &mine, err);
     vv_buf_clear(&text);
+    if (!status)
+        status = vvi_json_copy(self->said, &there, err);
+    forget_numbers(mine);
+    forget_numbers(there);
     if (!status && vvi_json_count(vvi_json_get(mine, "groups")) !=
                        vvi_json_count(vvi_json_get(self->said, "groups")))
         status = vvi_fail(err, VV_EINVAL, "%s: %zu groups, and %zu in the schema",
@@ -207,13 +306,13 @@ static vv_status compare(resuming *self, vv_error *err)
     for (const vvi_json *group = vvi_json_first(vvi_json_get(mine, "groups"));
          group && !status; group = vvi_json_next(group)) {
         const char *name = vvi_json_text(vvi_json_get(group, "name"), NULL);
-        const vvi_json *there = said_group(self, name);
+        const vvi_json *other = group_named(there, name);
 
-        if (!there)
+        if (!other)
             status = vvi_fail(err, VV_EINVAL, "%s: no group '%s'", self->path, name);
         for (size_t i = 0; i < 3 && !status; i++)
             if (!same_json(vvi_json_get(group, members[i]),
-                           vvi_json_get(there, members[i]), &status) &&
+                           vvi_json_get(other, members[i]), &status) &&
                 !status)
                 status = vvi_fail(err, VV_EINVAL,
                                   "%s: group '%s': the schema has another '%s'",
@@ -226,6 +325,7 @@ static vv_status compare(resuming *self, vv_error *err)
         status = vvi_fail(err, VV_EINVAL, "%s: the schema has another configuration",
                           self->path);
     vvi_json_free(mine);
+    vvi_json_free(there);
     return status == VV_ENOMEM ? vvi_fail_nomem(err, 0) : status;
 }
 
@@ -327,8 +427,9 @@ static vv_status make_plan(resuming *self, const vv_schema *given,
 {
     bool checksum = false;
 
-    VVI_TRY(given ? vvi_schema_copy(given, &self->schema, err)
-                  : schema_of_file(self, err));
+    if (!given)
+        VVI_TRY(schema_of_file(self, err));
+    VVI_TRY(vvi_schema_copy(given ? given : self->made, &self->schema, err));
     VVI_TRY(vvi_recorder_plan(self->schema, options, &self->plan, err));
     VVI_TRY(compare(self, err));
     (void)vvi_json_bool(vvi_json_get(self->said, "checksum"), &checksum);

@@ -96,8 +96,9 @@ static vv_status apply(vvi_hdf5_file *self, bool superblock, bool rest, vv_error
     return VV_OK;
 }
 
-/* Superblocks that another one follows: no state between two commits is to be seen in the file. */
-static void forget_old_superblocks(vvi_hdf5_file *self)
+/* Only the last superblock counts: no state between two commits is to be seen in the file. libhdf5 does not mark it as
+ * open below a driver that is not its own. */
+static void mark_superblock(vvi_hdf5_file *self, uint8_t flags)
 {
     size_t last = self->kept_count;
     size_t to = 0;
@@ -109,11 +110,19 @@ static void forget_old_superblocks(vvi_hdf5_file *self)
         if (i == last || self->kept[i].address >= SUPERBLOCK_BYTES)
             self->kept[to++] = self->kept[i];
     self->kept_count = to;
+    for (size_t i = 0; i < to; i++) {
+        uint8_t *block = self->bytes.data + self->kept[i].at;
+
+        if (self->kept[i].address != 0 || self->kept[i].len < SUPERBLOCK_BYTES)
+            continue;
+        block[11] = flags;
+        vvi_put_le32(block + 44, vvi_h5_checksum(vvi_bytes(block, 44)));
+    }
 }
 
 static vv_status commit(vvi_hdf5_file *self, bool durable, bool last, vv_error *err)
 {
-    forget_old_superblocks(self);
+    mark_superblock(self, last ? 0 : VVI_HDF5_OPEN);
     /* A reader holds the end that the superblock states to the file's length. */
     if (self->size < self->end) {
         VVI_TRY(vvi_file_truncate(&self->file, self->end, err));

@@ -58,11 +58,13 @@ static vvi_json *type_name(const vvi_dtype *dtype)
     return vvi_json_new_text(raw);
 }
 
-static vv_status write_leaf(const vvi_plan_leaf *leaf, vvi_json *out, vv_error *err)
+static vv_status write_leaf(const vvi_plan_leaf *leaf, uint64_t number, vvi_json *out,
+                            vv_error *err)
 {
     VVI_TRY(vvi_json_set(out, "name", vvi_json_new_text(leaf->name), err));
     VVI_TRY(vvi_json_set(out, "dtype", type_name(&leaf->dtype), err));
-    return vvi_json_set(out, "shape", dimensions(leaf->ndim, leaf->shape), err);
+    VVI_TRY(vvi_json_set(out, "shape", dimensions(leaf->ndim, leaf->shape), err));
+    return vvi_json_set(out, "number", vvi_json_new_uint64(number), err);
 }
 
 static vv_status write_frequency(const vvi_plan_group *group, vvi_json *out,
@@ -110,7 +112,8 @@ static vv_status write_group(const vvi_plan_group *group, vvi_json *out, vv_erro
     VVI_TRY(nest(out, "leaves", VVI_JSON_ARRAY, &list, err));
     for (size_t i = 0; i < leaf_count; i++) {
         VVI_TRY(nest(list, NULL, VVI_JSON_OBJECT, &inner, err));
-        VVI_TRY(write_leaf(&group->leaves[i], inner, err));
+        VVI_TRY(write_leaf(&group->leaves[i], group->given ? group->given[i] : i, inner,
+                           err));
     }
     VVI_TRY(nest(out, "compression", VVI_JSON_OBJECT, &inner, err));
     return write_compression(&group->compression, inner, err);

@@ -1,6 +1,8 @@
 /* The sink of HDF5 files, driven as the recorder drives it. */
 #include "hdf5/made.h"
 
+#include "h5/h5.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -19,6 +21,17 @@ static char *in(const char *dir, const char *name)
 
     snprintf(path, sizeof(path), "%s/%s", dir, name);
     return path;
+}
+
+static uint8_t flags_of(const char *path)
+{
+    vvi_h5 *file = NULL;
+    uint8_t flags;
+
+    assert_vv_ok(vvi_h5_open(path, &file, &err));
+    flags = vvi_h5_get_info(file)->own_flags;
+    vvi_h5_close(file);
+    return flags;
 }
 
 /* Every kind of group, every codec: rows are right after each commit, and when it is closed. */
@@ -47,9 +60,11 @@ static void rows_are_there_after_each_commit(void **state)
                 assert_vv_ok(
                     made_write(&w, ends[i], i % 2 ? VV_PROCESS : VV_DURABLE, &err));
                 assert_int_equal(made_check(&m, path, when), ends[i]);
+                assert_int_equal(flags_of(path), VVI_HDF5_OPEN);
             }
             assert_vv_ok(made_close(&w, 333, &err));
             assert_int_equal(made_check(&m, path, "closed"), 333);
+            assert_int_equal(flags_of(path), 0);
             assert_int_equal(access(in(dir, "a.h5.journal"), F_OK), -1);
             made_clear(&m);
             remove_directory(dir);
