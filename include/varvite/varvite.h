@@ -8,6 +8,7 @@
 #include <varvite/car.h>
 #include <varvite/cbor.h>
 #include <varvite/cid.h>
+#include <varvite/convert.h>
 #include <varvite/copy.h>
 #include <varvite/dag.h>
 #include <varvite/dataset.h>

@@ -30,8 +30,8 @@ static void name_codecs(const vv_compression *compression, const vvi_dtype *dtyp
 
     switch (compression->codec) {
     case VV_COMPRESS_NONE:
-        len = snprintf(out, 64, "none");
-        break;
+        snprintf(out, 64, checksum ? "crc32c" : "none");
+        return;
     case VV_COMPRESS_GZIP:
         len = snprintf(out, 64, shuffle ? "blosc:zlib:%d:shuffle" : "gzip:%d",
                        level ? level : 1);

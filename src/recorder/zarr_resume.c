@@ -259,27 +259,24 @@ static vv_status cut_places(const vvi_zarr_sink *self, const vvi_plan_group *pla
 static vv_status choose_rows(const vvi_zarr_sink *self, const vvi_plan *plan,
                              int64_t next_step, vvi_resume *resume, vv_error *err)
 {
-    if (next_step > resume->next_step)
-        return vvi_fail(err, VV_EINVAL,
-                        "recording '%s' ends before step %" PRId64
-                        ", so it cannot go on at %" PRId64,
-                        self->path, resume->next_step, next_step);
+    int64_t end = resume->next_step;
+
+    resume->next_step = next_step;
+    if (next_step >= end)
+        return VV_OK;
     for (size_t g = 0; g < self->group_count; g++) {
         const vvi_zarr_group *group = &self->groups[g];
         uint64_t *rows = &resume->rows[g];
 
-        if (next_step == resume->next_step)
-            break;
         if (group->kind == VVI_GROUP_ONCE && next_step == 0)
             *rows = 0;
         if (group->kind == VVI_GROUP_ROWS)
             VVI_TRY(rows_before(self, &group->leaves[group->leaf_count - 1], next_step,
                                 rows, err));
         if (group->kind == VVI_GROUP_PLACED)
-            VVI_TRY(cut_places(self, &plan->groups[g], group->written, next_step,
-                               resume->next_step, rows, err));
+            VVI_TRY(cut_places(self, &plan->groups[g], group->written, next_step, end,
+                               rows, err));
     }
-    resume->next_step = next_step;
     return VV_OK;
 }
 

@@ -76,8 +76,7 @@ vv_status vvi_zarr_recording_schema(vv_store *store, const char *path, vv_buf *o
 /*
  * Go on with a recording: rows of steps from next_step on (-1: none) are cut off, and with them all that no commit
  * covered. The plan gets the chunks that the arrays have; its functions say which places are to be cut. Clear resume
- * also after a failure. Returns VV_ENOTFOUND, VV_EINVAL (the plan is not that of the recording; next_step past its
- * end), VV_EUNSUPPORTED, VV_ECORRUPT, VV_EREADONLY, VV_EIO, VV_ENOMEM.
+ * also after a failure. Returns VV_ENOTFOUND, VV_EUNSUPPORTED, VV_ECORRUPT, VV_EREADONLY, VV_EIO, VV_ENOMEM.
  */
 vv_status vvi_zarr_sink_append(vv_store *store, const char *path, vvi_plan *plan,
                                int64_t next_step, vv_recorder_root_fn root,
