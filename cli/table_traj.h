@@ -16,6 +16,60 @@ static const cli_option traj_tail_options[] = {
     END,
 };
 
+#define RECORDING_CODEC                                                             \
+    WITH("codec", 0, CLI_TEXT, "CODEC",                                             \
+         "how chunks are stored: none, zstd, gzip, lzf or blosc, with a level as in " \
+         "zstd:3; the default is zstd:1"),                                          \
+        WITH("chunk", 0, CLI_TEXT, "BYTES",                                         \
+             "aim at chunks of so many bytes of a leaf, as in 64K or 1M; the default is " \
+             "chosen so that a row is cheap to read")
+#define RECORDING_ROWS                                                                    \
+    WITH("rows", 0, CLI_TEXT, "START:STOP:STEP",                                          \
+         "only these rows of each group that has rows, as in 100:200 or ::10"),           \
+        WITH("group", 0, CLI_KEY, "PATH", "only this group")
+#define RECORDING_PLACE                                                             \
+    WITH("to", 0, CLI_DIRECTORY, "DIRECTORY",                                       \
+         "into a Zarr directory, in place of a tree in the store"),                 \
+        WITH("root", 0, CLI_CID, "ROOT", "into the tree of ROOT, in place of a new one"), \
+        WITH("into", 0, CLI_KEY, "PATH", "the group that it becomes; the default is the root")
+
+static const cli_option traj_publish_options[] = {
+    RECORDING_PLACE,
+    RECORDING_ROWS,
+    RECORDING_CODEC,
+    FLAG("checksum", 0, "store a checksum with each chunk"),
+    FLAG("no-verify", 0, "do not read back what was written"),
+    FLAG("force", 'f', "replace a recording that is there"),
+    WITH("threads", 0, CLI_NUMBER, "N", "work on N threads; the default is one a processor"),
+    WITH("memory", 0, CLI_TEXT, "BYTES", "hold at most so much of the rows; the default is 64M"),
+    JSON,
+    END,
+};
+
+static const cli_option traj_record_options[] = {
+    WITH("schema", 0, CLI_FILE, "FILE", "what is recorded, as JSON; needed"),
+    PICK("input", 0, "FORM", "raw|npy",
+         "what stands on standard input: elements alone (the default), or npy arrays"),
+    WITH("first-step", 0, CLI_NUMBER, "STEP", "the step of the first frame; the default is 0"),
+    WITH("stride", 0, CLI_NUMBER, "N",
+         "take every N-th step; the default is 1. Steps at which no group is due have no frame"),
+    FLAG("append", 0, "go on with a recording that is there: its rows from --first-step on are "
+                      "cut off"),
+    RECORDING_PLACE,
+    FLAG("roots", 0, "tell each root as it is made, flush by flush, on standard error"),
+    WITH("flush-ms", 0, CLI_NUMBER, "MS", "flush rows that are so old; the default is 1000"),
+    FLAG("no-sync", 0, "let flushes survive a kill only, not a power cut"),
+    PICK("when-full", 0, "POLICY", "block|fail|drop|thin",
+         "what to do when the disk is slower than the input: wait (the default), fail, drop the "
+         "oldest rows, or take every second row, every fourth, ..."),
+    FLAG("checksum", 0, "store a checksum with each chunk"),
+    FLAG("force", 'f', "replace a recording that is there"),
+    WITH("threads", 0, CLI_NUMBER, "N", "compress on N threads; the default is one a processor"),
+    WITH("memory", 0, CLI_TEXT, "BYTES", "hold at most so many rows; the default is 64M"),
+    JSON,
+    END,
+};
+
 #else
 
 #define RECORDING                            \
@@ -140,6 +194,39 @@ static const cli_option traj_tail_options[] = {
       { RECORDING, { "OTHER", CLI_FILE, NULL, false, false }, NO_MORE },
       json_only,
       cmd_traj_diff,
+      SINCE_FIRST },
+    { "traj publish",
+      "put a recording into a store, as Zarr",
+      "Writes FILE into a new tree as a Zarr hierarchy, a group for each group and an array for each "
+      "leaf, reads it back, compares all of it, and prints the root; with --root into a tree that "
+      "is there, with --to into a Zarr directory. Rows stream through memory chunk by chunk.\n"
+      "\n"
+      "A recording of the recorder's keeps the steps of its rows and can be gone on with where it "
+      "lies; one of kUPS has neither.",
+      "varvite traj publish run.h5\n"
+      "varvite traj publish run.h5 --to run.zarr\n"
+      "varvite traj publish --rows ::10 --codec zstd:9 run.h5 --root bafy... --into runs/7",
+      { RECORDING, NO_MORE },
+      traj_publish_options,
+      cmd_traj_publish,
+      SINCE_FIRST },
+    { "traj record",
+      "record frames from standard input",
+      "Records what another program writes to standard output: for each step the values of all "
+      "groups that are due, leaf by leaf as the schema has them. With --input raw (the default) "
+      "elements stand alone, little-endian and in C order, and nothing between them; with --input "
+      "npy each value is an array in NumPy's format, whose type and shape must be those of the "
+      "schema.\n"
+      "\n"
+      "FILE is made in HDF5; with --to a Zarr directory; without both a new tree in the store, whose "
+      "last root is printed. A frame that the input cuts short is an error, and the frames before "
+      "it are kept. SIGINT ends the recording as the end of the input does.",
+      "simulation | varvite traj record --schema run.json run.h5\n"
+      "simulation | varvite traj record --schema run.json --roots\n"
+      "simulation --from 5000 | varvite traj record --schema run.json --append --first-step 5000 run.h5",
+      { { "FILE", CLI_FILE, NULL, true, false }, NO_MORE },
+      traj_record_options,
+      cmd_traj_record,
       SINCE_FIRST },
 /* clang-format on */
 

@@ -4,6 +4,9 @@
 
 #include "call.h"
 
+#include <varvite/convert.h>
+#include <varvite/recorder.h>
+#include <varvite/store.h>
 #include <varvite/trajectory.h>
 
 vv_status traj_open(cli_call *call, const char *path, vv_traj **out);
@@ -28,5 +31,14 @@ typedef struct traj_leaves {
 vv_status traj_select(cli_call *call, const vv_traj *traj, char *const *paths,
                       size_t count, traj_leaves *out);
 void traj_leaves_clear(traj_leaves *leaves);
+
+/* ---- writing (traj_write.c) ---------------------------------------------------------------- */
+
+/* A directory to write a recording into as Zarr: new, empty, or with a hierarchy in it. */
+vv_status traj_open_directory(cli_call *call, const char *path, vv_store **out);
+/* --codec and --chunk. */
+vv_status traj_compression(cli_call *call, vv_compression *out);
+/* --rows; all of them where it is not given. */
+vv_status traj_row_range(cli_call *call, vv_row_range *out);
 
 #endif

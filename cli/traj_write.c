@@ -1,0 +1,130 @@
+/* What the commands that write recordings share. */
+#include "stores.h"
+#include "traj.h"
+
+#include <varvite/zarr.h>
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Does it hold anything but files of our own that were not finished? */
+static bool holds_files(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    bool found = false;
+
+    while (dir && !found && (entry = readdir(dir)))
+        found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+                strncmp(entry->d_name, ".varvite-", 9) != 0;
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+vv_status traj_open_directory(cli_call *call, const char *path, vv_store **out)
+{
+    vv_node_kind kind = VV_NODE_NONE;
+    vv_status status = cli_check_parent(call, path);
+
+    *out = NULL;
+    if (!status)
+        status = vv_directory_store_open(path, false, out, &call->err);
+    if (!status)
+        status = vv_node_kind_of(*out, "", &kind, &call->err);
+    if (!status && kind == VV_NODE_NONE && holds_files(path))
+        status = cli_fail(call, VV_EINVAL,
+                          "%.200s holds files and no Zarr hierarchy; give a new or an "
+                          "empty directory",
+                          path);
+    if (status) {
+        vv_store_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+vv_status traj_compression(cli_call *call, vv_compression *out)
+{
+    static const struct {
+        const char *name;
+        vv_compression_codec codec;
+    } codecs[] = { { "none", VV_COMPRESS_NONE },
+                   { "zstd", VV_COMPRESS_ZSTD },
+                   { "gzip", VV_COMPRESS_GZIP },
+                   { "lzf", VV_COMPRESS_LZF },
+                   { "blosc", VV_COMPRESS_BLOSC } };
+    const char *text = cli_text(call, "codec");
+    const char *colon = text ? strchr(text, ':') : NULL;
+    size_t len = text ? (colon ? (size_t)(colon - text) : strlen(text)) : 0;
+    char *end;
+    long level;
+
+    *out = (vv_compression){ .codec = VV_COMPRESS_DEFAULT };
+    vv_status status = cli_size(call, "chunk", 0, &out->chunk_bytes);
+    if (status || !text)
+        return status;
+    for (size_t i = 0; i < sizeof(codecs) / sizeof(*codecs); i++)
+        if (strlen(codecs[i].name) == len && strncmp(codecs[i].name, text, len) == 0)
+            out->codec = codecs[i].codec;
+    if (out->codec == VV_COMPRESS_DEFAULT)
+        return cli_usage(call,
+                         "--codec %.60s: none, zstd, gzip, lzf or blosc, with a "
+                         "level behind a colon as in zstd:3",
+                         text);
+    if (!colon)
+        return VV_OK;
+    level = strtol(colon + 1, &end, 10);
+    if (end == colon + 1 || *end || level < 1 ||
+        level > (out->codec == VV_COMPRESS_ZSTD ? 22 : 9))
+        return cli_usage(call, "--codec %.60s: that is no level", text);
+    out->level = (int32_t)level;
+    return VV_OK;
+}
+
+/* A number of a range; *there: one stands there. */
+static bool read_part(const char **at, uint64_t *out, bool *there)
+{
+    char *end;
+
+    *there = **at >= '0' && **at <= '9';
+    if (!*there)
+        return **at == ':' || **at == '\0';
+    *out = strtoull(*at, &end, 10);
+    *at = end;
+    return *end == ':' || *end == '\0';
+}
+
+vv_status traj_row_range(cli_call *call, vv_row_range *out)
+{
+    const char *text = cli_text(call, "rows");
+    const char *at = text;
+    uint64_t parts[3] = { 0, UINT64_MAX, 1 };
+    int n = 0;
+
+    *out = VV_ROW_RANGE_ALL;
+    if (!text)
+        return VV_OK;
+    for (;; at++) {
+        bool there;
+
+        if (n == 3 || !read_part(&at, &parts[n++], &there))
+            break;
+        if (*at == '\0') {
+            if (n == 1 && !there)
+                break;
+            if (n == 1) /* one row */
+                parts[1] = parts[0] + 1;
+            if (parts[2] == 0)
+                break;
+            *out = (vv_row_range){ parts[0], parts[1], parts[2] };
+            return VV_OK;
+        }
+    }
+    return cli_usage(call,
+                     "--rows %.60s: rows are given as START:STOP:STEP, as in "
+                     "100:200, ::10 or 7",
+                     text);
+}

@@ -1,0 +1,209 @@
+# traj publish, traj record: recordings into stores.
+. "$(dirname "$0")/lib.sh"
+need python3
+
+runs=$DATA/trajectory
+kups=$DATA/vectors/trajectory-1.0.8
+
+cat >"$base/schema.json" <<'JSON'
+{"groups": {"init": {"every": "once", "leaves": {"box": "float64[3,3]"}},
+            "step": {"every": 10, "leaves": {"positions": "float32[4,3]", "energy": "float64"}},
+            "rare": {"every": 25, "leaves": "int16"}}}
+JSON
+# frames.py FRAMES [npy]: at steps 0, 10, 20, 25, 30, … what the schema says.
+cat >"$base/frames.py" <<'PYTHON'
+import struct, sys
+
+def put(descr, shape, data):
+    if len(sys.argv) > 2:
+        text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"
+        text += " " * (-(len(text) + 11) % 64) + "\n"
+        out.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode())
+    out.write(data)
+
+out, step, frames = sys.stdout.buffer, 0, 0
+while frames < int(sys.argv[1]):
+    frames += step % 10 == 0 or step % 25 == 0
+    if step == 0:
+        put("<f8", "(3, 3)", struct.pack("<9d", *range(9)))
+    if step % 10 == 0:
+        put("<f4", "(4, 3)", struct.pack("<12f", *[step + i for i in range(12)]))
+        put("<f8", "()", struct.pack("<d", step / 2))
+    if step % 25 == 0:
+        put("<i2", "()", struct.pack("<h", -step))
+    step += 5
+PYTHON
+
+test_publish_prints_the_root_of_what_was_read_back() {
+    run init
+    run traj publish "$runs/closed.h5"
+    expect_code 0
+    expect_true grep -Eqx 'bafyr4i[a-z2-7]{52}' "$out"
+    expect_err_has 'read back and equal'
+    root=$(cat "$out")
+    run diff --values "$runs/closed.h5" "$root"
+    expect_out_lacks 'elements'
+    run slice --csv "$root" 'step/energy[:2]'
+    expect_code 0
+    cp "$out" ours
+    run slice --csv "$runs/closed.h5" 'step/energy[:2]'
+    expect_same_file "$out" ours
+    run traj publish --json "$runs/closed.h5"
+    expect_json "d['root'] == '$root' and d['verified'] and d['groups'] == 3 and d['rows'] > 37"
+    run -q traj publish "$runs/closed.h5"
+    expect_no_err
+    expect_out "$root"
+}
+
+test_publish_into_a_directory_and_beside_others() {
+    run traj publish "$kups/k40_md_argon.h5" --to k.zarr
+    expect_code 0
+    expect_no_out
+    run tree k.zarr
+    expect_out_has 'positions \(steps: 12, dim_256: 256, dim_3: 3\) float64'
+    run traj publish "$kups/k40_md_argon.h5" --to k.zarr
+    expect_failure 2 'there is a node'
+    run traj publish -f --codec none "$kups/k40_md_argon.h5" --to k.zarr --into .
+    expect_failure 2 "may not be '.'"
+    run traj publish -f --codec none "$kups/k40_md_argon.h5" --to k.zarr
+    expect_code 0
+    run info k.zarr step/volume
+    expect_out_lacks 'blosc|zstd'
+    mkdir full && touch full/letter
+    run traj publish "$runs/closed.h5" --to full
+    expect_failure 2 'holds files and no Zarr hierarchy'
+    run init
+    "$VARVITE" -q traj publish "$runs/closed.h5" --into a/1 >one
+    "$VARVITE" -q traj publish "$runs/closed.h5" --root "$(cat one)" --into a/2 --rows 3:30:4 --group step >two
+    run info "$(cat two)" a/2/step/energy
+    expect_out_has 'steps: 7'
+    run slice --csv "$(cat two)" 'a/2/step/energy[:2]'
+    expect_out_has '^30,'
+    expect_out_has '^70,'
+    run info "$(cat two)" a/1/step/energy
+    expect_code 0
+}
+
+test_publish_refuses_what_it_cannot_read() {
+    run init
+    run traj publish "$kups/k30_damaged_chunk.h5"
+    expect_failure 3 "group\['gz'\].*chunk 0"
+    expect_no_out
+    run traj publish --rows 1:x "$runs/closed.h5"
+    expect_failure 2 'START:STOP:STEP'
+    run traj publish --codec zstd:99 "$runs/closed.h5"
+    expect_failure 2 'no level'
+    run traj publish --codec lz9 "$runs/closed.h5"
+    expect_failure 2 'none, zstd, gzip, lzf or blosc'
+    run traj publish --group nothing "$runs/closed.h5"
+    expect_failure 1 nothing
+}
+
+test_record_takes_raw_frames_and_npy() {
+    python3 "$base/frames.py" 20 >raw
+    python3 "$base/frames.py" 20 npy >npy
+    run traj record --schema "$base/schema.json" --to raw.zarr <raw
+    expect_code 0
+    expect_err_has '^20 frames, '
+    run traj record --schema "$base/schema.json" --input npy --to npy.zarr <npy
+    expect_code 0
+    run diff --values raw.zarr npy.zarr
+    expect_out_lacks 'elements'
+    run slice --csv raw.zarr step/steps
+    expect_out_has '^160,160$'
+    expect_out_lacks 170
+    run slice --csv raw.zarr 'step/positions[16,3,2]'
+    expect_out_has '171'
+    run slice --csv raw.zarr rare/value
+    expect_out_has '^150,-150$'
+    run slice --csv raw.zarr 'init/box[2,2]'
+    expect_out_has 8
+    run init
+    run traj record --schema "$base/schema.json" --json <raw
+    expect_json "d['frames'] == 20 and d['root'].startswith('bafyr4i') and d['dropped'] == 0"
+}
+
+test_record_keeps_whole_frames_of_a_cut_input() {
+    run init
+    python3 "$base/frames.py" 20 | head -c 600 >raw
+    run traj record --schema "$base/schema.json" --to cut.zarr <raw
+    expect_failure 3 'in the midst of step .*the frames before it are recorded'
+    expect_err_has '^[0-9]+ frames'
+    run slice --csv cut.zarr step/steps
+    expect_code 0
+    expect_out_has '^50,50$'
+    run traj record --schema "$base/schema.json" --to none.zarr </dev/null
+    expect_code 0
+    expect_err_has '^0 frames'
+}
+
+test_record_goes_on_and_cuts_back() {
+    python3 "$base/frames.py" 20 >raw
+    run init
+    run -q traj record --schema "$base/schema.json" <raw
+    whole=$(cat "$out")
+    # The first 14 frames; the rest is told to the same tree.
+    python3 "$base/frames.py" 14 >first
+    tail -c +$(($(stat -c %s first) + 1)) raw >rest
+    run -q traj record --schema "$base/schema.json" <first
+    root=$(cat "$out")
+    run -q traj record --schema "$base/schema.json" --root "$root" --append --first-step 120 <rest
+    expect_code 0
+    run diff "$whole" "$(cat "$out")"
+    expect_out same
+    run traj record --schema "$base/schema.json" --root "$root" --append <rest
+    expect_failure 2 'needs --first-step'
+    echo '{"groups": {"step": {"every": 10, "leaves": {"x": "int8"}}}}' >other.json
+    run traj record --schema other.json --root "$root" --append --first-step 9 <rest
+    expect_failure 2 'groups'
+}
+
+test_record_says_what_does_not_fit() {
+    run init
+    python3 "$base/frames.py" 3 npy >npy
+    run traj record --schema "$base/schema.json" <npy
+    expect_failure 2 'give --input npy'
+    sed 's/<f4/<f8/' npy >other
+    run traj record --schema "$base/schema.json" --input npy --to a.zarr <other
+    expect_failure 2 "step 0 for .*positions.*another type"
+    sed 's/(4, 3)/(3, 4)/' npy >other
+    run traj record --schema "$base/schema.json" --input npy --to b.zarr <other
+    expect_failure 2 "another shape"
+    echo no >other
+    run traj record --schema "$base/schema.json" --input npy --to c.zarr <other
+    expect_failure 3 'no npy array'
+    run traj record --to d.zarr <npy
+    expect_failure 2 'schema'
+    echo '{' >bad.json
+    run traj record --schema bad.json --to d.zarr <npy
+    expect_failure 2 'bad.json'
+    run traj record --schema "$base/schema.json" --to a.zarr x.h5 <npy
+    expect_failure 2 'one of them'
+    echo '{"groups": {"init": {"every": "once", "leaves": {"n": "int8"}}}}' >once.json
+    printf '\1\2' >two
+    run traj record --schema once.json --to e.zarr <two
+    expect_failure 2 'no group is due'
+}
+
+test_record_ends_cleanly_at_a_signal() {
+    mkfifo pipe
+    "$VARVITE" traj record --schema "$base/schema.json" --to stopped.zarr <pipe 2>"$err" >"$out" &
+    pid=$!
+    { python3 "$base/frames.py" 12; exec sleep 30; } >pipe &
+    feeder=$!
+    for _ in $(seq 100); do
+        sleep 0.1
+        [ -e stopped.zarr/step/steps/c/0 ] && break
+    done
+    kill -TERM $pid
+    wait $pid
+    code=$? shown="traj record, stopped"
+    kill $feeder 2>/dev/null
+    expect_code 0
+    expect_err_has '^stopped$'
+    expect_err_has '^12 frames'
+    run slice --csv stopped.zarr step/steps
+    expect_out_has '^90,90$'
+}
+
+run_tests
