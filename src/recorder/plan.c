@@ -95,6 +95,18 @@ static vv_status ask_extent(vvi_plan_group *group, int64_t total_steps, vv_error
     return VV_OK;
 }
 
+/* Values at places have the dimensions of both. */
+static vv_status check_dimensions(const vvi_plan_group *group, vv_error *err)
+{
+    for (size_t i = 0; i < group->leaf_count; i++)
+        if (group->extent_ndim + group->leaves[i].ndim > VV_RECORDER_NDIM_MAX + 1)
+            return vvi_fail(err, VV_EINVAL,
+                            "%s: %u dimensions in an extent of %u; at most %d together",
+                            group->leaves[i].name, group->leaves[i].ndim,
+                            group->extent_ndim, VV_RECORDER_NDIM_MAX + 1);
+    return VV_OK;
+}
+
 static vv_status plan_leaves(const vvi_schema_group *from, vvi_plan_group *to,
                              vv_error *err)
 {
@@ -192,7 +204,10 @@ static vv_status plan_group(const vvi_schema_group *from, int64_t total_steps,
             "its frequency is the caller's own, whose functions are not known");
     VVI_TRY(plan_leaves(from, to, err));
     VVI_TRY(check_leaf_names(to, err));
-    return to->kind == VVI_GROUP_PLACED ? ask_extent(to, total_steps, err) : VV_OK;
+    if (to->kind != VVI_GROUP_PLACED)
+        return VV_OK;
+    VVI_TRY(ask_extent(to, total_steps, err));
+    return check_dimensions(to, err);
 }
 
 /* ---- chunks ---------------------------------------------------------------------------------- */

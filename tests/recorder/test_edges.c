@@ -167,11 +167,70 @@ static void pointers_must_be_given_even_for_leaves_without_elements(void **state
     vv_schema_free(schema);
 }
 
+/* ---- extents ------------------------------------------------------------------------------- */
+
+static bool never(void *ctx, int64_t step)
+{
+    (void)ctx, (void)step;
+    return false;
+}
+
+static vv_status eight(void *ctx, int64_t total, uint32_t *ndim, uint64_t *shape,
+                       vv_error *err)
+{
+    (void)ctx, (void)total, (void)err;
+    *ndim = 8;
+    for (int i = 0; i < 8; i++)
+        shape[i] = 1;
+    return VV_OK;
+}
+
+static vv_status nowhere(void *ctx, int64_t step, uint64_t *index, vv_error *err)
+{
+    (void)ctx, (void)step, (void)index;
+    return vvi_fail(err, VV_EINVAL, "never asked");
+}
+
+static void extent_and_value_have_32_dimensions_at_most(void **state)
+{
+    static const vv_frequency frequency = { .due = never,
+                                            .shape = eight,
+                                            .index = nowhere };
+    uint64_t shape[VV_RECORDER_NDIM_MAX];
+
+    (void)state;
+    for (uint32_t i = 0; i < VV_RECORDER_NDIM_MAX; i++)
+        shape[i] = 1;
+    for (uint32_t ndim = 0; ndim <= VV_RECORDER_NDIM_MAX; ndim++) {
+        vv_recorder *recorder = NULL;
+        vv_error err = VV_ERROR_INIT;
+        vv_recorder_estimate estimate;
+        vv_schema *schema = NULL;
+        vv_store *store = NULL;
+        vv_status status;
+
+        assert_vv_ok(vv_schema_new(&schema, &err));
+        assert_vv_ok(vv_schema_add_group(schema, "s", frequency, NULL, NULL, &err));
+        assert_vv_ok(
+            vv_schema_add_leaf(schema, 0, "x", VV_INT8, ndim, shape, NULL, &err));
+        assert_vv_ok(vv_memory_store_new(&store, &err));
+        status = vv_recorder_create_zarr(store, "r", schema, NULL, NULL, NULL, &recorder,
+                                         &err);
+        assert_int_equal(status, ndim <= 24 ? VV_OK : VV_EINVAL);
+        assert_int_equal(vv_recorder_estimate_steps(schema, NULL, 1, &estimate, &err),
+                         status);
+        assert_vv_ok(vv_recorder_close(recorder, &err));
+        vv_store_free(store);
+        vv_schema_free(schema);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_stays_under_the_cap),
         cmocka_unit_test(the_oldest_rows_make_room_whatever_the_writer_has_begun),
+        cmocka_unit_test(extent_and_value_have_32_dimensions_at_most),
         cmocka_unit_test(pointers_must_be_given_even_for_leaves_without_elements),
     };
 
