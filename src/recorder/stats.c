@@ -60,7 +60,8 @@ static uint64_t product(uint64_t a, uint64_t b)
 static void estimate_group(const vvi_plan_group *group, const vvi_block_layout *layout,
                            int64_t steps, vv_recorder_estimate *out, uint64_t *blocks)
 {
-    uint64_t rows = 1;
+    bool packed = group->compression.codec != VV_COMPRESS_NONE;
+    uint64_t rows = steps > 0; /* ONCE */
     uint64_t bytes = 0;
     uint64_t extra = 0;
 
@@ -75,7 +76,8 @@ static void estimate_group(const vvi_plan_group *group, const vvi_block_layout *
     }
     out->rows = sum(out->rows, rows);
     out->raw_bytes = sum(out->raw_bytes, bytes);
-    out->file_bytes_least = sum(out->file_bytes_least, sum(extra, bytes / 10));
+    out->file_bytes_least = sum(out->file_bytes_least,
+                                sum(extra, packed ? bytes / 10 : bytes));
     out->file_bytes_most = sum(out->file_bytes_most, sum(extra, sum(bytes, bytes / 128)));
     *blocks = sum(*blocks,
                   product(layout->bytes, sum(rows / layout->rows, layout->least)));
