@@ -85,7 +85,8 @@ VV_API vv_status vv_schema_new(vv_schema **out, vv_error *err);
  * Leaves: an object is a dict, an array a list, a text a leaf, an object with a "kind" a node of
  * docs/format/tree.md, whose leaves have "dtype" and "shape". Leaves are numbered as they stand. All of it is in
  * docs/recording.md.
- * @return VV_OK, VV_EINVAL (names the group and the leaf), VV_ELIMIT, VV_ENOMEM
+ * @return VV_OK, VV_EINVAL (names the group and the leaf), VV_EUNSUPPORTED (as vv_schema_add_leaf()), VV_ELIMIT,
+ *         VV_ENOMEM
  */
 VV_API vv_status vv_schema_from_json(const char *text, vv_schema **out, vv_error *err);
 /** The same, of a file's. Groups with functions of the caller say "custom"; leaves stand as they are numbered. Terminated. */
@@ -110,8 +111,8 @@ VV_API vv_status vv_schema_set_frequency(vv_schema *schema, size_t group,
  * Add a leaf to a group whose tree is a dict. An empty name: the one leaf of the group, without a dict.
  * @param shape  of a value, without rows; ndim 0: a scalar
  * @param leaf   its number: leaves are numbered as they are added
- * @return VV_OK, VV_EINVAL, VV_EUNSUPPORTED (elements of variable length, text, times; raw bits need
- *         vv_schema_set_tree()), VV_ENOMEM
+ * @return VV_OK, VV_EINVAL (raw bits, whose size only vv_schema_set_tree() takes, too), VV_EUNSUPPORTED (elements
+ *         of variable length, text, times), VV_ENOMEM
  */
 VV_API vv_status vv_schema_add_leaf(vv_schema *schema, size_t group, const char *name,
                                     vv_dtype dtype, uint32_t ndim, const uint64_t *shape,
@@ -145,6 +146,7 @@ VV_API const char *vv_schema_leaf_name(const vv_schema *schema, size_t group,
 /** What it points at lives as long as the schema is not changed. @return false: no such leaf */
 VV_API bool vv_schema_leaf_type(const vv_schema *schema, size_t group, size_t leaf,
                                 vv_leaf_type *out);
+/** Of the values, without what is kept beside them; UINT64_MAX: as much or more. */
 VV_API uint64_t vv_schema_row_bytes(const vv_schema *schema, size_t group);
 
 /* ---- the contract --------------------------------------------------------------------------- */

@@ -698,6 +698,8 @@ uint64_t vv_schema_row_bytes(const vv_schema *schema, size_t group)
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < vv_schema_leaf_count(schema, group); i++)
-        bytes += schema->groups[group].leaves[i].row_bytes;
+        if (__builtin_add_overflow(bytes, schema->groups[group].leaves[i].row_bytes,
+                                   &bytes))
+            return UINT64_MAX;
     return bytes;
 }
