@@ -9,6 +9,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A text is read up to a zero character, so it must not have one. */
+static vv_status check_text(const vvi_json *json, vv_error *err)
+{
+    size_t len = 0;
+    const char *text = vvi_json_text(json, &len);
+
+    return text && strlen(text) != len
+               ? vvi_fail(err, VV_EINVAL, "a zero character in '%.60s'", text)
+               : VV_OK;
+}
+
 /* ---- types and compression -------------------------------------------------------------------- */
 
 /* "float32", "r24". */
@@ -123,6 +134,7 @@ static vv_status read_compression(const vvi_json *json, vv_compression *out,
     const char *text = vvi_json_text(json, NULL);
 
     *out = (vv_compression){ 0 };
+    VVI_TRY(check_text(json, err));
     if (text)
         return read_codec(text, out, err);
     if (!vvi_json_is(json, VVI_JSON_OBJECT))
@@ -132,6 +144,7 @@ static vv_status read_compression(const vvi_json *json, vv_compression *out,
         const char *name = vvi_json_name(m);
         bool shuffle;
 
+        VVI_TRY(check_text(m, err));
         if (strcmp(name, "codec") == 0 && vvi_json_text(m, NULL) &&
             !strchr(vvi_json_text(m, NULL), ':')) {
             VVI_TRY(read_codec(vvi_json_text(m, NULL), out, err));
@@ -199,6 +212,7 @@ static vv_status read_full_leaf(const vvi_json *json, leaf_list *list, vvi_json 
 
     if (!name)
         return vvi_fail(err, VV_EINVAL, "a leaf needs its 'dtype'");
+    VVI_TRY(check_text(vvi_json_get(json, "dtype"), err));
     VVI_TRY(read_type_name(name, strlen(name), &type, err));
     if (shape && (!vvi_json_is(shape, VVI_JSON_ARRAY) ||
                   vvi_json_count(shape) > VV_RECORDER_NDIM_MAX))
@@ -288,6 +302,7 @@ static vv_status expand_into(const vvi_json *json, leaf_list *list, vvi_json *ou
     case VVI_JSON_NULL:
         return vvi_json_set(out, "kind", vvi_json_new_text("none"), err);
     case VVI_JSON_STRING:
+        VVI_TRY(check_text(json, err));
         VVI_TRY(read_type(vvi_json_text(json, NULL), &type, shape, err));
         VVI_TRY(add_type(list, &type, err));
         return put_leaf(list, out, err);
