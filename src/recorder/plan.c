@@ -246,9 +246,11 @@ static void choose_chunks(vvi_plan_group *group, int64_t total_steps, unsigned h
         most = clamp(((uint64_t)total_steps - 1) / group->frequency.every + 1, 1, most);
     base = clamp(aim / largest_row(group), 1, most);
     for (size_t i = 0; i < group->leaf_count; i++) {
-        uint64_t bytes = group->leaves[i].row_bytes ? group->leaves[i].row_bytes : 1;
+        uint64_t bytes = group->leaves[i].row_bytes;
 
-        group->leaves[i].chunk_rows = clamp(aim / bytes, base, most) / base * base;
+        /* Values without elements have no chunks, and make nothing else larger. */
+        group->leaves[i].chunk_rows = clamp(bytes ? aim / bytes : base, base, most) /
+                                      base * base;
     }
 }
 
