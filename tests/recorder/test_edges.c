@@ -3,6 +3,7 @@
 
 #include "util/thread.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 static vv_schema *schema_of(const char *json)
@@ -225,11 +226,112 @@ static void extent_and_value_have_32_dimensions_at_most(void **state)
     }
 }
 
+/* ---- before the run ------------------------------------------------------------------------- */
+
+static void an_estimate_is_of_what_will_be_there(void **state)
+{
+    vv_schema *schema = schema_of(
+        "{\"groups\": {\"i\": {\"every\": \"once\", \"leaves\": \"float64[4]\"},"
+        "  \"s\": {\"every\": 1, \"compression\": \"none\", \"leaves\": \"float64[100]\"}}}");
+    vv_recorder_estimate estimate;
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    assert_vv_ok(vv_recorder_estimate_steps(schema, NULL, 0, &estimate, &err));
+    assert_int_equal(estimate.rows, 0);
+    assert_int_equal(estimate.raw_bytes, 0);
+    assert_vv_ok(vv_recorder_estimate_steps(schema, NULL, 1, &estimate, &err));
+    assert_int_equal(estimate.rows, 2);
+    assert_vv_ok(vv_recorder_estimate_steps(schema, NULL, 1000, &estimate, &err));
+    assert_true(estimate.file_bytes_least > 1000 * 808); /* nothing makes them fewer */
+    assert_vv_ok(vv_recorder_estimate_steps(schema, NULL, INT64_MAX, &estimate, &err));
+    assert_true(estimate.raw_bytes == UINT64_MAX);
+    assert_true(estimate.file_bytes_least == UINT64_MAX);
+    vv_schema_free(schema);
+}
+
+static void rows_too_large_to_count_are_not_small(void **state)
+{
+    static const uint64_t shape[] = { SIZE_MAX / 4 };
+    vv_recorder_estimate estimate;
+    vv_error err = VV_ERROR_INIT;
+    vv_schema *schema = NULL;
+
+    (void)state;
+    assert_vv_ok(vv_schema_new(&schema, &err));
+    assert_vv_ok(vv_schema_add_group(schema, "s", VV_EVERY(1), NULL, NULL, &err));
+    for (int i = 0; i < 5; i++) {
+        char name[2] = { (char)('a' + i), '\0' };
+
+        assert_vv_ok(vv_schema_add_leaf(schema, 0, name, VV_INT8, 1, shape, NULL, &err));
+    }
+    assert_true(vv_schema_row_bytes(schema, 0) == UINT64_MAX);
+    assert_int_equal(vv_recorder_estimate_steps(schema, NULL, 1, &estimate, &err),
+                     VV_ELIMIT);
+    vv_schema_free(schema);
+}
+
+static void texts_of_json_end_where_they_end(void **state)
+{
+    static const char *const texts[] = {
+        "\"leaves\": \"float32\\u0000[3]\"",
+        "\"leaves\": {\"kind\": \"leaf\", \"dtype\": \"int8\\u00006\"}",
+        "\"compression\": \"none\\u0000:3\", \"leaves\": \"int8\"",
+        "\"compression\": {\"codec\": \"gzip\\u0000\"}, \"leaves\": \"int8\"",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        vv_error err = VV_ERROR_INIT;
+        vv_schema *schema = NULL;
+        char json[200];
+
+        snprintf(json, sizeof(json), "{\"groups\": {\"s\": {\"every\": 1, %s}}}",
+                 texts[i]);
+        assert_int_equal(vv_schema_from_json(json, &schema, &err), VV_EINVAL);
+        assert_non_null(strstr(err.message, "zero character"));
+    }
+}
+
+static void values_without_elements_make_nothing_smaller(void **state)
+{
+    static const char *const leaves[] = { "[\"float64[100000]\"]",
+                                          "[\"float64[100000]\", \"int8[0]\"]" };
+    uint64_t chunk_rows[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        vv_recorder_options options = calm();
+        vvi_plan plan = { 0 };
+        vv_error err = VV_ERROR_INIT;
+        vv_schema *schema, *copy = NULL;
+        char json[200];
+
+        snprintf(json, sizeof(json),
+                 "{\"groups\": {\"s\": {\"every\": 1,"
+                 " \"compression\": {\"chunk_bytes\": 8000000}, \"leaves\": %s}}}",
+                 leaves[i]);
+        schema = schema_of(json);
+        options.threads = 1;
+        assert_vv_ok(vvi_schema_copy(schema, &copy, &err));
+        assert_vv_ok(vvi_recorder_plan(copy, &options, &plan, &err));
+        chunk_rows[i] = plan.groups[0].leaves[0].chunk_rows;
+        vvi_plan_clear(&plan);
+        vv_schema_free(copy);
+        vv_schema_free(schema);
+    }
+    assert_int_equal(chunk_rows[0], chunk_rows[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_stays_under_the_cap),
         cmocka_unit_test(the_oldest_rows_make_room_whatever_the_writer_has_begun),
+        cmocka_unit_test(an_estimate_is_of_what_will_be_there),
+        cmocka_unit_test(rows_too_large_to_count_are_not_small),
+        cmocka_unit_test(texts_of_json_end_where_they_end),
+        cmocka_unit_test(values_without_elements_make_nothing_smaller),
         cmocka_unit_test(extent_and_value_have_32_dimensions_at_most),
         cmocka_unit_test(pointers_must_be_given_even_for_leaves_without_elements),
     };
