@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SUPERBLOCK_MAX 128
+#define OPEN_FLAGS     5 /* of a file that a recorder has open */
 
 static const uint8_t signature[8] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n' };
 
@@ -134,29 +135,32 @@ static vv_status parse_superblock(vvi_h5 *file, const uint8_t *block, size_t got
     return VV_OK;
 }
 
-/* A file that a writer has open is read as of the commit in its journal. */
+/* A file that a writer has open is read as of the commit in its journal; so is one whose superblock was only half written
+ * when its writer ended. */
 static vv_status read_superblock(vvi_h5 *file, vv_error *err)
 {
     uint8_t block[SUPERBLOCK_MAX] = { 0 };
+    vv_error why = VV_ERROR_INIT;
+    vv_status status;
     size_t got;
 
     vvi_h5_overlay_clear(&file->overlay);
+    file->info.commit = 0;
     VVI_TRY(vvi_file_size(&file->file, &file->info.size, err));
     VVI_TRY(vvi_file_read_at(&file->file, 0, block, sizeof(block), &got, err));
-    VVI_TRY(parse_superblock(file, block, got, err));
-    file->info.commit = 0;
-    file->info.own_flags = file->info.flags;
-    if (!file->info.flags)
+    status = parse_superblock(file, block, got, &why);
+    file->info.own_flags = status ? OPEN_FLAGS : file->info.flags;
+    if (!file->info.own_flags)
         return VV_OK;
-    VVI_TRY(vvi_h5_overlay_read(file->file.path, &file->file, &file->overlay, err));
+    if (!status || file->info.superblock == 3)
+        VVI_TRY(vvi_h5_overlay_read(file->file.path, &file->file, &file->overlay, err));
     file->info.commit = file->overlay.seq;
     if (!file->info.commit)
-        return VV_OK;
+        return status ? vvi_fail(err, status, "%s", why.message) : VV_OK;
     /* The commit made the file as long as it says before it was written. */
     VVI_TRY(vvi_file_size(&file->file, &file->info.size, err));
     vvi_h5_overlay_apply(&file->overlay, 0, block, got);
-    VVI_TRY(parse_superblock(file, block, got, err));
-    return VV_OK;
+    return parse_superblock(file, block, got, err);
 }
 
 vv_status vvi_h5_refresh(vvi_h5 *file, vv_error *err)
@@ -199,6 +203,7 @@ void vvi_h5_close(vvi_h5 *file)
         return;
     vvi_file_close(&file->file);
     vvi_h5_cache_free(file->cache);
+    vvi_h5_overlay_clear(&file->overlay);
     vvi_free(file);
 }
 

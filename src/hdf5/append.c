@@ -52,8 +52,7 @@ static void clear(resuming *self)
     if (self->sink) {
         self->sink->base.ops->free(&self->sink->base, false);
     } else if (self->file) {
-        vvi_hdf5_file_close(self->file);
-        vvi_free(self->file);
+        vvi_hdf5_file_free(self->file);
     }
     vvi_plan_clear(&self->plan);
     vv_schema_free(self->schema);
@@ -581,10 +580,7 @@ static vv_status cut_file(resuming *self, vv_error *err)
         if (in >= 0)
             H5Gclose(in);
     }
-    self->file->dead |= status != VV_OK;
-    if (H5Fclose(id) < 0 && !status)
-        status = vvi_hdf5_fail(self->file, err, "close %s", self->path);
-    return status;
+    return vvi_hdf5_file_end(self->file, id, status, err);
 }
 
 /* The rows of unfinished chunks that were cut, back as tails. */

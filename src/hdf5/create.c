@@ -57,10 +57,7 @@ static vv_status make_part(vvi_hdf5_file *file, const vvi_plan *plan,
     status = vvi_hdf5_layout(file, id, plan, recording, err);
     if (!status)
         file->id_at = vvi_hdf5_address_of(id, VVI_HDF5_SCHEMA) + vvi_hdf5_schema_id();
-    file->dead |= status != VV_OK;
-    if (H5Fclose(id) < 0 && !status)
-        status = vvi_hdf5_fail(file, err, "close %s", file->file.path);
-    return status;
+    return vvi_hdf5_file_end(file, id, status, err);
 }
 
 /* Give the file, which is whole, its name. */
@@ -102,8 +99,7 @@ static vv_status open_part(const char *path, vvi_hdf5_file **out, vv_error *err)
     status = vvi_hdf5_file_open(file, name, true, err);
     vvi_free(name);
     if (status) {
-        vvi_hdf5_file_close(file);
-        vvi_free(file);
+        vvi_hdf5_file_free(file);
         return status;
     }
     *out = file;

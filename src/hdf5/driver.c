@@ -333,7 +333,7 @@ static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t ad
     vv_status status;
 
     (void)dxpl;
-    if (self->dead || getpid() != self->owner)
+    if (self->dead || self->failed || getpid() != self->owner)
         return 0;
     if (type == H5FD_MEM_DRAW) {
         self->raw_at = address;
@@ -348,7 +348,11 @@ static herr_t driver_write(H5FD_t *file, H5FD_mem_t type, hid_t dxpl, haddr_t ad
     } else {
         status = vvi_hdf5_file_keep(self, address, vvi_bytes(data, len), &why);
     }
-    return status ? (latch(self, status, &why), -1) : 0;
+    /* libhdf5 is not told: it would leave half of its own undone, and end the program later over that. Nothing is
+     * committed after a failure. */
+    if (status)
+        latch(self, status, &why);
+    return 0;
 }
 
 static herr_t driver_truncate(H5FD_t *file, hid_t dxpl, hbool_t closing)
@@ -358,14 +362,13 @@ static herr_t driver_truncate(H5FD_t *file, hid_t dxpl, hbool_t closing)
 
     (void)dxpl;
     (void)closing;
-    if (!self->straight || self->dead || self->size == self->end ||
+    if (!self->straight || self->dead || self->failed || self->size == self->end ||
         getpid() != self->owner)
         return 0;
-    if (vvi_file_truncate(&self->file, self->end, &why)) {
+    if (vvi_file_truncate(&self->file, self->end, &why))
         latch(self, why.status, &why);
-        return -1;
-    }
-    self->size = self->end;
+    else
+        self->size = self->end;
     return 0;
 }
 
@@ -427,6 +430,37 @@ void vvi_hdf5_file_close(vvi_hdf5_file *self)
     vv_buf_clear(&self->record);
     self->kept = NULL;
     self->kept_count = self->kept_cap = 0;
+}
+
+vv_status vvi_hdf5_file_leave(vvi_hdf5_file *self, hid_t id, bool discard, vv_error *err)
+{
+    self->dead |= discard || self->failed;
+    if (H5Fclose(id) < 0) {
+        self->stuck = true;
+        self->dead = true;
+        return vvi_hdf5_fail(self, err, "close %s", self->file.path);
+    }
+    if (self->failed)
+        return vvi_fail(err, self->failure.status, "%s", self->failure.message);
+    return VV_OK;
+}
+
+vv_status vvi_hdf5_file_end(vvi_hdf5_file *self, hid_t id, vv_status status,
+                            vv_error *err)
+{
+    vv_status closed = vvi_hdf5_file_leave(self, id, status != VV_OK,
+                                           status ? NULL : err);
+
+    return status ? status : closed;
+}
+
+void vvi_hdf5_file_free(vvi_hdf5_file *self)
+{
+    if (!self)
+        return;
+    vvi_hdf5_file_close(self);
+    if (!self->stuck)
+        vvi_free(self);
 }
 
 hid_t vvi_hdf5_file_enter(vvi_hdf5_file *self, bool create, bool swmr)

@@ -58,6 +58,7 @@ typedef struct vvi_hdf5_file {
     pid_t owner;      /* in another process nothing is written */
     bool straight;    /* a part file: nothing is kept */
     bool dead;        /* writes go nowhere: the file stays as the last commit left it */
+    bool stuck;       /* libhdf5 did not let go of it, and goes on to use it */
     bool failed;      /* nothing is committed any more */
     vv_error failure; /* the first */
 } vvi_hdf5_file;
@@ -69,11 +70,19 @@ void vvi_hdf5_leave(void);
 /* Open the file at path, or make it (EXCLUSIVE) as a part file. */
 vv_status vvi_hdf5_file_open(vvi_hdf5_file *self, const char *path, bool part,
                              vv_error *err);
-/* Closes the files; libhdf5 has closed its own before. An empty one is fine. */
+/* Closes the files; libhdf5 has closed its own before. An empty one is fine. free gives back one of vvi_alloc(). */
 void vvi_hdf5_file_close(vvi_hdf5_file *self);
+void vvi_hdf5_file_free(vvi_hdf5_file *self);
 
 /* Open or create with libhdf5; < 0 is a failure, which vvi_hdf5_fail() explains. */
 hid_t vvi_hdf5_file_enter(vvi_hdf5_file *self, bool create, bool swmr);
+
+/* Close what enter opened. discard: what libhdf5 still writes goes nowhere, now and later. */
+vv_status vvi_hdf5_file_leave(vvi_hdf5_file *self, hid_t id, bool discard, vv_error *err);
+
+/* The same at the end of what came to a status: a failure is kept, and then all is discarded. */
+vv_status vvi_hdf5_file_end(vvi_hdf5_file *self, hid_t id, vv_status status,
+                            vv_error *err);
 
 /* Write at an address in the next commit, behind all that was kept so far. */
 vv_status vvi_hdf5_file_keep(vvi_hdf5_file *self, uint64_t address, vv_bytes bytes,

@@ -128,8 +128,7 @@ vv_status vvi_hdf5_file_new(const char *path, vvi_hdf5_file **out, vv_error *err
         return vvi_fail_nomem(err, sizeof(*file));
     status = vvi_hdf5_file_open(file, path, false, err);
     if (status) {
-        vvi_hdf5_file_close(file);
-        vvi_free(file);
+        vvi_hdf5_file_free(file);
         return status;
     }
     *out = file;
@@ -196,10 +195,7 @@ static vv_status close_properly(vvi_hdf5_file *file, int64_t next_step, vv_error
     if (id < 0)
         return vvi_hdf5_fail(file, err, "open %s", file->file.path);
     status = vvi_hdf5_set_attributes(file, id, next_step, NULL, err);
-    file->dead |= status != VV_OK;
-    if (H5Fclose(id) < 0 && !status)
-        status = vvi_hdf5_fail(file, err, "close %s", file->file.path);
-    return status;
+    return vvi_hdf5_file_end(file, id, status, err);
 }
 
 vv_status vvi_hdf5_mend(vvi_hdf5_file *file, vv_repair_report *report, vv_error *err)
@@ -298,9 +294,7 @@ static vv_status repair_open(const char *path, bool own, bool dry_run,
             vvi_hdf5_journal_end(&file->journal);
     }
     vvi_hdf5_journal_drop(&journal);
-    if (file)
-        vvi_hdf5_file_close(file);
-    vvi_free(file);
+    vvi_hdf5_file_free(file);
     return status;
 }
 

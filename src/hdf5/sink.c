@@ -147,6 +147,8 @@ static vv_status sink_put_chunk(vvi_sink *base, size_t group, size_t leaf, uint6
     self->changed = true;
     vvi_hdf5_enter();
     status = put_chunk(self, group, leaf, chunk, encoded, &why);
+    if (!status && self->file->failed)
+        status = failed_before(self, &why);
     if (status)
         latch(self, in_leaf(self, group, leaf, status, &why), &why);
     vvi_hdf5_leave();
@@ -193,6 +195,8 @@ static vv_status sink_put_tail(vvi_sink *base, size_t group, size_t leaf, uint64
     self->changed = true;
     vvi_hdf5_enter();
     status = put_tail(self, group, leaf, chunk, rows, first, count, &why);
+    if (!status && self->file->failed)
+        status = failed_before(self, &why);
     if (status)
         latch(self, in_leaf(self, group, leaf, status, &why), &why);
     vvi_hdf5_leave();
@@ -269,6 +273,8 @@ static vv_status sink_put_value(vvi_sink *base, size_t group, size_t leaf,
     self->changed = true;
     vvi_hdf5_enter();
     status = put_value(self, group, leaf, index, value, &why);
+    if (!status && self->file->failed)
+        status = failed_before(self, &why);
     if (status)
         latch(self, in_leaf(self, group, leaf, status, &why), &why);
     vvi_hdf5_leave();
@@ -414,8 +420,8 @@ static uint64_t sink_stored(const vvi_sink *base)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
-/* Let libhdf5 go. What it still writes goes nowhere unless the file is well. */
-static vv_status close_id(vvi_hdf5_sink *self, vv_error *err)
+/* Let libhdf5 go. */
+static vv_status close_id(vvi_hdf5_sink *self, bool discard, vv_error *err)
 {
     hid_t id = self->id;
 
@@ -426,12 +432,10 @@ static vv_status close_id(vvi_hdf5_sink *self, vv_error *err)
             hid_t dataset = self->groups[g].leaves[i].dataset;
 
             self->groups[g].leaves[i].dataset = -1;
-            if (dataset >= 0 && H5Dclose(dataset) < 0)
-                self->file->dead |= self->file->failed;
+            if (dataset >= 0)
+                (void)H5Dclose(dataset); /* the file's end tells of failures */
         }
-    if (id >= 0 && H5Fclose(id) < 0)
-        return vvi_hdf5_fail(self->file, err, "close it");
-    return VV_OK;
+    return id >= 0 ? vvi_hdf5_file_leave(self->file, id, discard, err) : VV_OK;
 }
 
 /* Attributes cannot be made in SWMR mode, so the file is opened once more. */
@@ -441,14 +445,14 @@ static vv_status end_file(vvi_hdf5_sink *self, const uint64_t *rows, int64_t nex
     vv_status status;
 
     VVI_TRY(keep_all(self, rows, next_step, err));
-    VVI_TRY(close_id(self, err));
+    VVI_TRY(close_id(self, false, err));
     self->id = vvi_hdf5_file_enter(self->file, false, false);
     if (self->id < 0)
         return vvi_hdf5_fail(self->file, err, "open it again");
     status = vvi_hdf5_set_attributes(self->file, self->id, next_step, attributes, err);
     if (status)
         return status;
-    return close_id(self, err);
+    return close_id(self, false, err);
 }
 
 static vv_status sink_close(vvi_sink *base, const uint64_t *rows, int64_t next_step,
@@ -483,11 +487,9 @@ static void sink_free(vvi_sink *base, bool forked)
         return;
     if (!forked) {
         vvi_hdf5_enter();
-        self->file->dead = true;
-        (void)close_id(self, NULL);
+        (void)close_id(self, true, NULL);
         vvi_hdf5_leave();
-        vvi_hdf5_file_close(self->file);
-        vvi_free(self->file);
+        vvi_hdf5_file_free(self->file);
     } /* else libhdf5 goes on to use the file, which writes nothing here */
     for (size_t g = 0; self->groups && g < self->plan.group_count; g++) {
         vvi_free(self->groups[g].leaves);
@@ -603,8 +605,7 @@ vv_status vvi_hdf5_sink_over(vvi_hdf5_file *file, const char *path, const vvi_pl
     vv_status status;
 
     if (!self) {
-        vvi_hdf5_file_close(file);
-        vvi_free(file);
+        vvi_hdf5_file_free(file);
         return vvi_fail_nomem(err, sizeof(*self));
     }
     self->base.ops = &sink_ops;
