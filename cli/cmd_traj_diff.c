@@ -199,6 +199,38 @@ static vv_status compare_steps(differing *self, size_t a, size_t b)
     return VV_OK;
 }
 
+/* Which places were written, of groups of one path. */
+static vv_status compare_places(differing *self, size_t a, size_t b)
+{
+    const vv_traj_group *in[2] = { vv_traj_group_at(self->files[0], a),
+                                   vv_traj_group_at(self->files[1], b) };
+    uint64_t places[2] = { 1, 1 }, unlike = 0;
+    uint8_t *written[2] = { NULL, NULL };
+    vv_status status = VV_OK;
+    char text[100];
+
+    if (in[0]->kind != VV_TRAJ_PLACED || in[1]->kind != VV_TRAJ_PLACED)
+        return VV_OK;
+    for (int i = 0; i < 2 && !status; i++) {
+        for (uint32_t d = 0; d < in[i]->extent_ndim; d++)
+            places[i] *= in[i]->extent[d];
+        written[i] = cli_alloc((size_t)places[i] + 1);
+        status = vv_traj_read_written(self->files[i], i ? b : a, written[i],
+                                      (size_t)places[i], &self->call->err);
+    }
+    for (uint64_t i = 0; i < places[0] && places[0] == places[1] && !status; i++)
+        unlike += !written[0][i] != !written[1][i];
+    if (unlike) {
+        snprintf(text, sizeof(text),
+                 "%" PRIu64 " of %" PRIu64 " places were written in one of them only",
+                 unlike, places[0]);
+        status = report(self, in[0]->path, text, NULL);
+    }
+    free(written[0]);
+    free(written[1]);
+    return status;
+}
+
 static vv_status compare_group(differing *self, size_t group)
 {
     const vv_traj_group *in = vv_traj_group_at(self->files[0], group);
@@ -208,6 +240,8 @@ static vv_status compare_group(differing *self, size_t group)
     if (vv_traj_find(self->files[1], in->path, &other, NULL, NULL))
         return report(self, in->path, "only in the first file", NULL);
     status = compare_steps(self, group, other);
+    if (!status)
+        status = compare_places(self, group, other);
     for (size_t i = 0; i < in->leaf_count && !status; i++) {
         const char *path = vv_traj_leaf_path(self->files[0], group, i);
         size_t place[2][2] = { { group, i }, { 0, 0 } };

@@ -34,7 +34,7 @@ typedef struct leaf_stats {
 
 /* ---- looking ---------------------------------------------------------------------------------- */
 
-/* The numbers of a leaf. Places that were never written hold zeros, and count as such. */
+/* The numbers of a leaf. Places that were never written are NaN where the type has it. */
 static vv_status read_numbers(stats_call *self, leaf_stats *out)
 {
     vv_array *array = NULL;

@@ -285,7 +285,7 @@ VV_API vv_status vv_traj_check(vv_traj *traj, const vv_traj_check_options *optio
 
 /**
  * Open a file as a read-only store that holds a Zarr v3 hierarchy: a group for each group, an array for each leaf at
- * its path, and beside them "steps" (int64, the coordinate of the rows) and "written" (of places). Chunks are the
+ * its path (places that were never written are NaN where the type has it), and beside them "steps" (int64, the coordinate of the rows) and "written" (of places). Chunks are the
  * leaf's, decoded. It shows the file as it was when it was opened.
  * @return as vv_traj_open()
  */

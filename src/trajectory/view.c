@@ -29,8 +29,10 @@ typedef struct node {
     node_kind kind;
     size_t group, leaf;
     vvi_dtype dtype;
-    vvi_grid grid; /* of an array */
-    vv_buf text;   /* zarr.json */
+    vvi_grid grid;  /* of an array */
+    bool is_masked; /* what was never written is shown as fill, which is NaN */
+    uint8_t fill[16];
+    vv_buf text; /* zarr.json */
 } node;
 
 typedef struct view {
@@ -101,16 +103,17 @@ static vv_status append_lengths(vv_buf *text, uint32_t ndim, const uint64_t *len
     return vvi_buf_append_text(text, "]", err);
 }
 
-/* The type and a fill value of zeros. */
-static vv_status append_type(vv_buf *text, const vvi_dtype *dtype, vv_error *err)
+/* The type and the fill value: NaN of what is masked, else zeros. */
+static vv_status append_type(vv_buf *text, const node *array, vv_error *err)
 {
+    const vvi_dtype *dtype = &array->dtype;
     vvi_json *type = NULL, *fill = NULL;
     void *zero = vvi_alloc_zero(dtype->item);
     vv_status status = zero ? vvi_dtype_write(dtype, &type, err)
                             : vvi_fail_nomem(err, dtype->item);
 
     if (!status)
-        status = vvi_fill_write(dtype, zero, &fill, err);
+        status = vvi_fill_write(dtype, array->is_masked ? array->fill : zero, &fill, err);
     if (!status)
         status = vvi_buf_append_text(text, ", \"data_type\": ", err);
     if (!status)
@@ -147,7 +150,7 @@ static vv_status write_document(node *array, const char *rows, const char *attri
     VVI_TRY(vvi_buf_append_text(
         text, "{\"zarr_format\": 3, \"node_type\": \"array\", \"shape\": ", err));
     VVI_TRY(append_lengths(text, array->grid.ndim, array->grid.shape, err));
-    VVI_TRY(append_type(text, &array->dtype, err));
+    VVI_TRY(append_type(text, array, err));
     VVI_TRY(vvi_buf_append_text(
         text,
         ", \"chunk_grid\": {\"name\": \"regular\", \"configuration\": {\"chunk_shape\": ",
@@ -178,6 +181,34 @@ static void choose_chunk(uint32_t ndim, const uint64_t *shape, size_t item,
     }
 }
 
+/* Can there be values of a group that were never written? */
+static bool needs_mask(const view *self, size_t group)
+{
+    const vvi_traj_group *in = &self->traj->groups[group];
+
+    return in->public.kind == VV_TRAJ_PLACED ||
+           (in->public.kind == VV_TRAJ_ONCE && !in->rows);
+}
+
+/* An element that is not a number; false where the type has none. */
+static bool make_nan(const vvi_dtype *dtype, uint8_t out[16])
+{
+    if (dtype->kind != VVI_KIND_FLOAT && dtype->kind != VVI_KIND_COMPLEX)
+        return false;
+    for (size_t at = 0; at < dtype->item; at += dtype->word) {
+        uint64_t wide = 0x7FF8000000000000;
+        uint32_t single = 0x7FC00000;
+        uint16_t half = dtype->code == VV_BFLOAT16 ? 0x7FC0 : 0x7E00;
+
+        memcpy(out + at,
+               dtype->word == 8   ? (void *)&wide
+               : dtype->word == 4 ? (void *)&single
+                                  : (void *)&half,
+               dtype->word);
+    }
+    return dtype->word >= 2;
+}
+
 static vv_status add_array(view *self, const char *path, node_kind kind, size_t group,
                            size_t leaf, const vvi_dtype *dtype, uint32_t ndim,
                            const uint64_t *shape, const uint64_t *chunk, const char *rows,
@@ -190,6 +221,8 @@ static vv_status add_array(view *self, const char *path, node_kind kind, size_t 
     VVI_TRY(add_groups(self, path, slash ? (size_t)(slash - path) : 0, err));
     VVI_TRY(add_node(self, path, strlen(path), kind, group, leaf, &made, err));
     made->dtype = *dtype;
+    made->is_masked = kind == NODE_LEAF && needs_mask(self, group) &&
+                      make_nan(dtype, made->fill);
     if (!chunk) {
         choose_chunk(ndim, shape, dtype->item, chosen);
         chunk = chosen;
@@ -292,6 +325,33 @@ static const node *find_key(const view *self, const char *key, bool *is_chunk,
     return NULL;
 }
 
+/* Put the fill where nothing was written, in a box of a leaf as it lies in memory. */
+static vv_status hide_unwritten(const view *self, const node *array,
+                                const uint64_t *start, const uint64_t *count,
+                                uint8_t *data, vv_error *err)
+{
+    const vvi_traj_group *in = &self->traj->groups[array->group];
+    uint32_t leading = in->public.extent_ndim;
+    uint64_t places = 1, elements = 1;
+    vv_status status = VV_OK;
+    uint8_t *written;
+
+    for (uint32_t d = 0; d < array->grid.ndim; d++)
+        *(d < leading ? &places : &elements) *= count[d];
+    written = vvi_alloc_zero((size_t)places);
+    if (!written)
+        return vvi_fail_nomem(err, (size_t)places);
+    if (in->written)
+        status = vvi_h5_read(in->written, start, count, NULL, written, (size_t)places,
+                             err);
+    for (uint64_t i = 0; i < places && !status; i++)
+        if (!written[i])
+            vvi_fill(data + i * elements * array->dtype.item, (size_t)elements,
+                     array->dtype.item, array->fill);
+    vvi_free(written);
+    return status;
+}
+
 static vv_status read_node(const view *self, const node *array, const uint64_t *start,
                            const uint64_t *count, void *out, size_t bytes, vv_error *err)
 {
@@ -299,9 +359,12 @@ static vv_status read_node(const view *self, const node *array, const uint64_t *
                                         ? self->traj->groups[array->group].steps
                                         : self->traj->groups[array->group].written;
 
-    if (array->kind == NODE_LEAF)
-        return vv_traj_read(self->traj, array->group, array->leaf, start, count, NULL,
-                            out, bytes, err);
+    if (array->kind == NODE_LEAF) {
+        VVI_TRY(vv_traj_read(self->traj, array->group, array->leaf, start, count, NULL,
+                             out, bytes, err));
+        return array->is_masked ? hide_unwritten(self, array, start, count, out, err)
+                                : VV_OK;
+    }
     return vvi_h5_read(dataset, start, count, NULL, out, bytes, err);
 }
 

@@ -193,6 +193,21 @@ END
     expect_code 1
     expect_out "step/forces/bond: 1 of 37 rows differ, the first is row 5, step 50"
     expect_err_has '1 difference'
+    # One place more is said to be written.
+    python3 - "$runs/closed.h5" "$base/other.h5" <<'END'
+import sys
+data = bytearray(open(sys.argv[1], "rb").read())
+at = data.index(bytes([1, 0, 1, 1, 0]))
+assert data.count(bytes([1, 0, 1, 1, 0])) == 1
+data[at + 1] = 1
+open(sys.argv[2], "wb").write(data)
+END
+    run traj diff "$runs/closed.h5" "$base/other.h5"
+    expect_code 1
+    expect_out "moves: 1 of 5 places were written in one of them only"
+    run traj check "$base/other.h5"
+    expect_code 1
+    expect_out_has '^moves: 4 places were written, 3 are counted$'
 }
 
 test_several_leaves_are_drawn_with_a_legend() {

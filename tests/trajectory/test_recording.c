@@ -574,6 +574,26 @@ static void the_view_holds_all_leaves_and_their_steps(void **state)
     }
 }
 
+static void places_that_were_not_written_are_no_numbers(void **state)
+{
+    vv_error err = VV_ERROR_INIT;
+    uint64_t start[2] = { 0, 0 }, count[2] = { 5, 2 };
+    vv_store *store;
+    vv_array *array;
+    double values[10];
+
+    (void)state;
+    assert_vv_ok(vv_traj_store_open(FILES "open.h5", &store, &err));
+    assert_vv_ok(vv_array_open(store, "moves/accepted", &array, &err));
+    assert_vv_ok(vv_array_read(array, start, count, NULL, values, sizeof(values), &err));
+    for (int i = 0; i < 5; i++)
+        assert_true((i == 1 || i == 4) == (values[2 * i] != values[2 * i]));
+    assert_true(values[0] == 0 && values[4] == 2 && values[7] == 4);
+    assert_true(values[3] != values[3] && values[9] != values[9]);
+    vv_array_free(array);
+    vv_store_free(store);
+}
+
 static vv_status count_key(void *ctx, const char *key, vv_error *err)
 {
     size_t *n = ctx;
@@ -665,6 +685,7 @@ int main(void)
         cmocka_unit_test(damage_is_told_by_leaf_and_chunk),
         cmocka_unit_test(a_schema_that_is_damaged_leaves_the_names),
         cmocka_unit_test(the_view_holds_all_leaves_and_their_steps),
+        cmocka_unit_test(places_that_were_not_written_are_no_numbers),
         cmocka_unit_test(keys_of_the_view_are_listed_and_read),
         cmocka_unit_test(memory_may_end_anywhere),
     };
