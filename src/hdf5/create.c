@@ -142,6 +142,9 @@ static vv_status begin(const char *path, const vvi_plan *plan, vvi_file *journal
     vvi_hdf5_enter();
     status = make_part(file, plan, recording, err);
     vvi_hdf5_leave();
+    /* Who sees its name must not take it for a recording that is over. */
+    if (!status)
+        status = vvi_hdf5_file_flag(file, VVI_HDF5_OPEN, err);
     if (status)
         (void)vvi_file_unlink(file->file.path, NULL);
     else

@@ -191,7 +191,9 @@ vv_status vvi_hdf5_file_flag(vvi_hdf5_file *self, uint8_t flags, vv_error *err)
     VVI_TRY(vvi_hdf5_file_read(self, 0, block, sizeof(block), err));
     block[11] = flags;
     vvi_put_le32(block + 44, vvi_h5_checksum(vvi_bytes(block, 44)));
-    return vvi_hdf5_file_keep(self, 0, vvi_bytes(block, sizeof(block)), err);
+    return self->straight
+               ? write_through(self, 0, vvi_bytes(block, sizeof(block)), err)
+               : vvi_hdf5_file_keep(self, 0, vvi_bytes(block, sizeof(block)), err);
 }
 
 /* ---- space that was given up -------------------------------------------------------------------- */
