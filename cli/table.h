@@ -119,6 +119,7 @@ vv_status cmd_traj_ls(cli_call *call);
 vv_status cmd_traj_plot(cli_call *call);
 vv_status cmd_traj_publish(cli_call *call);
 vv_status cmd_traj_record(cli_call *call);
+vv_status cmd_traj_repair(cli_call *call);
 vv_status cmd_traj_stats(cli_call *call);
 vv_status cmd_traj_tail(cli_call *call);
 vv_status cmd_tree(cli_call *call);

@@ -70,6 +70,12 @@ static const cli_option traj_record_options[] = {
     END,
 };
 
+static const cli_option traj_repair_options[] = {
+    FLAG("dry-run", 'n', "only say what would be done"),
+    JSON,
+    END,
+};
+
 #else
 
 #define RECORDING                            \
@@ -184,6 +190,17 @@ static const cli_option traj_record_options[] = {
       { RECORDING, NO_MORE },
       json_only,
       cmd_traj_check,
+      SINCE_FIRST },
+    { "traj repair",
+      "make a recording that was not closed an ordinary file",
+      "Brings the last flush of a writer that was killed into FILE, cuts off what no flush covered, and "
+      "closes it, so that everything that reads HDF5 opens it. Files of kUPS are closed too; how many of "
+      "their rows were written is not known. A file that is closed stays as it is; one that a writer has "
+      "open is refused. A power cut in the midst leaves it to be done again.",
+      "varvite traj repair run.h5\nvarvite traj repair --dry-run run.h5",
+      { RECORDING, NO_MORE },
+      traj_repair_options,
+      cmd_traj_repair,
       SINCE_FIRST },
     { "traj diff",
       "leaves and rows in which two recordings differ",

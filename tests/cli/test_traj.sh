@@ -210,6 +210,28 @@ END
     expect_out_has '^moves: 4 places were written, 3 are counted$'
 }
 
+test_repair_closes_what_a_killed_writer_left() {
+    cp "$kups/k18_killed_zstd.h5" "$base/k.h5"
+    run traj repair --dry-run "$base/k.h5"
+    if grep -q 'without' "$err"; then return 0; fi # built without the room that writes
+    expect_code 0
+    cmp -s "$kups/k18_killed_zstd.h5" "$base/k.h5" || fail "changed, and only asked"
+    run traj check "$base/k.h5"
+    expect_code 1
+    run traj repair --json "$base/k.h5"
+    expect_code 0
+    expect_json 'd["was_open"] and d["changed"]'
+    run traj check "$base/k.h5"
+    expect_code 0
+    run traj diff "$kups/k18_killed_zstd.h5" "$base/k.h5"
+    expect_code 0
+    run traj repair "$base/k.h5"
+    expect_code 0
+    expect_out "is closed; nothing to do"
+    run traj repair "$base/none.h5"
+    expect_code 1
+}
+
 test_several_leaves_are_drawn_with_a_legend() {
     run traj plot --size 60x16 "$runs/closed.h5" step/energy 'step/forces/bond[:,0]'
     if grep -q 'without' "$err"; then return 0; fi # built without the room that draws
