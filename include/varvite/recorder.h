@@ -293,6 +293,7 @@ VV_API vv_status vv_recorder_log_group(vv_recorder *recorder, int64_t step, size
  */
 VV_API vv_status vv_recorder_flush(vv_recorder *recorder, vv_durability durability,
                                    uint32_t timeout_ms, vv_error *err);
+/** Numbers as of one moment, but for rows that move meanwhile. In the child of a fork, failure is VV_EINVAL. */
 VV_API void vv_recorder_get_stats(vv_recorder *recorder, vv_recorder_stats *out);
 /** Text attributes of the whole recording, put there when it is closed: {"author": "…"} as JSON, in place of those
  *  that were set before. @return VV_OK, VV_EINVAL (no object of texts), VV_ENOMEM */

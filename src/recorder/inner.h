@@ -36,7 +36,7 @@ typedef struct vvi_counters {
     uint64_t written, raw_bytes, flushed, durable, flushes, stored;
     uint64_t lateness[24];
 } vvi_counters;
-#define VVI_COUNT(field_, more_) __atomic_fetch_add(&(field_), (more_), __ATOMIC_RELAXED)
+#define VVI_COUNT(field_, more_) __atomic_fetch_add(&(field_), (more_), __ATOMIC_RELEASE)
 
 /* A due group of the step that is logged, and its values. */
 typedef struct vvi_due {
@@ -102,6 +102,8 @@ vv_status vvi_writer_init(vv_recorder *recorder, const vvi_resume *resume, vv_er
 void vvi_writer_clear(vv_recorder *recorder);
 
 void vvi_recorder_destroy(vv_recorder *recorder, bool child);
+/* Was the process forked since it was made? */
+bool vvi_recorder_is_child(const vv_recorder *recorder);
 /* VV_EINVAL in the child of a fork, or the writer's failure. */
 vv_status vvi_recorder_check(vv_recorder *recorder, vv_error *err);
 

@@ -23,7 +23,7 @@ static void watch_forks(void)
     (void)pthread_atfork(NULL, NULL, count_fork);
 }
 
-static bool is_child(const vv_recorder *self)
+bool vvi_recorder_is_child(const vv_recorder *self)
 {
     return self->forks != atomic_load_explicit(&fork_count, memory_order_relaxed);
 }
@@ -135,7 +135,7 @@ static vv_status failure_of(vv_recorder *self, vv_error *err)
 
 vv_status vvi_recorder_check(vv_recorder *self, vv_error *err)
 {
-    if (is_child(self))
+    if (vvi_recorder_is_child(self))
         return vvi_fail(err, VV_EINVAL,
                         "the recorder belongs to the process that was forked");
     if (__atomic_load_n(&self->failure, __ATOMIC_ACQUIRE))
@@ -254,7 +254,7 @@ vv_status vv_recorder_close(vv_recorder *self, vv_error *err)
 
     if (!self)
         return VV_OK;
-    if (is_child(self)) {
+    if (vvi_recorder_is_child(self)) {
         vvi_recorder_destroy(self, true);
         return vvi_fail(err, VV_EINVAL,
                         "the recorder belongs to the process that was forked");
@@ -272,7 +272,7 @@ void vv_recorder_abandon(vv_recorder *self)
 
     if (!self)
         return;
-    if (is_child(self))
+    if (vvi_recorder_is_child(self))
         vvi_recorder_destroy(self, true);
     else
         (void)end(self, false, self->plan.options.close_ms, NULL, &failure);

@@ -3,37 +3,49 @@
 #include "recorder/schema.h"
 #include "util/alloc.h"
 
-#define LOAD(field_) __atomic_load_n(&(field_), __ATOMIC_RELAXED)
+#define LOAD(field_) __atomic_load_n(&(field_), __ATOMIC_ACQUIRE)
+
+/* Rows, those that went furthest first, so that no number is less than what came of it. */
+static void get_rows(const vvi_counters *c, vv_recorder_stats *out)
+{
+    uint64_t gone;
+
+    out->durable = LOAD(c->durable);
+    out->flushed = LOAD(c->flushed);
+    out->written = LOAD(c->written);
+    out->dropped = LOAD(c->dropped);
+    out->raw_bytes = LOAD(c->raw_bytes);
+    gone = out->raw_bytes + LOAD(c->dropped_bytes);
+    out->logged = LOAD(c->logged);
+    out->queued_bytes = LOAD(c->logged_bytes);
+    out->queued_bytes = out->queued_bytes > gone ? out->queued_bytes - gone : 0;
+}
 
 void vv_recorder_get_stats(vv_recorder *self, vv_recorder_stats *out)
 {
     const vvi_counters *c = &self->counters;
     uint64_t encoded = LOAD(self->encoder.held), encoded_peak = LOAD(self->encoder.peak);
-    uint64_t gone;
 
-    *out = (vv_recorder_stats){ .written = LOAD(c->written),
-                                .flushed = LOAD(c->flushed),
-                                .durable = LOAD(c->durable),
-                                .dropped = LOAD(c->dropped),
-                                .thinned = LOAD(c->thinned),
+    *out = (vv_recorder_stats){ .thinned = LOAD(c->thinned),
                                 .refused = LOAD(c->refused),
-                                .raw_bytes = LOAD(c->raw_bytes),
                                 .stored_bytes = LOAD(c->stored),
                                 .flushes = LOAD(c->flushes),
                                 .waits = LOAD(c->waits),
                                 .wait_ns = LOAD(c->wait_ns),
                                 .failure = LOAD(self->failure) };
+    get_rows(c, out);
     for (size_t i = 0; i < sizeof(out->lateness) / sizeof(out->lateness[0]); i++)
         out->lateness[i] = LOAD(c->lateness[i]);
-    gone = out->raw_bytes + LOAD(c->dropped_bytes);
-    out->logged = LOAD(
-        c->logged); /* last, so that it is never less than what came of them */
-    out->queued_bytes = LOAD(c->logged_bytes);
-    out->queued_bytes = out->queued_bytes > gone ? out->queued_bytes - gone : 0;
+    if (vvi_recorder_is_child(self)) { /* where the lock may be held for ever */
+        out->failure = VV_EINVAL;
+        return;
+    }
     vvi_mutex_lock(&self->queue.lock);
     out->memory_bytes = self->queue.bytes + self->fixed_bytes + encoded;
     out->peak_memory_bytes = self->queue.peak + self->fixed_bytes + encoded_peak;
     vvi_mutex_unlock(&self->queue.lock);
+    if (out->peak_memory_bytes < out->memory_bytes) /* a chunk was encoded just now */
+        out->peak_memory_bytes = out->memory_bytes;
 }
 
 /* ---- before the run ------------------------------------------------------------------------- */

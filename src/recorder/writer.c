@@ -446,9 +446,9 @@ static void count_safe(vv_recorder *self, vv_durability durability)
 {
     uint64_t written = __atomic_load_n(&self->counters.written, __ATOMIC_RELAXED);
 
-    __atomic_store_n(&self->counters.flushed, written, __ATOMIC_RELAXED);
+    __atomic_store_n(&self->counters.flushed, written, __ATOMIC_RELEASE);
     if (durability == VV_DURABLE)
-        __atomic_store_n(&self->counters.durable, written, __ATOMIC_RELAXED);
+        __atomic_store_n(&self->counters.durable, written, __ATOMIC_RELEASE);
     __atomic_store_n(&self->counters.stored, self->sink->ops->stored(self->sink),
                      __ATOMIC_RELAXED);
 }

@@ -1,9 +1,11 @@
 /* What the recorder promises where it is tight: the cap, several groups, values without elements. */
 #include "recorder/memory_sink.h"
 
+#include "recorder/inner.h"
 #include "util/thread.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static vv_schema *schema_of(const char *json)
@@ -226,6 +228,36 @@ static void extent_and_value_have_32_dimensions_at_most(void **state)
     }
 }
 
+static void a_forked_child_does_not_wait_for_the_counters(void **state)
+{
+    vv_schema *schema = schema_of(
+        "{\"groups\": {\"s\": {\"every\": 1, \"leaves\": \"float64\"}}}");
+    vv_recorder_options options = calm();
+    memory_disk disk = { 0 };
+    vv_error err = VV_ERROR_INIT;
+    vv_recorder *recorder = NULL;
+    int status = 1;
+    pid_t child;
+
+    (void)state;
+    assert_vv_ok(memory_create(&disk, schema, &options, &recorder, &err));
+    vvi_mutex_lock(&recorder->queue.lock); /* as a thread that is logging meanwhile */
+    child = fork();
+    if (child == 0) {
+        vv_recorder_stats stats;
+
+        alarm(10);
+        vv_recorder_get_stats(recorder, &stats);
+        _exit(stats.failure == VV_EINVAL ? 0 : 2);
+    }
+    vvi_mutex_unlock(&recorder->queue.lock);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+    memory_clear(&disk);
+    vv_schema_free(schema);
+}
+
 /* ---- before the run ------------------------------------------------------------------------- */
 
 static void an_estimate_is_of_what_will_be_there(void **state)
@@ -323,11 +355,83 @@ static void values_without_elements_make_nothing_smaller(void **state)
     assert_int_equal(chunk_rows[0], chunk_rows[1]);
 }
 
+/* ---- many callers --------------------------------------------------------------------------- */
+
+typedef struct watcher {
+    vv_recorder *recorder;
+    atomic_bool ended;
+    bool flushes;
+    int failures;
+} watcher;
+
+/* Looks at the counters, flushes and sets attributes while others log. */
+static void *watch(void *arg)
+{
+    watcher *self = arg;
+
+    while (!atomic_load(&self->ended)) {
+        vv_recorder_stats stats;
+
+        vv_recorder_get_stats(self->recorder, &stats);
+        self->failures += stats.written + stats.dropped > stats.logged;
+        self->failures += stats.memory_bytes > stats.peak_memory_bytes;
+        self->failures += stats.flushed > stats.written || stats.durable > stats.flushed;
+        if (self->flushes)
+            self->failures += vv_recorder_flush(self->recorder, VV_PROCESS, 5000, NULL) !=
+                              VV_OK;
+        self->failures += vv_recorder_set_attributes(self->recorder, "{\"a\": \"b\"}",
+                                                     NULL) != VV_OK;
+    }
+    return NULL;
+}
+
+static void counters_agree_at_any_time(void **state)
+{
+    static const vv_full_policy policies[] = { VV_FULL_BLOCK, VV_FULL_DROP_OLDEST,
+                                               VV_FULL_THIN };
+    vv_schema *schema = schema_of(
+        "{\"groups\": {\"a\": {\"every\": 1, \"compression\": {\"chunk_bytes\": 640},"
+        "  \"leaves\": [\"float64[10]\", \"int8\"]},"
+        "\"b\": {\"every\": 4, \"leaves\": \"float64[100]\"}}}");
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof(policies) / sizeof(policies[0]); i++) {
+        memory_disk disk = { .count_only = true };
+        vv_recorder_options options = calm();
+        watcher watchers[2] = { { .flushes = i % 2 } };
+        vv_recorder *recorder = NULL;
+        pthread_t threads[2];
+
+        options.when_full = policies[i / 2];
+        options.memory_bytes = 100000;
+        options.flush_ms = 1;
+        options.threads = 3;
+        assert_vv_ok(memory_create(&disk, schema, &options, &recorder, &err));
+        for (int k = 0; k < 2; k++) {
+            watchers[k].recorder = recorder;
+            assert_int_equal(pthread_create(&threads[k], NULL, watch, &watchers[k]), 0);
+        }
+        for (int64_t step = 0; step < 5000; step++)
+            assert_vv_ok(contract_log(recorder, step, &err));
+        for (int k = 0; k < 2; k++) {
+            atomic_store(&watchers[k].ended, true);
+            pthread_join(threads[k], NULL);
+            assert_int_equal(watchers[k].failures, 0);
+        }
+        assert_vv_ok(vv_recorder_close(recorder, &err));
+        memory_clear(&disk);
+    }
+    vv_schema_free(schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_stays_under_the_cap),
         cmocka_unit_test(the_oldest_rows_make_room_whatever_the_writer_has_begun),
+        cmocka_unit_test(counters_agree_at_any_time),
+        cmocka_unit_test(a_forked_child_does_not_wait_for_the_counters),
         cmocka_unit_test(an_estimate_is_of_what_will_be_there),
         cmocka_unit_test(rows_too_large_to_count_are_not_small),
         cmocka_unit_test(texts_of_json_end_where_they_end),
