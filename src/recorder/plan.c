@@ -38,6 +38,8 @@ static vv_status read_options(const vv_recorder_options *given, vv_recorder_opti
     VVI_TRY(vvi_read_options(out, sizeof(*out), given, err));
     if (!out->memory_bytes)
         out->memory_bytes = MEMORY_BYTES;
+    if (out->memory_bytes > INT64_MAX) /* sums that stop above it are more than that */
+        out->memory_bytes = INT64_MAX;
     if (!out->block_ms)
         out->block_ms = 30000;
     if (!out->flush_ms)

@@ -303,6 +303,34 @@ static void rows_too_large_to_count_are_not_small(void **state)
     vv_schema_free(schema);
 }
 
+static void no_cap_is_larger_than_memory_can_be(void **state)
+{
+    static const uint64_t lengths[] = { SIZE_MAX / 4, SIZE_MAX / 16 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        vv_recorder_options options = calm();
+        memory_disk disk = { .count_only = true };
+        vv_error err = VV_ERROR_INIT;
+        vv_recorder *recorder = NULL;
+        vv_schema *schema = NULL;
+
+        options.memory_bytes = UINT64_MAX;
+        assert_vv_ok(vv_schema_new(&schema, &err));
+        assert_vv_ok(vv_schema_add_group(schema, "s", VV_EVERY(1), NULL, NULL, &err));
+        for (int k = 0; k < 5; k++) {
+            char name[2] = { (char)('a' + k), '\0' };
+
+            assert_vv_ok(
+                vv_schema_add_leaf(schema, 0, name, VV_INT8, 1, &lengths[i], NULL, &err));
+        }
+        assert_int_equal(memory_create(&disk, schema, &options, &recorder, &err),
+                         VV_ELIMIT);
+        memory_clear(&disk);
+        vv_schema_free(schema);
+    }
+}
+
 static void texts_of_json_end_where_they_end(void **state)
 {
     static const char *const texts[] = {
@@ -434,6 +462,7 @@ int main(void)
         cmocka_unit_test(a_forked_child_does_not_wait_for_the_counters),
         cmocka_unit_test(an_estimate_is_of_what_will_be_there),
         cmocka_unit_test(rows_too_large_to_count_are_not_small),
+        cmocka_unit_test(no_cap_is_larger_than_memory_can_be),
         cmocka_unit_test(texts_of_json_end_where_they_end),
         cmocka_unit_test(values_without_elements_make_nothing_smaller),
         cmocka_unit_test(extent_and_value_have_32_dimensions_at_most),
