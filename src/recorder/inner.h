@@ -53,7 +53,9 @@ struct vv_recorder {
     vvi_sink *sink; /* writer, until it has ended */
     uint64_t start_ns;
     uint64_t fixed_bytes; /* allocated besides blocks and encoded chunks */
-    unsigned forks;       /* of the process, when it was made */
+    uint64_t
+        patience_ns; /* that log waits for the writer to keep large rows in a cache; 0: not at all */
+    unsigned forks; /* of the process, when it was made */
     pthread_t thread;
 
     vvi_mutex log_lock;

@@ -79,6 +79,7 @@ static void update_load(vvi_queue *queue)
 
     __atomic_store_n(&queue->load, (unsigned)(used / (queue->layout->blocks / 256 + 1)),
                      __ATOMIC_RELAXED);
+    __atomic_store_n(&queue->used, used, __ATOMIC_RELAXED);
 }
 
 /* Enter a block among all, and take it out. Lock. */
@@ -315,6 +316,16 @@ bool vvi_queue_wait_turn(vvi_queue *queue, uint64_t turn, uint64_t deadline_ns)
     return in_time;
 }
 
+void vvi_queue_wait_near(vvi_queue *queue, uint64_t deadline_ns)
+{
+    bool in_time = true;
+
+    vvi_mutex_lock(&queue->lock);
+    while (queue->bytes - queue->free_bytes >= queue->near && in_time)
+        in_time = vvi_cond_wait_until(&queue->room, &queue->lock, deadline_ns);
+    vvi_mutex_unlock(&queue->lock);
+}
+
 void vvi_queue_next_turn(vvi_queue *queue)
 {
     vvi_mutex_lock(&queue->lock);
@@ -425,6 +436,7 @@ void vvi_queue_prepare(vvi_queue *queue)
         vvi_mutex_lock(&queue->lock);
         /* The last one that fits is left to whoever logs: he would find the queue full while it is made. */
         wanted = !queue->groups[g].free &&
+                 (!queue->near || queue->bytes - queue->free_bytes < queue->near) &&
                  queue->bytes + 2 * block_bytes(queue, g) <= queue->layout->blocks;
         if (wanted)
             count_block(queue, g);

@@ -39,7 +39,9 @@ typedef struct vvi_queue_group {
 
 typedef struct vvi_queue {
     const vvi_plan *plan;     /* fixed from here… */
-    const vvi_layout *layout; /* …to here */
+    const vvi_layout *layout; /* …to here; near before the writer's thread starts */
+    uint64_t
+        near; /* bytes of blocks in use that are not to be passed without need; 0: any */
     vvi_mutex lock;
     vvi_cond work; /* for the writer: something was put in, or is asked for */
     vvi_cond room; /* for log: a block came back, or everything ends */
@@ -53,6 +55,7 @@ typedef struct vvi_queue {
     uint64_t turn;        /* counts what those who wait for room wait for */
     vvi_block *newest;    /* of all blocks */
     unsigned load;        /* atomic: 256ths of the cap that rows take */
+    uint64_t used;        /* atomic: bytes of blocks that are not free */
     bool asleep;          /* the writer waits for work */
     bool poked;           /* and is to look around */
 } vvi_queue;
@@ -82,6 +85,8 @@ void vvi_queue_sleep(vvi_queue *queue, uint64_t deadline_ns);
  * passed. */
 uint64_t vvi_queue_turn(vvi_queue *queue);
 bool vvi_queue_wait_turn(vvi_queue *queue, uint64_t turn, uint64_t deadline_ns);
+/* Wait until deadline_ns for less than near to be in use. */
+void vvi_queue_wait_near(vvi_queue *queue, uint64_t deadline_ns);
 /* Another turn: there may be room, or none to wait for. */
 void vvi_queue_next_turn(vvi_queue *queue);
 
@@ -95,6 +100,12 @@ void vvi_queue_prepare(vvi_queue *queue);
 static inline unsigned vvi_queue_load(const vvi_queue *queue)
 {
     return __atomic_load_n(&queue->load, __ATOMIC_RELAXED);
+}
+
+/* Bytes of blocks that are not free, without the lock. */
+static inline uint64_t vvi_queue_used(const vvi_queue *queue)
+{
+    return __atomic_load_n(&queue->used, __ATOMIC_RELAXED);
 }
 
 #endif

@@ -7,7 +7,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define MS 1000000u
+#define MS        1000000u
+#define LARGE_ROW ((uint64_t)512 << 10)
+/* Rows on their way that a cache is hoped to hold. */
+#define NEAR_BYTES ((uint64_t)8 << 20)
 
 /* ---- forks --------------------------------------------------------------------------------- */
 
@@ -69,6 +72,34 @@ static vv_status make_locks(vv_recorder *self, vv_error *err)
     return vvi_cond_init(&self->told, err);
 }
 
+/* For rows that take longer to copy than a wait costs: what a writer of 250 MB/s takes for one. */
+static uint64_t patience_for(const vv_recorder *self)
+{
+    uint64_t largest = 0;
+
+    if (self->plan.options.when_full != VV_FULL_BLOCK)
+        return 0;
+    for (size_t g = 0; g < self->plan.group_count; g++)
+        if (self->plan.groups[g].kind != VVI_GROUP_ONCE &&
+            self->writing[g].row_bytes > largest)
+            largest = self->writing[g].row_bytes;
+    if (largest < LARGE_ROW)
+        return 0;
+    return largest < 5 * MS ? 4 * largest : 20 * MS;
+}
+
+/* Enough for all chunks that are encoded at a time, and one that is filled. */
+static uint64_t near_for(const vvi_layout *layout, const vvi_plan *plan)
+{
+    uint64_t largest = 0;
+
+    for (size_t g = 0; g < plan->group_count; g++)
+        if (layout->groups[g].bytes > largest)
+            largest = layout->groups[g].bytes;
+    largest *= layout->slots + 1;
+    return largest > NEAR_BYTES ? largest : NEAR_BYTES;
+}
+
 static vv_status set_up(vv_recorder *self, const vvi_resume *resume, vv_error *err)
 {
     int error;
@@ -79,6 +110,8 @@ static vv_status set_up(vv_recorder *self, const vvi_resume *resume, vv_error *e
         return vvi_fail_nomem(err, self->plan.group_count * sizeof(*self->due));
     VVI_TRY(vvi_queue_init(&self->queue, &self->plan, &self->layout, err));
     VVI_TRY(vvi_writer_init(self, resume, err));
+    self->patience_ns = patience_for(self);
+    self->queue.near = self->patience_ns ? near_for(&self->layout, &self->plan) : 0;
     error = pthread_create(&self->thread, NULL, vvi_writer_run, self);
     return error ? vvi_fail_errno(err, error, "start the recorder's thread") : VV_OK;
 }

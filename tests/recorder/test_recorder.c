@@ -270,6 +270,44 @@ static void counters_agree_with_what_was_recorded(void **state)
     }
 }
 
+/* Large rows that come too fast wait a little for the disk, and go on to the cap where it stands still. */
+static void large_rows_wait_a_little_and_are_taken(void **state)
+{
+    static float row[1 << 20];
+    memory_disk disk = { .stands = true };
+    vv_recorder_options options = options_of(VV_FULL_BLOCK, 0);
+    vv_error err = VV_ERROR_INIT;
+    vv_schema *schema = NULL;
+    const void *leaf = row;
+    vv_recorder *recorder;
+    uint64_t before;
+
+    (void)state;
+    assert_vv_ok(
+        vv_schema_from_json("{\"groups\": {\"s\": {\"every\": 1, \"compression\": "
+                            "\"none\", \"leaves\": \"float32[1048576]\"}}}",
+                            &schema, &err));
+    recorder = begin(&disk, schema, &options);
+    before = now_ms();
+    for (int64_t step = 0; step < 12; step++) {
+        row[0] = (float)step;
+        assert_vv_ok(vv_recorder_log_group(recorder, step, 0, &leaf, 1, &err));
+    }
+    assert_in_range(stats_of(recorder).waits, 4, 12);
+    assert_true(now_ms() - before >= 4 * 16);
+    disk.stands = false;
+    end(recorder);
+    assert_int_equal(disk.groups[0].committed, 12);
+    for (size_t i = 0; i < 12; i++) {
+        float first;
+
+        memcpy(&first, disk.groups[0].leaves[0].rows + i * sizeof(row), sizeof(first));
+        assert_true(first == (float)i);
+    }
+    memory_clear(&disk);
+    vv_schema_free(schema);
+}
+
 /* ---- what log refuses -------------------------------------------------------------------------- */
 
 static void values_that_do_not_fit_are_refused_by_name(void **state)
@@ -868,6 +906,7 @@ int main(void)
         cmocka_unit_test(the_oldest_rows_are_dropped_when_asked),
         cmocka_unit_test(rows_are_thinned_when_asked),
         cmocka_unit_test(counters_agree_with_what_was_recorded),
+        cmocka_unit_test(large_rows_wait_a_little_and_are_taken),
         cmocka_unit_test(values_that_do_not_fit_are_refused_by_name),
         cmocka_unit_test(a_step_is_taken_by_all_its_groups_or_none),
         cmocka_unit_test(leaves_without_elements_and_groups_without_leaves_are_recorded),
