@@ -3,6 +3,7 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
+#include "util/thread.h"
 
 #include <string.h>
 
@@ -175,6 +176,41 @@ vv_status vvi_h5_refresh(vvi_h5 *file, vv_error *err)
                           "cut short: %" PRIu64 " bytes of %" PRIu64 " are there",
                           file->info.size, file->base + file->info.end);
     return status ? vvi_wrap(err, status, "%s", file->file.path) : VV_OK;
+}
+
+/* A writer does not use space again that it moved chunks out of for longer than this. */
+#define STALE_NS ((uint64_t)30 * 1000000000)
+
+bool vvi_h5_is_stale(const vvi_h5 *file)
+{
+    uint8_t block[12];
+    uint64_t changed, names;
+    size_t got;
+
+    if (!file->info.flags)
+        return false;
+    if (vvi_file_read_at(&file->file, 0, block, sizeof(block), &got, NULL) ||
+        got < sizeof(block) ||
+        (file->info.superblock >= 2 && block[11] != file->info.own_flags))
+        return true;
+    return vvi_now_ns() - file->looked_ns > STALE_NS &&
+           (vvi_file_changed(&file->file, &changed, &names, NULL) ||
+            changed != file->changed_ns);
+}
+
+vv_status vvi_h5_reopen(const vvi_h5 *file, vvi_h5 **out, vv_error *err)
+{
+    uint64_t before, now;
+    vv_status status;
+
+    VVI_TRY(vvi_file_identity(&file->file, &before, err));
+    VVI_TRY(vvi_h5_open(file->file.path, out, err));
+    status = vvi_file_identity(&(*out)->file, &now, err);
+    if (!status && now != before)
+        status = vvi_fail(err, VV_EIO, "%s is another file now", file->file.path);
+    if (status)
+        vvi_h5_close(*out);
+    return status;
 }
 
 vv_status vvi_h5_open(const char *path, vvi_h5 **out, vv_error *err)

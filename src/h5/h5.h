@@ -37,6 +37,13 @@ typedef struct vvi_h5_info {
 const vvi_h5_info *vvi_h5_get_info(const vvi_h5 *file);
 /* Read the superblock and the size again, of a file that is being written. */
 vv_status vvi_h5_refresh(vvi_h5 *file, vv_error *err);
+/*
+ * May chunks have moved since the last look at a file that was open then? A writer gives the space of chunks that it
+ * moved back when it closes the file, or uses it again some time later; what is read there now may be anything.
+ */
+bool vvi_h5_is_stale(const vvi_h5 *file);
+/* The same file once more, as it is now. VV_EIO: another one has its name. */
+vv_status vvi_h5_reopen(const vvi_h5 *file, vvi_h5 **out, vv_error *err);
 
 /* Bob Jenkins' lookup3 (hashlittle), as HDF5 uses it for checksums and names. */
 uint32_t vvi_h5_checksum(vv_bytes data);

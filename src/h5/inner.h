@@ -30,6 +30,8 @@ struct vvi_h5 {
     uint64_t base;
     vvi_h5_info info;
     vvi_h5_cache *cache;
+    /* Of a file that was open at the last look: when that was, and when the file had changed last. */
+    uint64_t looked_ns, changed_ns;
     vvi_h5_overlay overlay; /* what the journal says on top of the file */
 };
 

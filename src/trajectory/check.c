@@ -127,8 +127,9 @@ static vv_status decode_chunk(void *ctx, size_t i, vv_error *err)
     out = vvi_alloc(bytes ? (size_t)bytes : 1);
     if (!out)
         return vvi_fail_nomem(err, (size_t)bytes);
-    status = vvi_h5_read(self->what->dataset, start, count, NULL, out, (size_t)bytes,
-                         &why);
+    status = vvi_traj_read_dataset(self->traj, &self->traj->groups[self->group],
+                                   self->what->name, self->what->dataset, start, count,
+                                   NULL, out, (size_t)bytes, &why);
     vvi_free(out);
     vvi_mutex_lock(&self->lock);
     self->report.chunks++;

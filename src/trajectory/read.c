@@ -185,6 +185,48 @@ bool vv_traj_leaf_by_name(const vv_traj *traj, size_t group, const char *name,
     return false;
 }
 
+/* By a look of its own at the file. */
+static vv_status read_anew(const vv_traj *traj, const vvi_traj_group *group,
+                           const char *name, const uint64_t *start, const uint64_t *count,
+                           const uint64_t *step, void *out, size_t out_bytes,
+                           vv_error *err)
+{
+    vvi_h5_dataset *dataset = NULL;
+    uint64_t address;
+    vvi_h5 *file;
+    vv_status status = vvi_h5_reopen(traj->file, &file, err);
+
+    if (status)
+        return status;
+    status = vvi_h5_find(file, group->address, name, &address, err);
+    if (!status)
+        status = vvi_h5_dataset_open(file, address, &dataset, err);
+    if (!status)
+        status = vvi_h5_read(dataset, start, count, step, out, out_bytes, err);
+    vvi_h5_dataset_free(dataset);
+    vvi_h5_close(file);
+    return status;
+}
+
+vv_status vvi_traj_read_dataset(const vv_traj *traj, const vvi_traj_group *group,
+                                const char *name, const vvi_h5_dataset *dataset,
+                                const uint64_t *start, const uint64_t *count,
+                                const uint64_t *step, void *out, size_t out_bytes,
+                                vv_error *err)
+{
+    vv_status status;
+
+    for (unsigned i = 0;; i++) {
+        status = vvi_h5_read(dataset, start, count, step, out, out_bytes, err);
+        if ((!status || status == VV_ECORRUPT) && traj->info.is_open &&
+            vvi_h5_is_stale(traj->file))
+            status = read_anew(traj, group, name, start, count, step, out, out_bytes,
+                               err);
+        if (!vvi_traj_try_again(traj->info.is_open, status, i))
+            return status;
+    }
+}
+
 /* Rows that do not count are not there. */
 static vv_status check_rows(const vvi_traj_leaf *leaf, const uint64_t *start,
                             const uint64_t *count, const uint64_t *step, vv_error *err)
@@ -209,12 +251,10 @@ vv_status vv_traj_read(vv_traj *traj, size_t group, size_t leaf, const uint64_t 
     VVI_TRY(vvi_traj_need_leaf(traj, group, leaf, &found, err));
     if (vvi_traj_has_rows(&traj->groups[group]))
         status = check_rows(found, start, count, step, err);
-    for (unsigned i = 0; !status; i++) {
-        status = vvi_h5_read(found->dataset, start, count, step, out, out_bytes, err);
-        if (!vvi_traj_try_again(traj->info.is_open, status, i))
-            break;
-        status = VV_OK;
-    }
+    if (!status)
+        status = vvi_traj_read_dataset(traj, &traj->groups[group], found->name,
+                                       found->dataset, start, count, step, out, out_bytes,
+                                       err);
     return status ? vvi_wrap(err, status, "%s: %s: %s", traj->path,
                              traj->groups[group].name, found->name)
                   : VV_OK;

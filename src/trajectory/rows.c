@@ -174,13 +174,9 @@ static vv_status read_beside(vv_traj *traj, const vvi_traj_group *group, const c
                              const uint64_t *count, void *out, size_t bytes,
                              vv_error *err)
 {
-    vv_status status;
+    vv_status status = vvi_traj_read_dataset(traj, group, name, dataset, start, count,
+                                             NULL, out, bytes, err);
 
-    for (unsigned i = 0;; i++) {
-        status = vvi_h5_read(dataset, start, count, NULL, out, bytes, err);
-        if (!vvi_traj_try_again(traj->info.is_open, status, i))
-            break;
-    }
     return status ? vvi_wrap(err, status, "%s: %s: '%s'", traj->path, group->name, name)
                   : VV_OK;
 }

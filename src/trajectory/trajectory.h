@@ -85,6 +85,13 @@ static inline bool vvi_traj_has_rows(const vvi_traj_group *group)
 vv_status vvi_traj_need_leaf(vv_traj *traj, size_t group, size_t leaf,
                              vvi_traj_leaf **out, vv_error *err);
 
+/* Read of a data set of a group, as vvi_h5_read() does, also while a writer changes the file. */
+vv_status vvi_traj_read_dataset(const vv_traj *traj, const vvi_traj_group *group,
+                                const char *name, const vvi_h5_dataset *dataset,
+                                const uint64_t *start, const uint64_t *count,
+                                const uint64_t *step, void *out, size_t out_bytes,
+                                vv_error *err);
+
 /* Is what failed in a file that a writer has open worth another try? A commit may have been half there. Waits before
  * it says so: 1, 2, 4, … ms before try number i + 1, vvi_traj_tries times. */
 bool vvi_traj_try_again(bool is_open, vv_status status, unsigned i);

@@ -342,8 +342,8 @@ static vv_status hide_unwritten(const view *self, const node *array,
     if (!written)
         return vvi_fail_nomem(err, (size_t)places);
     if (in->written)
-        status = vvi_h5_read(in->written, start, count, NULL, written, (size_t)places,
-                             err);
+        status = vvi_traj_read_dataset(self->traj, in, "written", in->written, start,
+                                       count, NULL, written, (size_t)places, err);
     for (uint64_t i = 0; i < places && !status; i++)
         if (!written[i])
             vvi_fill(data + i * elements * array->dtype.item, (size_t)elements,
@@ -355,9 +355,8 @@ static vv_status hide_unwritten(const view *self, const node *array,
 static vv_status read_node(const view *self, const node *array, const uint64_t *start,
                            const uint64_t *count, void *out, size_t bytes, vv_error *err)
 {
-    const vvi_h5_dataset *dataset = array->kind == NODE_STEPS
-                                        ? self->traj->groups[array->group].steps
-                                        : self->traj->groups[array->group].written;
+    const vvi_traj_group *group = &self->traj->groups[array->group];
+    bool steps = array->kind == NODE_STEPS;
 
     if (array->kind == NODE_LEAF) {
         VVI_TRY(vv_traj_read(self->traj, array->group, array->leaf, start, count, NULL,
@@ -365,7 +364,9 @@ static vv_status read_node(const view *self, const node *array, const uint64_t *
         return array->is_masked ? hide_unwritten(self, array, start, count, out, err)
                                 : VV_OK;
     }
-    return vvi_h5_read(dataset, start, count, NULL, out, bytes, err);
+    return vvi_traj_read_dataset(self->traj, group, steps ? "steps" : "written",
+                                 steps ? group->steps : group->written, start, count,
+                                 NULL, out, bytes, err);
 }
 
 /* A chunk is as long as it says also where it reaches past the shape; there it holds zeros. */

@@ -177,11 +177,59 @@ static void rows_that_a_killed_writer_flushed_are_there(void **state)
     remove_directory(dir);
 }
 
+/* When a writer closes its file it gives back the space of unfinished chunks, which readers still know of. */
+static void rows_are_right_when_the_file_was_closed_meanwhile(void **state)
+{
+    char *dir = make_directory(), path[300];
+    vv_recorder *recorder = NULL;
+    vv_schema *schema = NULL;
+    vv_error err = VV_ERROR_INIT;
+    vv_recorder_options options = VV_RECORDER_OPTIONS_INIT;
+    double value;
+    vv_traj *traj;
+    uint64_t row;
+    int64_t steps[5];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/run.h5", dir);
+    options.durability = VV_PROCESS;
+    assert_vv_ok(vv_schema_from_json(
+        "{\"groups\": {\"g\": {\"every\": 1, \"leaves\": {\"v\": \"float64\"}}}}",
+        &schema, &err));
+    assert_vv_ok(vv_recorder_create_hdf5(path, schema, &options, &recorder, &err));
+    for (int i = 0; i < 5; i++) {
+        const void *leaf = &value;
+
+        value = i + 0.5;
+        assert_vv_ok(vv_recorder_log_group(recorder, i, 0, &leaf, 1, &err));
+    }
+    assert_vv_ok(vv_recorder_flush(recorder, VV_PROCESS, 0, &err));
+    traj = open_soon(path);
+    for (row = 0; row < 5; row++) {
+        assert_vv_ok(vv_traj_read_rows(traj, 0, 0, &row, 1, &value, 8, &err));
+        assert_true(value == (double)row + 0.5);
+    }
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+    vv_schema_free(schema);
+    for (row = 0; row < 5; row++) {
+        assert_vv_ok(vv_traj_read_rows(traj, 0, 0, &row, 1, &value, 8, &err));
+        assert_true(value == (double)row + 0.5);
+    }
+    assert_vv_ok(vv_traj_read_steps(traj, 0, 0, 5, steps, &err));
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(steps[i], i);
+    assert_vv_ok(vv_traj_refresh(traj, &err));
+    assert_false(vv_traj_get_info(traj)->is_open);
+    vv_traj_close(traj);
+    remove_directory(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_read_while_they_are_written),
         cmocka_unit_test(rows_that_a_killed_writer_flushed_are_there),
+        cmocka_unit_test(rows_are_right_when_the_file_was_closed_meanwhile),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
