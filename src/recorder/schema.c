@@ -152,6 +152,8 @@ static vv_status set_type(vvi_schema_leaf *leaf, const vv_leaf_type *type, vv_er
     if (type->ndim > VV_RECORDER_NDIM_MAX)
         return vvi_fail(err, VV_EINVAL, "%u dimensions; at most %d are recorded",
                         type->ndim, VV_RECORDER_NDIM_MAX);
+    if (type->ndim && !type->shape)
+        return vvi_fail(err, VV_EINVAL, "no shape is given");
     bytes = leaf->dtype.item;
     for (uint32_t i = 0; i < type->ndim; i++)
         if (type->shape[i] > SIZE_MAX / 4 ||
