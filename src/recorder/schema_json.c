@@ -415,11 +415,29 @@ static vv_status read_groups(vv_schema *schema, const vvi_json *json, vv_error *
     return VV_OK;
 }
 
+/* Its leaves are the groups, in their order: numbers that say otherwise are not passed over. */
+static vv_status read_config(vv_schema *schema, const vvi_json *json, vv_error *err)
+{
+    vv_tree *tree = NULL;
+    size_t *stated = NULL;
+    vv_status status = vvi_tree_from_json(json, &tree, &stated, err);
+
+    for (size_t i = 0; !status && i < vv_tree_leaf_count(tree); i++)
+        if (stated[i] && stated[i] != i)
+            status = vvi_fail(
+                err, VV_EINVAL,
+                "leaf %zu, %s, is said to be %zu; keys of a dict are sorted", i,
+                vv_tree_leaf_name(tree, i), stated[i]);
+    if (!status)
+        status = vv_schema_set_config(schema, tree, err);
+    vv_tree_free(tree);
+    vvi_free(stated);
+    return status ? vvi_wrap(err, status, "'config'") : VV_OK;
+}
+
 static vv_status read_schema(vv_schema *schema, const vvi_json *json, vv_error *err)
 {
     const vvi_json *config = vvi_json_get(json, "config");
-    vv_tree *tree = NULL;
-    vv_status status;
 
     if (!vvi_json_is(json, VVI_JSON_OBJECT))
         return vvi_fail(err, VV_EINVAL, "%s, not an object", vvi_json_kind_name(json));
@@ -429,13 +447,7 @@ static vv_status read_schema(vv_schema *schema, const vvi_json *json, vv_error *
             return vvi_fail(err, VV_EINVAL, "no member '%.40s' is known",
                             vvi_json_name(m));
     VVI_TRY(read_groups(schema, vvi_json_get(json, "groups"), err));
-    if (!config)
-        return VV_OK;
-    status = vvi_tree_from_json(config, &tree, NULL, err);
-    if (!status)
-        status = vv_schema_set_config(schema, tree, err);
-    vv_tree_free(tree);
-    return status ? vvi_wrap(err, status, "'config'") : VV_OK;
+    return config ? read_config(schema, config, err) : VV_OK;
 }
 
 vv_status vv_schema_from_json(const char *text, vv_schema **out, vv_error *err)

@@ -297,6 +297,8 @@ static void rows_too_large_to_count_are_not_small(void **state)
 
         assert_vv_ok(vv_schema_add_leaf(schema, 0, name, VV_INT8, 1, shape, NULL, &err));
     }
+    assert_int_equal(vv_schema_add_leaf(schema, 0, "x", VV_INT8, 1, NULL, NULL, &err),
+                     VV_EINVAL);
     assert_true(vv_schema_row_bytes(schema, 0) == UINT64_MAX);
     assert_int_equal(vv_recorder_estimate_steps(schema, NULL, 1, &estimate, &err),
                      VV_ELIMIT);
@@ -350,6 +352,33 @@ static void texts_of_json_end_where_they_end(void **state)
                  texts[i]);
         assert_int_equal(vv_schema_from_json(json, &schema, &err), VV_EINVAL);
         assert_non_null(strstr(err.message, "zero character"));
+    }
+}
+
+static void a_configuration_that_numbers_groups_otherwise_is_refused(void **state)
+{
+    static const int numbers[][2] = { { 0, 1 }, { 1, 0 }, { 1, 1 } }; /* of z, of a */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        vv_error err = VV_ERROR_INIT;
+        vv_schema *schema = NULL;
+        char json[400];
+
+        snprintf(
+            json, sizeof(json),
+            "{\"groups\": {\"z\": {\"every\": 1, \"leaves\": \"int8\"},"
+            " \"a\": {\"every\": 2, \"leaves\": \"int16\"}},"
+            " \"config\": {\"kind\": \"dict\", \"keys\": [\"z\", \"a\"], \"children\":"
+            " [{\"kind\": \"leaf\", \"leaf\": %d}, {\"kind\": \"leaf\", \"leaf\": %d}]}}",
+            numbers[i][0], numbers[i][1]);
+        if (i != 1) {
+            assert_int_equal(vv_schema_from_json(json, &schema, &err), VV_EINVAL);
+            continue;
+        }
+        assert_vv_ok(vv_schema_from_json(json, &schema, &err));
+        assert_string_equal(vv_schema_group_name(schema, 0), "group['a']");
+        vv_schema_free(schema);
     }
 }
 
@@ -463,6 +492,7 @@ int main(void)
         cmocka_unit_test(an_estimate_is_of_what_will_be_there),
         cmocka_unit_test(rows_too_large_to_count_are_not_small),
         cmocka_unit_test(no_cap_is_larger_than_memory_can_be),
+        cmocka_unit_test(a_configuration_that_numbers_groups_otherwise_is_refused),
         cmocka_unit_test(texts_of_json_end_where_they_end),
         cmocka_unit_test(values_without_elements_make_nothing_smaller),
         cmocka_unit_test(extent_and_value_have_32_dimensions_at_most),
