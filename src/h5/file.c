@@ -239,6 +239,7 @@ void vvi_h5_close(vvi_h5 *file)
         return;
     vvi_h5_overlay_clear(&file->overlay);
     vvi_file_close(&file->file);
+    vvi_h5_overlay_clear(&file->overlay);
     vvi_h5_cache_free(file->cache);
     vvi_h5_overlay_clear(&file->overlay);
     vvi_free(file);
