@@ -1,6 +1,7 @@
-"""h5py follows a recording while it is written, opens it afterwards, and so does h5dump.
+"""h5py follows a recording while it is written, opens it afterwards, and so does h5dump; what a killed recorder left opens
+live at once, and plainly once it is repaired.
 
-usage: h5py_recording.py RECORDER-TOOL WORK-DIRECTORY
+usage: h5py_recording.py RECORDER-TOOL WORK-DIRECTORY VARVITE
 """
 import json
 import pathlib
@@ -82,6 +83,31 @@ def follow(tool, work, codec, values):
     return path
 
 
+def kill(tool, varvite, work, codec, values):
+    """What a flush covered is there after SIGKILL, live and, once repaired, in an ordinary file."""
+    path = work / f"killed-{codec.partition(':')[0]}.h5"
+    (work / "schema.json").write_text(json.dumps(schema_of(codec)))
+    writer = subprocess.Popen([tool, "write", work / "schema.json", work / "data", str(STEPS), path, "live", "250"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    flushed = int(writer.stdout.readline())
+    writer.stdin.write("\n")
+    writer.stdin.flush()
+    flushed = int(writer.stdout.readline())
+    writer.kill()
+    writer.wait(60)
+    with h5py.File(path, "r", swmr=True) as file:
+        check_rows(file, values, flushed, flushed, "killed")
+    try:
+        h5py.File(path, "r").close()
+        raise AssertionError("a killed recording opens as if it had been closed")
+    except OSError:
+        pass
+    subprocess.run([varvite, "traj", "repair", path], check=True, stdout=subprocess.DEVNULL, timeout=120)
+    with h5py.File(path, "r") as file:
+        check_rows(file, values, flushed, flushed, "repaired")
+        assert file.attrs["actual_steps"] == flushed
+
+
 def check_closed(path, values, codec):
     with h5py.File(path, "r") as file:
         check_rows(file, values, STEPS, STEPS, "closed")
@@ -109,7 +135,8 @@ def main():
     for codec in CODECS:
         path = follow(tool, work, codec, values)
         check_closed(path, values, codec)
-        print(f"{codec}: followed and read, {path.stat().st_size} bytes", flush=True)
+        kill(tool, sys.argv[3], work, codec, values)
+        print(f"{codec}: followed, read, killed and repaired, {path.stat().st_size} bytes", flush=True)
 
 
 main()
