@@ -8,6 +8,7 @@
 
 #define ALIGN     64u
 #define HUGE_PAGE ((size_t)2 << 20)
+#define PAGE      4096u
 
 /* ---- blocks -------------------------------------------------------------------------------- */
 
@@ -60,11 +61,18 @@ static vvi_block *make_block(const vvi_queue *queue, size_t group)
     return block;
 }
 
+/* Have the kernel give a block its pages now, in one call where it knows how. */
 static void touch(const vvi_queue *queue, vvi_block *block)
 {
     uint8_t *end = (uint8_t *)block + queue->layout->groups[block->group].bytes;
+    uint8_t *at = (uint8_t *)(((uintptr_t)(block + 1) + PAGE - 1) &
+                              ~(uintptr_t)(PAGE - 1));
 
-    for (uint8_t *at = (uint8_t *)(block + 1) + 4096; at < end; at += 4096)
+#ifdef MADV_POPULATE_WRITE
+    if (at < end && madvise(at, (size_t)(end - at), MADV_POPULATE_WRITE) == 0)
+        return;
+#endif
+    for (; at < end; at += PAGE)
         *(volatile uint8_t *)at = *(volatile uint8_t *)at;
 }
 
