@@ -40,7 +40,8 @@ typedef struct vv_traj_info {
     int64_t actual_steps;  /* the last step that was logged, and one more */
     const char
         *config_class; /* Python's name of the configuration's type; NULL: not there */
-    const vv_tree *config;      /* leaves are groups; NULL: not there, or not decodable */
+    const vv_tree *
+        config; /* leaves are groups, by their names; NULL: not there, or not decodable */
     const char *config_problem; /* why it is NULL; NULL: it is there */
     uint64_t file_bytes;
     bool is_recording;  /* made by the recorder: valid rows and their steps are known */

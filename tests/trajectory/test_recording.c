@@ -5,7 +5,9 @@
 #include "trajectory/trajectory.h"
 #include "util/buf.h"
 #include "util/endian.h"
+#include "util/fault.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -667,6 +669,39 @@ static void memory_may_end_anywhere(void **state)
     survives_failing_allocations(use_all, (void *)(uintptr_t)FILES "open.h5");
 }
 
+/* Each call of the file system fails once; short reads change nothing. */
+static void files_may_fail_anywhere(void **state)
+{
+    static const char *const files[] = { FILES "closed.h5", FILES "open.h5" };
+    size_t live = live_allocations();
+
+    (void)state;
+    for (int f = 0; f < 2; f++) {
+        vvi_fault fault = { .calls = VVI_CALLS_ALL, .error_number = EIO };
+        vv_status status;
+        size_t failed = 0;
+
+        do {
+            vvi_fault_plan(&fault);
+            status = use_all((void *)(uintptr_t)files[f]);
+            if (!vvi_fault_plan(NULL))
+                break;
+            /* A look whether the file has changed may fail: then it is read anew. */
+            assert_true(status == VV_EIO || (f == 1 && status == VV_OK));
+            failed += status == VV_EIO;
+            assert_int_equal(live_allocations(), live);
+        } while (fault.after++ < 100000);
+        assert_int_equal(status, VV_OK);
+        assert_true(failed > 100);
+        fault = (vvi_fault){ .calls = VVI_CALL_BIT(VVI_CALL_READ),
+                             .forever = true,
+                             .kind = VVI_FAULT_SHORT };
+        vvi_fault_plan(&fault);
+        assert_int_equal(use_all((void *)(uintptr_t)files[f]), VV_OK);
+        assert_true(vvi_fault_plan(NULL) > 100);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -688,6 +723,7 @@ int main(void)
         cmocka_unit_test(places_that_were_not_written_are_no_numbers),
         cmocka_unit_test(keys_of_the_view_are_listed_and_read),
         cmocka_unit_test(memory_may_end_anywhere),
+        cmocka_unit_test(files_may_fail_anywhere),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
