@@ -4,6 +4,7 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -122,6 +123,7 @@ vv_status vvi_recorder_start(vv_schema *schema, vvi_plan *plan, vvi_sink *sink,
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     vv_recorder *self = vvi_alloc_zero(sizeof(*self));
     vv_status status = VV_OK;
+    sigset_t all, before;
 
     (void)pthread_once(&once, watch_forks);
     if (!self || make_locks(self, err)) {
@@ -138,7 +140,10 @@ vv_status vvi_recorder_start(vv_schema *schema, vvi_plan *plan, vvi_sink *sink,
     self->start_ns = vvi_now_ns();
     self->forks = atomic_load(&fork_count);
     self->next_step = resume ? resume->next_step : 0;
+    sigfillset(&all); /* the threads inherit it: signals are for the program's own */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     status = set_up(self, resume, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (status)
         vvi_recorder_destroy(self, false);
     else

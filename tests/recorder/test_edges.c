@@ -4,6 +4,7 @@
 #include "recorder/inner.h"
 #include "util/thread.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -258,6 +259,46 @@ static void a_forked_child_does_not_wait_for_the_counters(void **state)
     vv_schema_free(schema);
 }
 
+static atomic_int handled;
+
+static void handle(int number)
+{
+    (void)number;
+    atomic_fetch_add(&handled, 1);
+}
+
+static void signals_are_left_to_the_threads_of_the_program(void **state)
+{
+    vv_schema *schema = schema_of(
+        "{\"groups\": {\"s\": {\"every\": 1, \"leaves\": \"float64\"}}}");
+    struct sigaction action = { .sa_handler = handle }, old;
+    vv_recorder_options options = calm();
+    memory_disk disk = { 0 };
+    vv_error err = VV_ERROR_INIT;
+    vv_recorder *recorder = NULL;
+    sigset_t mine, before;
+
+    (void)state;
+    options.threads = 4;
+    assert_int_equal(sigaction(SIGUSR1, &action, &old), 0);
+    assert_vv_ok(memory_create(&disk, schema, &options, &recorder, &err));
+    assert_vv_ok(contract_log(recorder, 0, &err));
+    assert_vv_ok(
+        vv_recorder_flush(recorder, VV_PROCESS, 0, &err)); /* all threads are there */
+    sigemptyset(&mine);
+    sigaddset(&mine, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &mine, &before);
+    kill(getpid(), SIGUSR1);
+    usleep(50000);
+    assert_int_equal(atomic_load(&handled), 0);
+    pthread_sigmask(SIG_SETMASK, &before, NULL); /* now it comes, here */
+    assert_int_equal(atomic_load(&handled), 1);
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+    assert_int_equal(sigaction(SIGUSR1, &old, NULL), 0);
+    memory_clear(&disk);
+    vv_schema_free(schema);
+}
+
 /* ---- before the run ------------------------------------------------------------------------- */
 
 static void an_estimate_is_of_what_will_be_there(void **state)
@@ -489,6 +530,7 @@ int main(void)
         cmocka_unit_test(the_oldest_rows_make_room_whatever_the_writer_has_begun),
         cmocka_unit_test(counters_agree_at_any_time),
         cmocka_unit_test(a_forked_child_does_not_wait_for_the_counters),
+        cmocka_unit_test(signals_are_left_to_the_threads_of_the_program),
         cmocka_unit_test(an_estimate_is_of_what_will_be_there),
         cmocka_unit_test(rows_too_large_to_count_are_not_small),
         cmocka_unit_test(no_cap_is_larger_than_memory_can_be),
