@@ -206,7 +206,8 @@ static size_t piece_before(const vvi_h5_overlay *overlay, uint64_t address)
     return lo ? lo - 1 : overlay->count;
 }
 
-static vv_status build(const vvi_h5_commit *commit, vvi_h5_overlay *out, vv_error *err)
+static vv_status fill_pieces(const vvi_h5_commit *commit, vvi_h5_overlay *out,
+                             vv_error *err)
 {
     vvi_h5_commit_cursor cursor = { 0, 0 };
     uint64_t address;
@@ -223,6 +224,21 @@ static vv_status build(const vvi_h5_commit *commit, vvi_h5_overlay *out, vv_erro
                    bytes.len);
     }
     return VV_OK;
+}
+
+vv_status vvi_h5_overlay_make(const vvi_h5_commit *commit, vvi_h5_overlay *overlay,
+                              vv_error *err)
+{
+    vv_status status;
+
+    vvi_h5_overlay_clear(overlay);
+    if (!commit->seq)
+        return VV_OK;
+    status = fill_pieces(commit, overlay, err);
+    overlay->seq = commit->seq;
+    if (status)
+        vvi_h5_overlay_clear(overlay);
+    return status;
 }
 
 vv_status vvi_h5_overlay_read(const char *path, const vvi_file *file,
@@ -244,13 +260,10 @@ vv_status vvi_h5_overlay_read(const char *path, const vvi_file *file,
         return status == VV_ENOTFOUND ? VV_OK : status;
     status = vvi_h5_commit_read(&journal, file, &commit, err);
     vvi_file_close(&journal);
-    if (status || !commit.seq)
-        return status;
-    status = build(&commit, overlay, err);
-    overlay->seq = commit.seq;
-    vvi_h5_commit_clear(&commit);
     if (status)
-        vvi_h5_overlay_clear(overlay);
+        return status;
+    status = vvi_h5_overlay_make(&commit, overlay, err);
+    vvi_h5_commit_clear(&commit);
     return status;
 }
 

@@ -59,7 +59,10 @@ typedef struct vvi_h5_overlay {
     vv_buf bytes;
 } vvi_h5_overlay;
 
-/* Replace what overlay holds with that of the journal beside the file at path. */
+/* Replace what overlay holds with a commit. */
+vv_status vvi_h5_overlay_make(const vvi_h5_commit *commit, vvi_h5_overlay *overlay,
+                              vv_error *err);
+/* The same with that of the journal beside the file at path. */
 vv_status vvi_h5_overlay_read(const char *path, const vvi_file *file,
                               vvi_h5_overlay *overlay, vv_error *err);
 void vvi_h5_overlay_clear(vvi_h5_overlay *overlay);

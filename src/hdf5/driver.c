@@ -456,12 +456,24 @@ vv_status vvi_hdf5_file_end(vvi_hdf5_file *self, hid_t id, vv_status status,
     return status ? status : closed;
 }
 
+/* Files that libhdf5 goes on to use until the program ends; guarded by its lock, or ours alone after a fork. */
+static vvi_hdf5_file *forgotten;
+
+void vvi_hdf5_file_forget(vvi_hdf5_file *self)
+{
+    self->dead = true;
+    self->next = forgotten;
+    forgotten = self;
+}
+
 void vvi_hdf5_file_free(vvi_hdf5_file *self)
 {
     if (!self)
         return;
     vvi_hdf5_file_close(self);
-    if (!self->stuck)
+    if (self->stuck)
+        vvi_hdf5_file_forget(self);
+    else
         vvi_free(self);
 }
 

@@ -32,7 +32,8 @@ typedef struct vvi_hdf5_span {
     uint64_t since; /* monotonic clock; 0: before this session */
 } vvi_hdf5_span;
 
-typedef struct vvi_hdf5_file {
+typedef struct vvi_hdf5_file vvi_hdf5_file;
+struct vvi_hdf5_file {
     H5FD_t public; /* first: libhdf5's part */
     vvi_file file; /* of the recording */
     vvi_file journal;
@@ -61,7 +62,8 @@ typedef struct vvi_hdf5_file {
     bool stuck;       /* libhdf5 did not let go of it, and goes on to use it */
     bool failed;      /* nothing is committed any more */
     vv_error failure; /* the first */
-} vvi_hdf5_file;
+    vvi_hdf5_file *next; /* of those that were forgotten */
+};
 
 /* libhdf5's lock, and its messages kept from standard error. */
 void vvi_hdf5_enter(void);
@@ -73,6 +75,8 @@ vv_status vvi_hdf5_file_open(vvi_hdf5_file *self, const char *path, bool part,
 /* Closes the files; libhdf5 has closed its own before. An empty one is fine. free gives back one of vvi_alloc(). */
 void vvi_hdf5_file_close(vvi_hdf5_file *self);
 void vvi_hdf5_file_free(vvi_hdf5_file *self);
+/* Let go of a file that libhdf5 still has, in the child of a fork: it stays in memory, and nothing is written. */
+void vvi_hdf5_file_forget(vvi_hdf5_file *self);
 
 /* Open or create with libhdf5; < 0 is a failure, which vvi_hdf5_fail() explains. */
 hid_t vvi_hdf5_file_enter(vvi_hdf5_file *self, bool create, bool swmr);

@@ -490,7 +490,9 @@ static void sink_free(vvi_sink *base, bool forked)
         (void)close_id(self, true, NULL);
         vvi_hdf5_leave();
         vvi_hdf5_file_free(self->file);
-    } /* else libhdf5 goes on to use the file, which writes nothing here */
+    } else {
+        vvi_hdf5_file_forget(self->file);
+    }
     for (size_t g = 0; self->groups && g < self->plan.group_count; g++) {
         vvi_free(self->groups[g].leaves);
         vvi_free(self->groups[g].places);
