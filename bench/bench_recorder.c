@@ -278,15 +278,15 @@ int main(int argc, char **argv)
 
     bench_main(argc, argv);
     directory = bench_directory();
-    log_rows("recorder/log_12k", small, 12000, rows, -1, 0);
-    log_rows("recorder/log_12k_paced", small, 12000, rows, -1, 50);
-    log_rows("recorder/log_12k_file", small, 12000, rows, open_file(directory), 0);
-    write_rows("recorder/write_12k", 12000, rows, open_file(directory));
-    log_rows("recorder/log_2400k", large, 2400000, frames, -1, 0);
-    log_rows("recorder/log_2400k_file", large, 2400000, frames, open_file(directory), 0);
-    write_rows("recorder/write_2400k", 2400000, frames, open_file(directory));
-    log_scalars("recorder/scalars_20", scalars, -1);
-    log_scalars("recorder/scalars_20_file", scalars, open_file(directory));
+    log_rows("log/12k", small, 12000, rows, -1, 0);
+    log_rows("log/12k_paced", small, 12000, rows, -1, 50);
+    log_rows("log/12k_file", small, 12000, rows, open_file(directory), 0);
+    write_rows("log/write_12k", 12000, rows, open_file(directory));
+    log_rows("log/2400k", large, 2400000, frames, -1, 0);
+    log_rows("log/2400k_file", large, 2400000, frames, open_file(directory), 0);
+    write_rows("log/write_2400k", 2400000, frames, open_file(directory));
+    log_scalars("log/scalars_20", scalars, -1);
+    log_scalars("log/scalars_20_file", scalars, open_file(directory));
     bench_remove_directory(directory);
     return 0;
 }

@@ -270,6 +270,87 @@ static void counters_agree_with_what_was_recorded(void **state)
     }
 }
 
+/* Rows of a group of steps: rising steps, all of which were logged, and their values. */
+static void check_group(const memory_disk *disk, const vv_schema *schema, size_t g,
+                        const bool *logged)
+{
+    const memory_group *group = &disk->groups[g];
+    const memory_leaf *steps = &group->leaves[group->leaf_count - 1];
+    uint8_t wanted[1024];
+    int64_t last = -1;
+
+    for (uint64_t row = 0; row < group->committed && group->kind == VVI_GROUP_ROWS;
+         row++) {
+        int64_t step;
+
+        memcpy(&step, steps->rows + row * sizeof(step), sizeof(step));
+        assert_true(step > last && logged[step]);
+        last = step;
+        for (size_t i = 0; i + 1 < group->leaf_count; i++) {
+            const memory_leaf *leaf = &group->leaves[i];
+
+            assert_true(leaf->row_bytes + 8 <= sizeof(wanted));
+            contract_value(schema, g, leaf->given, step, wanted);
+            assert_memory_equal(leaf->rows + row * leaf->row_bytes, wanted,
+                                leaf->row_bytes);
+        }
+    }
+}
+
+/* Random schemas, policies, disks, caps and flushes: what is there was logged, and the counters say how much. */
+static void random_recordings_agree_with_a_list_of_steps(void **state)
+{
+    enum {
+        STEPS = 400
+    };
+    uint64_t random = 4711;
+
+    (void)state;
+    for (int round = 0; round < 60; round++) {
+        vv_schema *schema = contract_random_schema(&random);
+        memory_disk disk = { .delay_us = (unsigned)(next_random(&random) % 100) };
+        vv_recorder_options options = options_of((vv_full_policy)(round % 4), 0);
+        uint64_t rows = 0, kept = 0;
+        vv_error err = VV_ERROR_INIT;
+        bool logged[STEPS] = { false };
+        vv_recorder *recorder = NULL;
+        vv_recorder_stats stats;
+        vv_status status;
+
+        options.flush_ms = 1 + (uint32_t)(next_random(&random) % 10);
+        options.threads = 1 + (uint32_t)(next_random(&random) % 3);
+        options.memory_bytes = 20000 + next_random(&random) % 40000;
+        do { /* until the cap can hold what is needed */
+            status = memory_create(&disk, schema, &options, &recorder, &err);
+            options.memory_bytes *= 2;
+        } while (status == VV_ELIMIT);
+        assert_vv_ok(status);
+        options.memory_bytes /= 2;
+        for (int64_t step = 0; step < STEPS; step++) {
+            status = contract_log(recorder, step, &err);
+            assert_true(status == VV_OK || status == VV_ELIMIT);
+            logged[step] = status == VV_OK;
+            for (size_t g = 0; g < vv_schema_group_count(schema) && !status; g++)
+                rows += vv_recorder_due(recorder, g, step);
+            if (next_random(&random) % 60 == 0)
+                assert_vv_ok(vv_recorder_flush(recorder, VV_PROCESS, 0, &err));
+        }
+        assert_vv_ok(vv_recorder_flush(recorder, VV_DURABLE, 0, &err));
+        stats = stats_of(recorder);
+        assert_int_equal(stats.logged + stats.thinned, rows);
+        assert_int_equal(stats.durable, stats.logged - stats.dropped);
+        assert_true(stats.peak_memory_bytes <= options.memory_bytes);
+        end(recorder);
+        for (size_t g = 0; g < vv_schema_group_count(schema); g++) {
+            check_group(&disk, schema, g, logged);
+            kept += disk.groups[g].committed;
+        }
+        assert_int_equal(kept, stats.durable);
+        memory_clear(&disk);
+        vv_schema_free(schema);
+    }
+}
+
 /* Large rows that come too fast wait a little for the disk, and go on to the cap where it stands still. */
 static void large_rows_wait_a_little_and_are_taken(void **state)
 {
@@ -906,6 +987,7 @@ int main(void)
         cmocka_unit_test(the_oldest_rows_are_dropped_when_asked),
         cmocka_unit_test(rows_are_thinned_when_asked),
         cmocka_unit_test(counters_agree_with_what_was_recorded),
+        cmocka_unit_test(random_recordings_agree_with_a_list_of_steps),
         cmocka_unit_test(large_rows_wait_a_little_and_are_taken),
         cmocka_unit_test(values_that_do_not_fit_are_refused_by_name),
         cmocka_unit_test(a_step_is_taken_by_all_its_groups_or_none),
