@@ -113,6 +113,7 @@ vv_status cmd_rm(cli_call *call);
 vv_status cmd_slice(cli_call *call);
 vv_status cmd_stats(cli_call *call);
 vv_status cmd_traj_check(cli_call *call);
+vv_status cmd_traj_convert(cli_call *call);
 vv_status cmd_traj_diff(cli_call *call);
 vv_status cmd_traj_info(cli_call *call);
 vv_status cmd_traj_ls(cli_call *call);

@@ -33,6 +33,24 @@ static const cli_option traj_tail_options[] = {
         WITH("root", 0, CLI_CID, "ROOT", "into the tree of ROOT, in place of a new one"), \
         WITH("into", 0, CLI_KEY, "PATH", "the group that it becomes; the default is the root")
 
+static const cli_option traj_convert_options[] = {
+    PICK("as", 0, "FORMAT", "recording|xyz",
+         "what OUT is to be; the default is what the end of its name says: .h5 is a recording, "
+         ".xyz and .extxyz are extended XYZ"),
+    MANY("map", 0, CLI_TEXT, "NAME=PATH",
+         "which leaf is what: positions, velocities, forces, box, energy or species; NAME= leaves "
+         "it out"),
+    RECORDING_ROWS,
+    RECORDING_CODEC,
+    FLAG("checksum", 0, "store a checksum with each chunk"),
+    FLAG("no-verify", 0, "do not read back what was written"),
+    FLAG("force", 'f', "replace OUT if it is there"),
+    WITH("threads", 0, CLI_NUMBER, "N", "work on N threads; the default is one a processor"),
+    WITH("memory", 0, CLI_TEXT, "BYTES", "hold at most so much of the rows; the default is 64M"),
+    JSON,
+    END,
+};
+
 static const cli_option traj_publish_options[] = {
     RECORDING_PLACE,
     RECORDING_ROWS,
@@ -211,6 +229,22 @@ static const cli_option traj_repair_options[] = {
       { RECORDING, { "OTHER", CLI_FILE, NULL, false, false }, NO_MORE },
       json_only,
       cmd_traj_diff,
+      SINCE_FIRST },
+    { "traj convert",
+      "write a recording as another one, or for other programs",
+      "Writes FILE to OUT. A recording can be compressed otherwise, cut, and thinned: --codec, --chunk, "
+      "--rows, --group; what was written is read back and compared. A file of kUPS becomes a recording "
+      "whose rows have their numbers for steps. Extended XYZ has species by atomic numbers, "
+      "positions, velocities, forces, the lattice, the energy and the step of each frame, where the "
+      "leaves that are called so, or that --map names, are there; OUT may be - for it.\n"
+      "\n"
+      "A leaf as CSV or for NumPy is written by 'varvite traj slice'.",
+      "varvite traj convert --codec zstd:9 --rows ::10 run.h5 small.h5\n"
+      "varvite traj convert run.h5 run.xyz\n"
+      "varvite traj convert --map positions=step/r --map forces= run.h5 - | head",
+      { RECORDING, { "OUT", CLI_FILE, NULL, false, false }, NO_MORE },
+      traj_convert_options,
+      cmd_traj_convert,
       SINCE_FIRST },
     { "traj publish",
       "put a recording into a store, as Zarr",

@@ -36,6 +36,8 @@ void traj_leaves_clear(traj_leaves *leaves);
 
 /* A directory to write a recording into as Zarr: new, empty, or with a hierarchy in it. */
 vv_status traj_open_directory(cli_call *call, const char *path, vv_store **out);
+/* VV_EEXISTS: there is such a file, and no --force. */
+vv_status traj_check_absent(cli_call *call, const char *path);
 /* --codec and --chunk. */
 vv_status traj_compression(cli_call *call, vv_compression *out);
 /* --rows; all of them where it is not given. */

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Does it hold anything but files of our own that were not finished? */
 static bool holds_files(const char *path)
@@ -44,6 +45,17 @@ vv_status traj_open_directory(cli_call *call, const char *path, vv_store **out)
         *out = NULL;
     }
     return status;
+}
+
+vv_status traj_check_absent(cli_call *call, const char *path)
+{
+    struct stat info;
+
+    /* Devices and pipes are written to. */
+    if (cli_has(call, "force") || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return VV_OK;
+    return cli_fail(call, VV_EEXISTS,
+                    "%.200s is there already; give --force to replace it", path);
 }
 
 vv_status traj_compression(cli_call *call, vv_compression *out)

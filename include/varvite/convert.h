@@ -70,6 +70,41 @@ VV_API vv_status vv_traj_publish(vv_traj *traj, vv_store *store, const char *pat
  */
 VV_API vv_status vv_traj_schema(vv_traj *traj, vv_schema **out, vv_error *err);
 
+/**
+ * Write a trajectory, or a part of it, into a new recording in HDF5: other compression, other chunks, fewer rows. What is
+ * there is compared with it as by vv_traj_publish(). Rows of kUPS get their number for a step, as they have none.
+ * @return as vv_traj_publish(); VV_EUNSUPPORTED also for a group without its tree, and built without HDF5
+ */
+VV_API vv_status vv_traj_rewrite(vv_traj *traj, const char *path,
+                                 const vv_transfer_options *options,
+                                 vv_transfer_result *result, vv_error *err);
+
+/* ---- frames of atoms ---------------------------------------------------------------------------- */
+
+typedef struct vv_frames_options {
+    size_t struct_size;
+    /* Which leaves are what: "positions=step/r", "velocities=…", "forces=…", "box=…", "energy=…", "species=…"; of these,
+     * nothing behind the sign leaves it out. What is not named is found by the last part of its path ("positions", "pos",
+     * "box", "cell", "atomic_numbers", …), in the group of the positions or in one that was logged once. */
+    const char *const *map;
+    size_t map_count;
+    vv_row_range rows;       /* all zero: all of them */
+    vv_progress_fn progress; /* items are frames */
+    void *ctx;
+} vv_frames_options;
+#define VV_FRAMES_OPTIONS_INIT \
+    ((vv_frames_options){ .struct_size = sizeof(vv_frames_options) })
+
+/**
+ * Write frames as extended XYZ: species by atomic numbers, positions, velocities, forces, the lattice, the energy and
+ * the step of each.
+ * @param frames  how many were written; NULL if not wanted
+ * @return VV_OK, VV_ENOTFOUND (no positions), VV_EINVAL (map), VV_EUNSUPPORTED (shapes), VV_ECORRUPT, VV_EIO, VV_ENOMEM, or
+ *         what the sink or progress returned
+ */
+VV_API vv_status vv_traj_write_xyz(vv_traj *traj, const vv_frames_options *options,
+                                   vv_sink out, uint64_t *frames, vv_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -245,17 +245,6 @@ static vv_status schema_text(const vvi_rows *source, vv_buf *out, vv_error *err)
     return status;
 }
 
-static void count(const vvi_rows *source, const vvi_sink *sink, vv_transfer_result *out)
-{
-    out->groups = source->plan.group_count;
-    out->bytes = vvi_rows_bytes(source);
-    out->stored_bytes = sink->ops->stored(sink);
-    for (size_t g = 0; g < source->plan.group_count; g++) {
-        out->leaves += source->plan.groups[g].leaf_count - source->groups[g].has_steps;
-        out->rows += source->groups[g].rows;
-    }
-}
-
 vv_status vv_traj_publish(vv_traj *traj, vv_store *store, const char *path,
                           const vv_transfer_options *options, vv_transfer_result *result,
                           vv_error *err)
@@ -276,7 +265,7 @@ vv_status vv_traj_publish(vv_traj *traj, vv_store *store, const char *path,
                                       err);
     if (!status) {
         status = vvi_transfer(&source, sink, NULL, err);
-        count(&source, sink, &told);
+        vvi_transfer_count(&source, sink, &told);
         sink->ops->free(sink, false);
     }
     if (!status && !source.options.unverified) {

@@ -2,8 +2,10 @@
 #include "convert/transfer.h"
 
 #include "util/alloc.h"
+#include "util/buf.h"
 #include "util/options.h"
 #include "util/thread.h"
+#include "json/json.h"
 
 #include <string.h>
 
@@ -85,6 +87,20 @@ static void choose_chunks(vvi_plan_group *group, uint64_t rows)
     }
 }
 
+/* As the recorder does it. */
+static void fill_compression(vv_compression *compression)
+{
+    if (compression->codec == VV_COMPRESS_DEFAULT)
+        compression->codec = VV_COMPRESS_ZSTD;
+    if (compression->codec == VV_COMPRESS_NONE)
+        compression->no_shuffle = true;
+    if (!compression->level)
+        compression->level = compression->codec == VV_COMPRESS_BLOSC  ? 5
+                             : compression->codec == VV_COMPRESS_ZSTD ? 1
+                             : compression->codec == VV_COMPRESS_GZIP ? 1
+                                                                      : 0;
+}
+
 static vv_status set_extent(const vv_traj_group *group, vvi_plan_group *out,
                             vv_error *err)
 {
@@ -118,6 +134,7 @@ static vv_status set_group(vvi_rows *self, size_t number, vvi_plan_group *out,
     out->frequency = VV_EVERY(group->every);
     if (self->options.compression)
         out->compression = *self->options.compression;
+    fill_compression(&out->compression);
     if (group->kind == VV_TRAJ_PLACED) {
         out->kind = VVI_GROUP_PLACED;
         from->rows = rows.written;
@@ -212,10 +229,87 @@ vv_status vvi_rows_open(vv_traj *traj, const vv_transfer_options *options, vvi_r
     return VV_OK;
 }
 
+/* ---- a plan that a file can be made by ------------------------------------------------------------- */
+
+static vv_status complete_group(vvi_rows *self, size_t g, vv_error *err)
+{
+    vvi_plan_group *group = &self->plan.groups[g];
+
+    if (!group->tree)
+        return vvi_fail(err, VV_EUNSUPPORTED, "%s: its tree cannot be read", group->name);
+    if (group->kind == VVI_GROUP_ROWS && !self->groups[g].has_steps) {
+        self->groups[g].has_steps = self->groups[g].is_numbered = true;
+        add_steps(group);
+        choose_chunks(group, self->groups[g].rows);
+        if (self->groups[g].rows > (uint64_t)self->next_step)
+            self->next_step = (int64_t)self->groups[g].rows;
+    }
+    if (group->kind == VVI_GROUP_ROWS && group->frequency.every == 0)
+        group->frequency.every = 1;
+    group->given = vvi_alloc_array(group->leaf_count, sizeof(*group->given));
+    if (!group->given)
+        return vvi_fail_nomem(err, group->leaf_count * sizeof(*group->given));
+    for (size_t i = 0; i < group->leaf_count; i++)
+        group->given[i] = i;
+    return VV_OK;
+}
+
+/* A dict of the one group that is wanted, by its path. */
+static vv_status choose_config(vvi_rows *self, vv_error *err)
+{
+    const char *path = vv_traj_group_at(self->traj, self->groups[0].group)->path;
+    vv_buf text = VV_BUF_INIT;
+    vv_buf name = VV_BUF_INIT;
+    vv_status status = vvi_buf_append_text(&text, "{\"kind\": \"dict\", \"keys\": [",
+                                           err);
+
+    if (!status)
+        status = vvi_json_write_string(vv_bytes_of(*path ? path : "group"), &text, err);
+    if (!status)
+        status = vvi_buf_append_text(&text, "], \"children\": [{\"kind\": \"leaf\"}]}",
+                                     err);
+    if (!status)
+        status = vvi_buf_terminate(&text, err);
+    if (!status)
+        status = vv_tree_from_json((const char *)text.data, &self->config, err);
+    if (!status)
+        status = vvi_buf_printf(&name, err, "group%s",
+                                vv_tree_leaf_name(self->config, 0));
+    if (!status)
+        status = vvi_buf_terminate(&name, err);
+    vv_buf_clear(&text);
+    if (status) {
+        vv_buf_clear(&name);
+        return status;
+    }
+    self->only = (char *)name.data;
+    self->plan.groups[0].name = self->only;
+    self->plan.config = self->config;
+    return VV_OK;
+}
+
+vv_status vvi_rows_complete(vvi_rows *self, vv_error *err)
+{
+    for (size_t g = 0; g < self->plan.group_count; g++)
+        VVI_TRY(complete_group(self, g, err));
+    self->at.bytes_total = vvi_rows_bytes(self);
+    if (self->plan.config &&
+        vv_tree_leaf_count(self->plan.config) == self->plan.group_count)
+        return VV_OK;
+    if (self->plan.group_count == 1)
+        return choose_config(self, err);
+    return vvi_fail(err, VV_EUNSUPPORTED,
+                    "the file does not hold all groups of its configuration; choose one");
+}
+
 void vvi_rows_clear(vvi_rows *self)
 {
-    for (size_t g = 0; self->plan.groups && g < self->plan.group_count; g++)
+    for (size_t g = 0; self->plan.groups && g < self->plan.group_count; g++) {
         vvi_free(self->plan.groups[g].leaves);
+        vvi_free(self->plan.groups[g].given);
+    }
+    vv_tree_free(self->config);
+    vvi_free(self->only);
     vvi_free(self->plan.groups);
     vvi_free(self->groups);
     memset(self, 0, sizeof(*self));
@@ -259,6 +353,10 @@ static vv_status read_steps(const vvi_rows *self, const struct vvi_rows_group *f
 {
     uint64_t step = from->range.step;
 
+    for (uint64_t i = 0; from->is_numbered && i < count; i++)
+        out[i] = (int64_t)(from->range.start + (first + i) * step);
+    if (from->is_numbered)
+        return VV_OK;
     if (step == 1)
         return vv_traj_read_steps(self->traj, from->group, from->range.start + first,
                                   count, out, err);

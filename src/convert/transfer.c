@@ -182,3 +182,15 @@ vv_status vvi_transfer(vvi_rows *source, vvi_sink *sink, const char *attributes,
     vvi_free(rows);
     return status;
 }
+
+void vvi_transfer_count(const vvi_rows *source, const vvi_sink *sink,
+                        vv_transfer_result *out)
+{
+    out->groups = source->plan.group_count;
+    out->bytes = vvi_rows_bytes(source);
+    out->stored_bytes = sink->ops->stored(sink);
+    for (size_t g = 0; g < source->plan.group_count; g++) {
+        out->leaves += source->plan.groups[g].leaf_count - source->groups[g].has_steps;
+        out->rows += source->groups[g].rows;
+    }
+}

@@ -14,10 +14,13 @@ typedef struct vvi_rows {
     struct vvi_rows_group {
         size_t group; /* of the trajectory */
         vv_row_range range;
-        uint64_t rows;  /* that are wanted; ONCE: 0 or 1; PLACED: places written */
-        bool has_steps; /* the last leaf of the plan's group */
+        uint64_t rows;    /* that are wanted; ONCE: 0 or 1; PLACED: places written */
+        bool has_steps;   /* the last leaf of the plan's group */
+        bool is_numbered; /* they are the rows' numbers, as none are known */
     } * groups;
     int64_t next_step;
+    vv_tree *config; /* of a part of the groups */
+    char *only;      /* the name of the group that it has */
     vv_progress at;
 } vvi_rows;
 
@@ -26,6 +29,9 @@ vv_status vvi_rows_open(vv_traj *traj, const vv_transfer_options *options, vvi_r
                         vv_error *err);
 void vvi_rows_clear(vvi_rows *source);
 
+/* Let the plan be one that a file can be made by: steps for all rows, a tree for each group, a configuration.
+ * Returns VV_EUNSUPPORTED, VV_ENOMEM. */
+vv_status vvi_rows_complete(vvi_rows *source, vv_error *err);
 /* Rows first to first + count of those wanted of a leaf of ROWS, one behind the other. */
 vv_status vvi_rows_read(const vvi_rows *source, size_t group, size_t leaf, uint64_t first,
                         uint64_t count, void *out, vv_error *err);
@@ -51,5 +57,9 @@ size_t vvi_rows_batch(const vvi_rows *source, const vvi_plan_leaf *leaf);
 /* Put everything and close the sink, which stays the caller's. attributes: as of its close. */
 vv_status vvi_transfer(vvi_rows *source, vvi_sink *sink, const char *attributes,
                        vv_error *err);
+
+/* Fill in what was transferred. */
+void vvi_transfer_count(const vvi_rows *source, const vvi_sink *sink,
+                        vv_transfer_result *out);
 
 #endif

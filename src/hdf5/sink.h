@@ -2,6 +2,7 @@
 #ifndef VVI_HDF5_SINK_H
 #define VVI_HDF5_SINK_H
 
+#include "hdf5/create.h"
 #include "hdf5/layout.h"
 #include "recorder/sink.h"
 
@@ -42,10 +43,6 @@ typedef struct vvi_hdf5_sink {
     bool durable; /* some commit was */
     bool changed; /* something was put since the last commit */
 } vvi_hdf5_sink;
-
-/* Make the file with no rows and the sink that writes into it. plan must outlive the sink. */
-vv_status vvi_hdf5_sink_create(const char *path, const vvi_plan *plan, vvi_sink **out,
-                               vv_error *err);
 
 /*
  * A sink over a file that is open, flagged, and committed; it takes over file, also on failure. What libhdf5 and the file

@@ -206,4 +206,49 @@ test_record_ends_cleanly_at_a_signal() {
     expect_out_has '^90,90$'
 }
 
+test_convert_compresses_anew_and_cuts() {
+    run traj convert --codec zstd:9 "$runs/closed.h5" all.h5
+    [ "$code" -eq 2 ] && grep -q 'writes no HDF5' "$err" && return # a build without it
+    expect_code 0
+    expect_err_has 'read back and equal'
+    run traj diff "$runs/closed.h5" all.h5
+    expect_code 0
+    run traj convert "$runs/closed.h5" all.h5
+    expect_failure 2 'give --force'
+    run traj convert --json -f --rows 5:20:5 --group step "$runs/closed.h5" all.h5
+    expect_json "d['rows'] == 3 and d['verified'] and d['groups'] == 1"
+    run traj slice --csv all.h5 step/energy
+    expect_out "steps,energy
+50,-7.5
+100,-15.0
+150,-22.5"
+    run traj convert "$kups/k40_md_argon.h5" argon.h5
+    expect_code 0
+    run traj info argon.h5
+    expect_out_has '^    steps    0 to 11$'
+    run traj convert --codec none "$runs/closed.h5" -
+    expect_failure 2 'for recordings'
+    run traj convert "$runs/closed.h5" what.ever
+    expect_failure 2 'give --as'
+    expect_true test ! -e what.ever
+}
+
+test_convert_writes_extended_xyz() {
+    run traj convert --rows 3 "$runs/closed.h5" - 
+    expect_code 0
+    expect_err_has '^1 frame in'
+    expect_equal "$(sed -n 1p "$out")" 20
+    expect_out_has '^Lattice="10.0 0.0 0.0 .* Properties=species:S:1:pos:R:3 energy=-4.5 step=30$'
+    expect_equal "$(wc -l <"$out")" 22
+    run traj convert "$kups/k40_md_argon.h5" argon.xyz
+    expect_code 0
+    expect_no_out
+    expect_true grep -q '^Ar ' argon.xyz
+    run traj convert "$kups/k40_md_argon.h5" argon.xyz
+    expect_failure 2 'give --force'
+    run traj convert --map forces=step/energy "$runs/closed.h5" bad.xyz
+    expect_failure 3 'no forces of 20 atoms'
+    expect_true test ! -e bad.xyz
+}
+
 run_tests
