@@ -24,7 +24,8 @@ static vv_status choose_format(cli_call *call, const char *to, const char **out)
 {
     static const struct {
         const char *end, *format;
-    } ends[] = { { ".xyz", "xyz" },
+    } ends[] = { { ".h5md", "h5md" },
+                 { ".xyz", "xyz" },
                  { ".extxyz", "xyz" },
                  { ".h5", "recording" },
                  { ".hdf5", "recording" } };
@@ -77,7 +78,7 @@ static vv_status write_recording(cli_call *call, convert *self, vv_traj *traj)
                                 : status;
 }
 
-static vv_status write_xyz(cli_call *call, convert *self, vv_traj *traj)
+static vv_status write_frames(cli_call *call, convert *self, vv_traj *traj, bool h5md)
 {
     vv_frames_options options = VV_FRAMES_OPTIONS_INIT;
     cli_result_file file = { .call = call };
@@ -92,16 +93,17 @@ static vv_status write_xyz(cli_call *call, convert *self, vv_traj *traj)
     options.progress = progress_tick;
     options.ctx = &self->progress;
     status = traj_check_absent(call, self->to);
-    if (!status)
+    if (!status && !h5md)
         status = result_open(call, self->to, &file);
     if (status)
         return status;
     progress_begin(&self->progress, call, "convert");
-    status = vv_traj_write_xyz(traj, &options,
-                               file.path ? result_sink(&file) : out_sink(), &self->frames,
-                               &call->err);
+    status = h5md
+                 ? vv_traj_write_h5md(traj, &options, self->to, &self->frames, &call->err)
+                 : vv_traj_write_xyz(traj, &options, result_sink(&file), &self->frames,
+                                     &call->err);
     progress_hide();
-    if (!status && file.path)
+    if (!status && !h5md)
         status = result_commit(&file);
     result_clear(&file);
     return status;
@@ -144,8 +146,9 @@ vv_status cmd_traj_convert(cli_call *call)
     if (!status)
         status = traj_open(call, call->args[0], &traj);
     if (!status)
-        status = strcmp(format, "xyz") == 0 ? write_xyz(call, &self, traj)
-                                            : write_recording(call, &self, traj);
+        status = strcmp(format, "recording") == 0
+                     ? write_recording(call, &self, traj)
+                     : write_frames(call, &self, traj, strcmp(format, "h5md") == 0);
     if (!status)
         report(call, &self, format);
     vv_traj_close(traj);

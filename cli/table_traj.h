@@ -34,9 +34,9 @@ static const cli_option traj_tail_options[] = {
         WITH("into", 0, CLI_KEY, "PATH", "the group that it becomes; the default is the root")
 
 static const cli_option traj_convert_options[] = {
-    PICK("as", 0, "FORMAT", "recording|xyz",
+    PICK("as", 0, "FORMAT", "recording|h5md|xyz",
          "what OUT is to be; the default is what the end of its name says: .h5 is a recording, "
-         ".xyz and .extxyz are extended XYZ"),
+         ".h5md H5MD, .xyz and .extxyz extended XYZ"),
     MANY("map", 0, CLI_TEXT, "NAME=PATH",
          "which leaf is what: positions, velocities, forces, box, energy or species; NAME= leaves "
          "it out"),
@@ -234,13 +234,14 @@ static const cli_option traj_repair_options[] = {
       "write a recording as another one, or for other programs",
       "Writes FILE to OUT. A recording can be compressed otherwise, cut, and thinned: --codec, --chunk, "
       "--rows, --group; what was written is read back and compared. A file of kUPS becomes a recording "
-      "whose rows have their numbers for steps. Extended XYZ has species by atomic numbers, "
-      "positions, velocities, forces, the lattice, the energy and the step of each frame, where the "
-      "leaves that are called so, or that --map names, are there; OUT may be - for it.\n"
+      "whose rows have their numbers for steps. H5MD and extended XYZ have species by atomic numbers, "
+      "positions, velocities, forces, the box, the energy and the step of each frame, where the "
+      "leaves that are called so, or that --map names, are there; OUT may be - for XYZ.\n"
       "\n"
       "A leaf as CSV or for NumPy is written by 'varvite traj slice'.",
       "varvite traj convert --codec zstd:9 --rows ::10 run.h5 small.h5\n"
       "varvite traj convert run.h5 run.xyz\n"
+      "varvite traj convert run.h5 run.h5md\n"
       "varvite traj convert --map positions=step/r --map forces= run.h5 - | head",
       { RECORDING, { "OUT", CLI_FILE, NULL, false, false }, NO_MORE },
       traj_convert_options,

@@ -251,4 +251,18 @@ test_convert_writes_extended_xyz() {
     expect_true test ! -e bad.xyz
 }
 
+test_convert_writes_h5md() {
+    run traj convert --rows ::5 "$runs/closed.h5" out.h5md
+    [ "$code" -eq 2 ] && grep -q 'writes no HDF5' "$err" && return
+    expect_code 0
+    expect_no_out
+    expect_err_has '^8 frames in'
+    expect_true test -s out.h5md
+    run traj convert "$runs/closed.h5" out.h5md
+    expect_failure 2 'give --force'
+    run traj convert --map box=step/positions -f "$runs/closed.h5" out.h5md
+    expect_failure 3 'no box'
+    expect_equal "$(ls)" out.h5md
+}
+
 run_tests

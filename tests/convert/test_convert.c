@@ -1,6 +1,8 @@
 /* Trajectories rewritten as recordings, and as extended XYZ. */
 #include "support/support.h"
 
+#include "h5/h5.h"
+
 #include <glob.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -208,6 +210,80 @@ static void maps_that_do_not_fit_are_refused(void **state)
     vv_traj_close(traj);
 }
 
+/* ---- H5MD ---------------------------------------------------------------------------------------- */
+
+/* Read a data set of a file; the bytes that it has. */
+static vv_buf read_path(vvi_h5 *file, const char *path)
+{
+    uint64_t at = vvi_h5_get_info(file)->root;
+    uint64_t start[VVI_H5_RANK_MAX] = { 0 };
+    const vvi_h5_dataset_info *info;
+    vvi_h5_dataset *dataset = NULL;
+    vv_buf out = VV_BUF_INIT;
+
+    assert_vv_ok(vvi_h5_find(file, at, path, &at, &err));
+    assert_vv_ok(vvi_h5_dataset_open(file, at, &dataset, &err));
+    info = vvi_h5_dataset_get_info(dataset);
+    out.len = info->type.item;
+    for (uint32_t d = 0; d < info->space.rank; d++)
+        out.len *= info->space.dims[d];
+    out.data = malloc(out.len + 1);
+    assert_vv_ok(
+        vvi_h5_read(dataset, start, info->space.dims, NULL, out.data, out.len, &err));
+    vvi_h5_dataset_free(dataset);
+    return out;
+}
+
+static void frames_become_h5md(void **state)
+{
+    static const uint64_t start[3] = { 1, 0, 0 };
+    static const uint64_t count[3] = { 12, 20, 3 };
+    static const uint64_t stride[3] = { 3, 1, 1 };
+    static const char *const map[] = { "forces=step/positions" };
+    vv_frames_options options = VV_FRAMES_OPTIONS_INIT;
+    vv_traj *traj = open_file(RECORDINGS "/closed.h5");
+    char *directory = make_directory();
+    char path[4096];
+    float wanted[12 * 60];
+    vvi_h5 *file = NULL;
+    uint64_t frames = 0;
+    vv_buf found;
+    size_t group, leaf;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/out.h5md", directory);
+    options.rows = (vv_row_range){ 1, UINT64_MAX, 3 };
+    options.map = map;
+    options.map_count = 1;
+    if (has_hdf5()) {
+        assert_vv_ok(vv_traj_write_h5md(traj, &options, path, &frames, &err));
+        assert_int_equal(frames, 12);
+        assert_vv_ok(vv_traj_find(traj, "step/positions", &group, &leaf, &err));
+        assert_vv_ok(vv_traj_read(traj, group, leaf, start, count, stride, wanted,
+                                  sizeof(wanted), &err));
+        assert_vv_ok(vvi_h5_open(path, &file, &err));
+        found = read_path(file, "particles/all/position/value");
+        assert_int_equal(found.len, sizeof(wanted));
+        assert_memory_equal(found.data, wanted, sizeof(wanted));
+        free(found.data);
+        found = read_path(file, "particles/all/force/value");
+        assert_memory_equal(found.data, wanted, sizeof(wanted));
+        free(found.data);
+        found = read_path(file, "observables/energy/step");
+        for (size_t i = 0; i < 12; i++)
+            assert_int_equal(((int64_t *)(void *)found.data)[i], 10 + 30 * (int64_t)i);
+        free(found.data);
+        found = read_path(file, "particles/all/box/edges");
+        assert_int_equal(found.len, 9 * 8);
+        free(found.data);
+        vvi_h5_close(file);
+        assert_int_equal(
+            vv_traj_write_h5md(traj, NULL, "/no/such/place/x.h5md", NULL, &err), VV_EIO);
+    }
+    vv_traj_close(traj);
+    remove_directory(directory);
+}
+
 static vv_status drop(void *ctx, vv_bytes data, vv_error *e)
 {
     (void)ctx;
@@ -241,6 +317,7 @@ int main(void)
         cmocka_unit_test(frames_become_extended_xyz),
         cmocka_unit_test(species_are_told_by_atomic_numbers),
         cmocka_unit_test(maps_that_do_not_fit_are_refused),
+        cmocka_unit_test(frames_become_h5md),
         cmocka_unit_test(any_allocation_may_fail),
     };
 
