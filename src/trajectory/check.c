@@ -61,6 +61,8 @@ vv_status vv_traj_leaf_storage(vv_traj *traj, size_t group, size_t leaf,
 
 /* Chunks that are decoded at once. */
 #define BLOCK 1024
+/* Leaves in one piece are read whole up to this. */
+#define WHOLE_MAX ((uint64_t)64 << 20)
 
 /* A chunk, for finding those that take each other's place. */
 typedef struct place {
@@ -121,9 +123,14 @@ static vv_status decode_chunk(void *ctx, size_t i, vv_error *err)
             count[d] = length;
         bytes *= count[d];
     }
-    /* More than a chunk may have: a leaf in one piece, which has no code and no checksum. */
-    if (bytes > (uint64_t)1 << 31)
-        return VV_OK;
+    /* A leaf in one piece has no code and no checksum: whether its end is there is all that can be told. */
+    if (info->layout != VVI_H5_CHUNKED && bytes > WHOLE_MAX) {
+        for (uint32_t d = 0; d < info->space.rank; d++) {
+            start[d] = info->space.dims[d] - 1;
+            count[d] = 1;
+        }
+        bytes = info->type.item;
+    }
     out = vvi_alloc(bytes ? (size_t)bytes : 1);
     if (!out)
         return vvi_fail_nomem(err, (size_t)bytes);

@@ -669,6 +669,54 @@ static void memory_may_end_anywhere(void **state)
     survives_failing_allocations(use_all, (void *)(uintptr_t)FILES "open.h5");
 }
 
+/* Whatever a damaged file holds, it is refused, or told of, or read. */
+static void flipped_bits_crash_nothing(void **state)
+{
+    static const char *const files[] = { FILES "closed.h5", FILES "open.h5",
+                                         FILES "clash.h5" };
+    char *dir = make_directory(), path[300];
+    size_t refused = 0, problems = 0;
+    uint64_t random = 7;
+
+    (void)state;
+    vvi_traj_tries = 0;
+    snprintf(path, sizeof(path), "%s/flipped.h5", dir);
+    for (size_t round = 0; round < 300; round++) {
+        vv_traj_check_report report = VV_TRAJ_CHECK_REPORT_INIT;
+        vv_store *store = NULL;
+        vv_traj *traj = NULL;
+        size_t len;
+        uint8_t *data = read_file(files[round % 3], &len);
+
+        for (int i = 0; i < 4; i++)
+            data[next_random(&random) % len] ^= (uint8_t)(1 << next_random(&random) % 8);
+        write_file(path, data, len);
+        free(data);
+        if (vv_traj_open(path, &traj, NULL)) {
+            refused++;
+            continue;
+        }
+        if (vv_traj_check(traj, NULL, &report, NULL) == VV_OK)
+            problems += report.problems != 0;
+        vv_traj_close(traj);
+        if (vv_traj_store_open(path, &store, NULL) == VV_OK) {
+            vv_array *array = NULL;
+            uint64_t start[VV_NDIM_MAX] = { 0 };
+            double row;
+            uint64_t one = 1;
+
+            if (vv_array_open(store, "step/energy", &array, NULL) == VV_OK &&
+                vv_array_get_meta(array)->ndim == 1)
+                (void)vv_array_read(array, start, &one, NULL, &row, sizeof(row), NULL);
+            vv_array_free(array);
+        }
+        vv_store_free(store);
+    }
+    vvi_traj_tries = 6;
+    assert_true(refused > 10 && problems > 10);
+    remove_directory(dir);
+}
+
 /* Each call of the file system fails once; short reads change nothing. */
 static void files_may_fail_anywhere(void **state)
 {
@@ -723,6 +771,7 @@ int main(void)
         cmocka_unit_test(places_that_were_not_written_are_no_numbers),
         cmocka_unit_test(keys_of_the_view_are_listed_and_read),
         cmocka_unit_test(memory_may_end_anywhere),
+        cmocka_unit_test(flipped_bits_crash_nothing),
         cmocka_unit_test(files_may_fail_anywhere),
     };
 
