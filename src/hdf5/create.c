@@ -60,14 +60,15 @@ static vv_status make_part(vvi_hdf5_file *file, const vvi_plan *plan,
     return vvi_hdf5_file_end(file, id, status, err);
 }
 
-/* Give the file, which is whole, its name. */
+/* Give the file, which is whole, its name. What it replaces goes only when it is on the disk. */
 static vv_status take_name(vvi_hdf5_file *file, const char *path, bool overwrite,
-                           vv_error *err)
+                           bool durable, vv_error *err)
 {
     char *name = vvi_strdup(path);
-    vv_status status = name ? vvi_file_sync(&file->file, err)
-                            : vvi_fail_nomem(err, strlen(path) + 1);
+    vv_status status = name ? VV_OK : vvi_fail_nomem(err, strlen(path) + 1);
 
+    if (!status && (durable || overwrite))
+        status = vvi_file_sync(&file->file, err);
     if (!status)
         status = overwrite ? vvi_file_rename(file->file.path, path, err)
                            : vvi_file_rename_new(file->file.path, path, err);
@@ -78,7 +79,7 @@ static vv_status take_name(vvi_hdf5_file *file, const char *path, bool overwrite
     }
     vvi_free(file->file.path);
     file->file.path = name;
-    return vvi_hdf5_sync_name(path, err);
+    return durable ? vvi_hdf5_sync_name(path, err) : VV_OK;
 }
 
 static vv_status open_part(const char *path, vvi_hdf5_file **out, vv_error *err)
@@ -109,7 +110,7 @@ static vv_status open_part(const char *path, vvi_hdf5_file **out, vv_error *err)
 /* ---- beginning ----------------------------------------------------------------------------- */
 
 /* From here on the file is one that others may know, and every change goes by a commit. */
-static vv_status go_public(vvi_hdf5_sink *self, vv_error *err)
+static vv_status go_public(vvi_hdf5_sink *self, bool durable, vv_error *err)
 {
     vvi_hdf5_file *file = self->file;
     vv_status status;
@@ -117,19 +118,22 @@ static vv_status go_public(vvi_hdf5_sink *self, vv_error *err)
     file->straight = false;
     file->known = file->end;
     VVI_TRY(vvi_hdf5_journal_begin(file, self->recording, err));
-    VVI_TRY(vvi_hdf5_sync_name(file->journal.path, err));
+    if (durable)
+        VVI_TRY(vvi_hdf5_sync_name(file->journal.path, err));
+    self->named = durable;
     /* Keeps h5py and others from opening it for writing. */
     VVI_TRY(vvi_file_lock(&file->file, VVI_LOCK_SHARED, 0, err));
     VVI_TRY(vvi_hdf5_file_flag(file, VVI_HDF5_OPEN, err));
-    VVI_TRY(vvi_hdf5_file_commit(file, true, false, err));
+    VVI_TRY(vvi_hdf5_file_commit(file, durable, false, err));
     VVI_TRY(vvi_hdf5_file_flag(file, 0, err));
     status = vvi_hdf5_sink_open(self, err);
-    return status ? status : vvi_hdf5_file_commit(file, true, false, err);
+    return status ? status : vvi_hdf5_file_commit(file, durable, false, err);
 }
 
 static vv_status begin(const char *path, const vvi_plan *plan, vvi_file *journal,
                        vvi_hdf5_sink **out, vv_error *err)
 {
+    const bool durable = plan->options.durability == VV_DURABLE;
     char recording[VVI_HDF5_ID + 1];
     vvi_hdf5_file *file;
     vv_status status;
@@ -148,13 +152,13 @@ static vv_status begin(const char *path, const vvi_plan *plan, vvi_file *journal
     if (status)
         (void)vvi_file_unlink(file->file.path, NULL);
     else
-        status = take_name(file, path, plan->options.overwrite, err);
+        status = take_name(file, path, plan->options.overwrite, durable, err);
     if (status)
         return status;
     file->journal = *journal;
     *journal = VVI_FILE_INIT;
     vvi_hdf5_enter();
-    status = go_public(*out, err);
+    status = go_public(*out, durable, err);
     vvi_hdf5_leave();
     return status;
 }

@@ -385,6 +385,16 @@ static bool nothing_new(const vvi_hdf5_sink *self, const uint64_t *rows,
     return !self->changed && next_step == self->next_step;
 }
 
+/* A file that nobody asked to survive a power cut was begun without waiting for the disk. */
+static vv_status sync_names(vvi_hdf5_sink *self, bool durable, vv_error *err)
+{
+    if (!durable || self->named)
+        return VV_OK;
+    VVI_TRY(vvi_hdf5_sync_name(self->path, err));
+    self->named = true;
+    return VV_OK;
+}
+
 static vv_status sink_commit(vvi_sink *base, const uint64_t *rows, int64_t next_step,
                              vv_durability durability, vv_error *err)
 {
@@ -405,6 +415,8 @@ static vv_status sink_commit(vvi_sink *base, const uint64_t *rows, int64_t next_
     self->durable |= durable;
     if (!status)
         status = vvi_hdf5_file_commit(self->file, self->durable, false, &why);
+    if (!status)
+        status = sync_names(self, self->durable, &why);
     if (status) {
         latch(self, status, &why);
         return vvi_fail(err, status, "%s", why.message);
@@ -470,6 +482,8 @@ static vv_status sink_close(vvi_sink *base, const uint64_t *rows, int64_t next_s
     vvi_hdf5_leave();
     if (!status)
         status = vvi_hdf5_file_commit(self->file, durable, true, &why);
+    if (!status)
+        status = sync_names(self, durable, &why);
     if (status) {
         latch(self, vvi_wrap(&why, status, "%s", self->path), &why);
         return vvi_fail(err, status, "%s", why.message);

@@ -41,6 +41,7 @@ typedef struct vvi_hdf5_sink {
     char recording[VVI_HDF5_ID + 1];
     vvi_pool scratch;
     bool durable; /* some commit was */
+    bool named;   /* its name, and the journal's, are on the disk */
     bool changed; /* something was put since the last commit */
 } vvi_hdf5_sink;
 
