@@ -251,7 +251,7 @@ static void record(const work *w, const char *codec, const char *mode, const dat
 
     /* As the others: no sync. */
     options.durability = strcmp(mode, "sync") == 0 ? VV_DURABLE : VV_PROCESS;
-    options.overwrite = true;
+    unlink(out);
     memset(times, 1, rows * sizeof(*times)); /* no page of it is missing */
     timer = bench_begin();
     BENCH_OK(vv_recorder_create_hdf5(out, schema, &options, &recorder, &bench_error));
@@ -280,9 +280,13 @@ static void write_raw(const work *w, const char *sync, const data *d, uint64_t r
                       const char *out)
 {
     bool syncs = strcmp(sync, "sync") == 0;
-    bench_timer timer = bench_begin();
-    int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    bench_timer timer;
     char name[64];
+    int fd;
+
+    unlink(out);
+    timer = bench_begin();
+    fd = open(out, O_WRONLY | O_CREAT | O_EXCL, 0666);
 
     for (uint64_t i = 0; i < rows; i++) {
         if (fd < 0 || write(fd, row_at(d, i), d->row_bytes) != (ssize_t)d->row_bytes) {

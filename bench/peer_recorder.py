@@ -139,6 +139,7 @@ class Gsd:
 def write_cell(who, codec, mode, work, data, rows, out):
     frames = rows_of(work, data, rows)
     peer = (Gsd if who == "gsd" else Kups)(codec, frames, out)
+    pathlib.Path(out).unlink(missing_ok=True)
     times = [0] * rows
     clock = time.perf_counter_ns
     began, cpu = clock(), time.process_time_ns()
