@@ -296,7 +296,7 @@ VV_API vv_status vv_recorder_flush(vv_recorder *recorder, vv_durability durabili
 /** Numbers as of one moment, but for rows that move meanwhile. In the child of a fork, failure is VV_EINVAL. */
 VV_API void vv_recorder_get_stats(vv_recorder *recorder, vv_recorder_stats *out);
 /** Text attributes of the whole recording, put there when it is closed: {"author": "…"} as JSON, in place of those
- *  that were set before. @return VV_OK, VV_EINVAL (no object of texts), VV_ENOMEM */
+ *  that were set before. @return VV_OK, VV_EINVAL (no object of texts; a name that the recording has itself), VV_ENOMEM */
 VV_API vv_status vv_recorder_set_attributes(vv_recorder *recorder, const char *json,
                                             vv_error *err);
 

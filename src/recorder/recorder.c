@@ -217,6 +217,13 @@ vv_status vv_recorder_flush(vv_recorder *self, vv_durability durability,
     return vvi_fail(err, VV_ETIMEDOUT, "rows were not flushed within %u ms", timeout_ms);
 }
 
+/* Attributes that a file of kUPS has. */
+static bool is_taken(const char *name)
+{
+    return strcmp(name, "actual_steps") == 0 || strcmp(name, "group_names") == 0 ||
+           strcmp(name, "config_class_name") == 0 || strcmp(name, "config_pytree") == 0;
+}
+
 vv_status vv_recorder_set_attributes(vv_recorder *self, const char *json, vv_error *err)
 {
     vvi_json *parsed = NULL;
@@ -236,6 +243,9 @@ vv_status vv_recorder_set_attributes(vv_recorder *self, const char *json, vv_err
         if (!vvi_json_text(m, NULL))
             status = vvi_fail(err, VV_EINVAL, "attribute '%.60s' is %s, not a text",
                               vvi_json_name(m), vvi_json_kind_name(m));
+        else if (!vvi_json_name(m)[0] || is_taken(vvi_json_name(m)))
+            status = vvi_fail(err, VV_EINVAL, "attribute '%s' is the recording's own",
+                              vvi_json_name(m));
     vvi_json_free(parsed);
     if (!status && !(copy = vvi_strdup(json)))
         status = vvi_fail_nomem(err, strlen(json));

@@ -1,0 +1,56 @@
+/* What stands around a recording: the file it replaces, other names of it, readers that look late, and what is told of it. */
+#include "hdf5/runs.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static vv_error err;
+
+static vv_recorder *begin(const char *path, vv_schema *schema)
+{
+    vv_recorder_options options = run_options(VV_PROCESS);
+    vv_recorder *recorder = NULL;
+
+    options.overwrite = true;
+    assert_vv_ok(vv_recorder_create_hdf5(path, schema, &options, &recorder, &err));
+    return recorder;
+}
+
+/* ---- what is told -------------------------------------------------------------------------- */
+
+static void attributes_of_the_recording_itself_are_refused(void **state)
+{
+    static const char *const refused[] = {
+        "{\"actual_steps\": \"7\"}", "{\"a\": \"b\", \"group_names\": \"\"}",
+        "{\"config_class_name\": \"x\"}", "{\"config_pytree\": \"x\"}", "{\"\": \"x\"}"
+    };
+    vv_schema *schema = run_schema();
+    char *dir = make_directory();
+    vv_recorder *recorder;
+    char path[600];
+    int64_t next;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/a.h5", dir);
+    recorder = begin(path, schema);
+    assert_vv_ok(run_log_many(recorder, 0, 5, &err));
+    for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+        assert_int_equal(vv_recorder_set_attributes(recorder, refused[i], &err),
+                         VV_EINVAL);
+    assert_vv_ok(vv_recorder_set_attributes(recorder, "{\"a\": \"b\"}", &err));
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+    assert_vv_ok(run_look_plainly(path, &next, &err));
+    assert_int_equal(next, 5);
+    vv_schema_free(schema);
+    remove_directory(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attributes_of_the_recording_itself_are_refused),
+    };
+
+    run_in_memory();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
