@@ -653,6 +653,7 @@ static vv_status go_on(resuming *self, vv_error *err)
     file->known = file->size;
     VVI_TRY(vvi_hdf5_file_flag(file, VVI_HDF5_OPEN, err));
     file->end = file->size;
+    file->apart = file->size;
     VVI_TRY(vvi_hdf5_file_commit(file, true, false, err));
     VVI_TRY(vvi_hdf5_file_flag(file, 0, err));
     vvi_hdf5_enter();

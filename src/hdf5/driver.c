@@ -47,7 +47,6 @@ static vv_status write_through(vvi_hdf5_file *self, uint64_t address, vv_bytes b
     VVI_TRY(vvi_file_write_at(&self->file, address, bytes, err));
     if (self->size < address + bytes.len)
         self->size = address + bytes.len;
-    self->written += bytes.len;
     return VV_OK;
 }
 
@@ -133,7 +132,6 @@ static vv_status commit(vvi_hdf5_file *self, bool durable, bool last, vv_error *
     VVI_TRY(vvi_hdf5_journal_record(self, err));
     VVI_TRY(vvi_file_write_at(&self->journal, VVI_H5_JOURNAL_RECORD,
                               vvi_buf_bytes(&self->record), err));
-    self->written += self->record.len;
     if (durable)
         VVI_TRY(vvi_file_sync(&self->journal, err));
     self->seq++;
@@ -238,6 +236,7 @@ uint64_t vvi_hdf5_file_give_back(vvi_hdf5_file *self)
             bytes += one->len;
     }
     self->waste_count = 0;
+    self->apart += bytes;
     return bytes;
 }
 

@@ -54,7 +54,7 @@ struct vvi_hdf5_file {
     uint64_t reuse_len;
     uint64_t taken;   /* handed out for reuse, not yet written */
     uint64_t raw_at;  /* where the last write of raw data went */
-    uint64_t written; /* bytes written into the file and the journal */
+    uint64_t apart;   /* bytes up to end that this session does not store anything in */
     uint64_t id_at;   /* where the recording's id stands */
     pid_t owner;      /* in another process nothing is written */
     bool straight;    /* a part file: nothing is kept */

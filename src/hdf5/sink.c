@@ -427,7 +427,12 @@ static vv_status sink_commit(vvi_sink *base, const uint64_t *rows, int64_t next_
 
 static uint64_t sink_stored(const vvi_sink *base)
 {
-    return ((const vvi_hdf5_sink *)base)->file->written;
+    const vvi_hdf5_file *file = ((const vvi_hdf5_sink *)base)->file;
+    uint64_t stored = file->end;
+
+    for (size_t i = 0; i < file->waste_count; i++)
+        stored -= file->waste[i].len;
+    return stored > file->apart ? stored - file->apart : 0;
 }
 
 /* ---- the end ------------------------------------------------------------------------------- */

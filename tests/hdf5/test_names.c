@@ -2,6 +2,7 @@
 #include "hdf5/runs.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static vv_error err;
@@ -17,6 +18,32 @@ static vv_recorder *begin(const char *path, vv_schema *schema)
 }
 
 /* ---- what is told -------------------------------------------------------------------------- */
+
+static void stored_bytes_are_those_of_the_file(void **state)
+{
+    vv_schema *schema = run_schema();
+    char *dir = make_directory();
+    vv_recorder_stats stats;
+    vv_recorder *recorder;
+    struct stat facts;
+    char path[600];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/a.h5", dir);
+    recorder = begin(path, schema);
+    for (int64_t step = 0; step < 400; step++) {
+        assert_vv_ok(run_log(recorder, step, &err));
+        assert_vv_ok(vv_recorder_flush(recorder, VV_PROCESS, 0, &err));
+    }
+    vv_recorder_get_stats(recorder, &stats);
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+    assert_int_equal(stat(path, &facts), 0);
+    /* Space of chunks that were moved is given back, but for the pages at its ends. */
+    assert_in_range(stats.stored_bytes, (uint64_t)facts.st_blocks * 512 / 2,
+                    (uint64_t)facts.st_blocks * 512);
+    vv_schema_free(schema);
+    remove_directory(dir);
+}
 
 static void attributes_of_the_recording_itself_are_refused(void **state)
 {
@@ -48,6 +75,7 @@ static void attributes_of_the_recording_itself_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(stored_bytes_are_those_of_the_file),
         cmocka_unit_test(attributes_of_the_recording_itself_are_refused),
     };
 
