@@ -14,14 +14,24 @@ static const uint8_t signature[8] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1A, '\n
 
 /* ---- reading ------------------------------------------------------------------------------- */
 
+/* What a writer has open may have become longer since it was looked at, and its index may lead there. */
+static bool lies_within(const vvi_h5 *file, uint64_t at, uint64_t len)
+{
+    uint64_t size = file->info.size;
+
+    if (at <= size && len <= size - at)
+        return true;
+    return file->info.own_flags && vvi_file_size(&file->file, &size, NULL) == VV_OK &&
+           at <= size && len <= size - at;
+}
+
 vv_status vvi_h5_load_into(const vvi_h5 *file, uint64_t address, void *out, size_t len,
                            vv_error *err)
 {
     uint64_t at;
     size_t got;
 
-    if (__builtin_add_overflow(file->base, address, &at) || at > file->info.size ||
-        len > file->info.size - at)
+    if (__builtin_add_overflow(file->base, address, &at) || !lies_within(file, at, len))
         return vvi_fail(err, VV_ECORRUPT,
                         "%zu bytes at address %" PRIu64 " lie past the end of the file",
                         len, address);
@@ -40,7 +50,7 @@ vv_status vvi_h5_load(const vvi_h5 *file, uint64_t address, uint64_t len, vv_buf
                         "metadata of %" PRIu64 " bytes at address %" PRIu64, len,
                         address);
     /* Before memory is taken for what the file does not have. */
-    if (len > file->info.size)
+    if (!lies_within(file, 0, len))
         return vvi_fail(err, VV_ECORRUPT,
                         "%" PRIu64 " bytes at address %" PRIu64
                         " lie past the end of the file",

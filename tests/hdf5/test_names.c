@@ -17,6 +17,39 @@ static vv_recorder *begin(const char *path, vv_schema *schema)
     return recorder;
 }
 
+/* ---- readers ------------------------------------------------------------------------------- */
+
+/* Rows that a reader knows of have moved to where the file had not been when it last looked. */
+static void rows_may_move_while_they_are_read(void **state)
+{
+    vv_schema *schema = run_schema();
+    char *dir = make_directory();
+    vv_traj *traj = NULL;
+    vv_recorder *recorder;
+    uint64_t start[3] = { 0 }, count[3] = { 4, 50, 3 };
+    float got[4 * 150];
+    char path[600];
+    size_t g, i;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/a.h5", dir);
+    recorder = begin(path, schema);
+    assert_vv_ok(run_log_many(recorder, 0, 3, &err));
+    assert_vv_ok(vv_recorder_flush(recorder, VV_PROCESS, 0, &err));
+    assert_vv_ok(run_log_many(recorder, 3, 4, &err));
+    assert_vv_ok(vv_recorder_flush(recorder, VV_PROCESS, 0, &err));
+    assert_vv_ok(vv_traj_open(path, &traj, &err));
+    assert_true(vv_traj_group_by_name(traj, "group['step']", &g));
+    assert_true(vv_traj_leaf_by_name(traj, g, "['positions']", &i));
+    assert_vv_ok(run_log_many(recorder, 4, 200, &err));
+    assert_vv_ok(vv_recorder_flush(recorder, VV_PROCESS, 0, &err));
+    assert_vv_ok(vv_traj_read(traj, g, i, start, count, NULL, got, sizeof(got), &err));
+    vv_traj_close(traj);
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+    vv_schema_free(schema);
+    remove_directory(dir);
+}
+
 /* ---- what is told -------------------------------------------------------------------------- */
 
 static void stored_bytes_are_those_of_the_file(void **state)
@@ -75,6 +108,7 @@ static void attributes_of_the_recording_itself_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_may_move_while_they_are_read),
         cmocka_unit_test(stored_bytes_are_those_of_the_file),
         cmocka_unit_test(attributes_of_the_recording_itself_are_refused),
     };
