@@ -244,18 +244,23 @@ vv_status vvi_h5_overlay_make(const vvi_h5_commit *commit, vvi_h5_overlay *overl
 vv_status vvi_h5_overlay_read(const char *path, const vvi_file *file,
                               vvi_h5_overlay *overlay, vv_error *err)
 {
-    size_t len = strlen(path) + sizeof(VVI_H5_JOURNAL_SUFFIX);
-    char *name = vvi_alloc(len);
     vvi_file journal = VVI_FILE_INIT;
+    vv_buf name = VV_BUF_INIT;
     vvi_h5_commit commit;
+    char *real = vvi_path_real(
+        path); /* it stands beside the file, not beside a link to it */
     vv_status status;
 
     vvi_h5_overlay_clear(overlay);
-    if (!name)
-        return vvi_fail_nomem(err, len);
-    snprintf(name, len, "%s%s", path, VVI_H5_JOURNAL_SUFFIX);
-    status = vvi_file_open(&journal, name, VVI_FILE_READ, err);
-    vvi_free(name);
+    if (!real)
+        return vvi_fail_nomem(err, strlen(path));
+    status = vvi_buf_printf(&name, err, "%s%s", real, VVI_H5_JOURNAL_SUFFIX);
+    vvi_free(real);
+    if (!status)
+        status = vvi_buf_terminate(&name, err);
+    if (!status)
+        status = vvi_file_open(&journal, (const char *)name.data, VVI_FILE_READ, err);
+    vv_buf_clear(&name);
     if (status)
         return status == VV_ENOTFOUND ? VV_OK : status;
     status = vvi_h5_commit_read(&journal, file, &commit, err);

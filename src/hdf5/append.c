@@ -727,14 +727,16 @@ vv_status vv_recorder_append_hdf5(const char *path, const vv_schema *schema,
                                   vv_recorder **out, vv_error *err)
 {
     vvi_file journal = VVI_FILE_INIT;
-    resuming self = { .path = path };
+    char *real = vvi_path_real(path); /* by whatever name: one file, one journal */
+    resuming self = { .path = real };
     uint64_t there;
-    vv_status status = vvi_path_identity(path, &there, err);
+    vv_status status = real ? vvi_path_identity(real, &there, err)
+                            : vvi_fail_nomem(err, strlen(path));
 
     if (!status)
-        status = vvi_hdf5_journal_open(path, &journal, err);
+        status = vvi_hdf5_journal_open(real, &journal, err);
     if (!status)
-        status = vvi_hdf5_file_new(path, &self.file, err);
+        status = vvi_hdf5_file_new(real, &self.file, err);
     if (!status) {
         self.file->journal = journal;
         journal = VVI_FILE_INIT;
@@ -751,5 +753,6 @@ vv_status vv_recorder_append_hdf5(const char *path, const vv_schema *schema,
         self.schema = NULL;
     }
     clear(&self);
+    vvi_free(real);
     return status;
 }

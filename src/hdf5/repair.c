@@ -336,11 +336,13 @@ static vv_status check_root(const vvi_h5 *file, const char *path, vv_error *err)
 vv_status vv_traj_repair(const char *path, bool dry_run, vv_repair_report *out,
                          vv_error *err)
 {
+    char *real = vvi_path_real(path); /* by whatever name: one file, one journal */
     vv_repair_report report = { 0 };
     vvi_h5 *file = NULL;
     bool own = false, is_open = false;
     uint64_t address;
-    vv_status status = vvi_h5_open(path, &file, err);
+    vv_status status = real ? vvi_h5_open(real, &file, err)
+                            : vvi_fail_nomem(err, strlen(path));
 
     if (!status && vvi_h5_get_info(file)->superblock < 2) {
         status = check_root(file, path, err);
@@ -357,8 +359,9 @@ vv_status vv_traj_repair(const char *path, bool dry_run, vv_repair_report *out,
     vvi_h5_close(file);
     report.was_open = is_open;
     if (!status)
-        status = is_open ? repair_open(path, own, dry_run, &report, err)
-                         : repair_closed(path, dry_run, &report, err);
+        status = is_open ? repair_open(real, own, dry_run, &report, err)
+                         : repair_closed(real, dry_run, &report, err);
+    vvi_free(real);
     if (!status && out)
         *out = report;
     return status;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -453,6 +454,15 @@ vv_status vvi_path_size(const char *path, uint64_t *out, vv_error *err)
     VVI_TRY(stat_path(path, &st, err));
     *out = (uint64_t)st.st_size;
     return VV_OK;
+}
+
+char *vvi_path_real(const char *path)
+{
+    char *real = realpath(path, NULL);
+    char *copy = vvi_strdup(real ? real : path);
+
+    free(real);
+    return copy;
 }
 
 vv_status vvi_file_rename(const char *from, const char *to, vv_error *err)

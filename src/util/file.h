@@ -104,6 +104,8 @@ char *vvi_path_join(const char *directory, const char *name);
 /* Inode number of what lies at path. VV_ENOTFOUND when nothing does. */
 vv_status vvi_path_identity(const char *path, uint64_t *out, vv_error *err);
 vv_status vvi_path_size(const char *path, uint64_t *out, vv_error *err);
+/* The name that links lead to; where it cannot be told, path itself. Free with vvi_free(). NULL: out of memory. */
+char *vvi_path_real(const char *path);
 
 vv_status vvi_file_rename(const char *from, const char *to, vv_error *err);
 /* The same where nothing may be replaced: VV_EEXISTS when to is there, in one step. */

@@ -1,6 +1,9 @@
 /* What stands around a recording: the file it replaces, other names of it, readers that look late, and what is told of it. */
 #include "hdf5/runs.h"
 
+#include "util/fault.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +18,77 @@ static vv_recorder *begin(const char *path, vv_schema *schema)
     options.overwrite = true;
     assert_vv_ok(vv_recorder_create_hdf5(path, schema, &options, &recorder, &err));
     return recorder;
+}
+
+/* ---- names --------------------------------------------------------------------------------- */
+
+static void a_link_is_the_file_it_leads_to(void **state)
+{
+    vv_schema *schema = run_schema();
+    vv_recorder_options options = run_options(VV_PROCESS);
+    vv_recorder *recorder, *other = NULL;
+    char *dir = make_directory();
+    char path[600], name[600];
+    int64_t next;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/a.h5", dir);
+    snprintf(name, sizeof(name), "%s/b.h5", dir);
+    recorder = begin(path, schema);
+    assert_int_equal(symlink("a.h5", name), 0);
+    assert_vv_ok(run_log_many(recorder, 0, 40, &err));
+    assert_vv_ok(vv_recorder_flush(recorder, VV_PROCESS, 0, &err));
+    assert_int_equal(vv_recorder_append_hdf5(name, NULL, -1, &options, &other, &err),
+                     VV_EBUSY);
+    assert_int_equal(vv_traj_repair(name, false, NULL, &err), VV_EBUSY);
+    vv_recorder_abandon(recorder);
+    assert_vv_ok(vv_recorder_append_hdf5(name, NULL, -1, &options, &other, &err));
+    assert_vv_ok(run_log_many(other, 40, 60, &err));
+    assert_vv_ok(vv_recorder_close(other, &err));
+    assert_vv_ok(run_look(path, &next, &err));
+    assert_int_equal(next, 60);
+    vv_schema_free(schema);
+    remove_directory(dir);
+}
+
+/* The commit stands in the journal and not in the file yet: it is found by every name of the file. */
+static void the_journal_is_found_through_a_link(void **state)
+{
+    vv_schema *schema = run_schema();
+    char *dir = make_directory();
+    char path[600], name[600];
+    bool struck = true;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/a.h5", dir);
+    snprintf(name, sizeof(name), "%s/b.h5", dir);
+    assert_int_equal(symlink("a.h5", name), 0);
+    for (unsigned n = 0; struck; n++) {
+        vvi_fault plan = { .calls = VVI_CALL_BIT(VVI_CALL_WRITE),
+                           .after = n,
+                           .forever = true,
+                           .kind = VVI_FAULT_ERROR,
+                           .error_number = EIO };
+        vv_recorder *recorder = begin(path, schema);
+        int64_t by_path = -1, by_name = -2;
+
+        assert_vv_ok(run_log_many(recorder, 0, 40, &err));
+        assert_vv_ok(vv_recorder_flush(recorder, VV_PROCESS, 0, &err));
+        assert_vv_ok(run_log_many(recorder, 40, 60, &err));
+        vvi_fault_plan(&plan);
+        (void)vv_recorder_flush(recorder, VV_PROCESS, 0, &err);
+        struck = vvi_fault_plan(NULL) > 0;
+        vv_recorder_abandon(recorder);
+        assert_vv_ok(run_look(path, &by_path, &err));
+        assert_vv_ok(run_look(name, &by_name, &err));
+        assert_int_equal(by_name, by_path);
+        unlink(path);
+        snprintf(path, sizeof(path), "%s/a.h5.journal", dir);
+        unlink(path);
+        snprintf(path, sizeof(path), "%s/a.h5", dir);
+    }
+    vv_schema_free(schema);
+    remove_directory(dir);
 }
 
 /* ---- readers ------------------------------------------------------------------------------- */
@@ -108,6 +182,8 @@ static void attributes_of_the_recording_itself_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_link_is_the_file_it_leads_to),
+        cmocka_unit_test(the_journal_is_found_through_a_link),
         cmocka_unit_test(rows_may_move_while_they_are_read),
         cmocka_unit_test(stored_bytes_are_those_of_the_file),
         cmocka_unit_test(attributes_of_the_recording_itself_are_refused),
