@@ -123,6 +123,31 @@ test_record_takes_raw_frames_and_npy() {
     expect_json "d['frames'] == 20 and d['root'].startswith('bafyr4i') and d['dropped'] == 0"
 }
 
+test_record_makes_hdf5_and_zarr_alike() {
+    python3 "$base/frames.py" 20 >raw
+    run traj record --schema "$base/schema.json" run.h5 <raw
+    [ "$code" -eq 2 ] && grep -q HDF5 "$err" && return # a build without it
+    expect_code 0
+    run traj check run.h5
+    expect_code 0
+    run -q traj record --schema "$base/schema.json" --to run.zarr <raw
+    for leaf in step/positions step/energy step/steps rare/value init/box; do
+        run slice --npy -o of_file.npy run.h5 "$leaf"
+        run slice --npy -o of_zarr.npy run.zarr "$leaf"
+        expect_same_file of_file.npy of_zarr.npy
+    done
+    run traj record --schema "$base/schema.json" run.h5 <raw
+    expect_failure 2 'give --force'
+    # The file goes on where it was cut short.
+    python3 "$base/frames.py" 14 >first
+    tail -c +$(($(stat -c %s first) + 1)) raw >rest
+    run -q traj record --schema "$base/schema.json" cut.h5 <first
+    run -q traj record --schema "$base/schema.json" --append --first-step 120 cut.h5 <rest
+    expect_code 0
+    run traj diff run.h5 cut.h5
+    expect_code 0
+}
+
 test_record_keeps_whole_frames_of_a_cut_input() {
     run init
     python3 "$base/frames.py" 20 | head -c 600 >raw
