@@ -12,7 +12,7 @@
 
 #define SUPERBLOCK_BYTES 48 /* of version 3 */
 /* A live reader that looks at an index this old may find another chunk's rows. */
-#define QUARANTINE_NS ((uint64_t)60 * 1000000000)
+#define QUARANTINE_NS ((uint64_t)600 * 1000000000)
 
 /* ---- what is kept ------------------------------------------------------------------------------ */
 
