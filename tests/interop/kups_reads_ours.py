@@ -1,10 +1,11 @@
 """kUPS opens what we recorded, with its own reader: groups, trees, types, values, by row and by slice.
 
-usage: kups_reads_ours.py RECORDER-TOOL WORK-DIRECTORY
+usage: kups_reads_ours.py RECORDER-TOOL WORK-DIRECTORY VARVITE
 """
 import json
 import pathlib
 import shutil
+import subprocess
 import sys
 
 import hdf5plugin  # noqa: F401  (kUPS 1.0.0 reads without filters)
@@ -87,6 +88,25 @@ def lone_group(tool, work):
         cases.same(reader.focus_group(lambda config: config)[-1], values[-1], "its last row")
 
 
+def killed(tool, work, varvite):
+    """What a flush covered of a recorder that was killed, once it is repaired."""
+    schema = {"groups": {"rows": {"every": 1, "leaves": {"x": "float64[50]", "n": "int64"}}}}
+    values = [(np.arange(50.0) * step, np.int64(step)) for step in range(400)]
+    (work / "schema.json").write_text(json.dumps(schema))
+    (work / "data").write_bytes(b"".join(x.tobytes() + n.tobytes() for x, n in values))
+    path = work / "killed.h5"
+    writer = subprocess.Popen([tool, "write", work / "schema.json", work / "data", "400", path, "live", "333"],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert writer.stdout.readline() == "333\n"
+    writer.kill()
+    writer.wait(60)
+    cases.run(varvite, "traj", "repair", path)
+    with storage.HDF5StorageReader(path) as reader:
+        got = reader.focus_group("group['rows']")[...]
+        cases.same(got["x"], np.stack([x for x, _ in values[:333]]), "x of a killed recorder")
+        cases.same(got["n"], np.stack([n for _, n in values[:333]]), "n of a killed recorder")
+
+
 def main():
     tool, work = sys.argv[1], pathlib.Path(sys.argv[2])
     shutil.rmtree(work, ignore_errors=True)
@@ -101,6 +121,7 @@ def main():
             raise
         leaves += sum(len(jax.tree.leaves(rows[0])) for rows in logged.values())
     lone_group(tool, work)
+    killed(tool, work, sys.argv[3])
     print(f"{SEEDS} files of ours, {leaves} leaves, classes as kind {cases.CLASSES_ARE}: the same in kUPS")
 
 

@@ -1,7 +1,7 @@
 """Real trajectories, read by MDAnalysis, go through a recording and come out equal: as they were recorded, and as H5MD
 that MDAnalysis opens.
 
-usage: mdanalysis_recording.py RECORDER-TOOL WORK-DIRECTORY [VARVITE]
+usage: mdanalysis_recording.py RECORDER-TOOL WORK-DIRECTORY VARVITE
 """
 import importlib.util
 import json
@@ -19,10 +19,12 @@ import MDAnalysis  # noqa: E402
 SAMPLES = pathlib.Path(importlib.util.find_spec("MDAnalysisTests").origin).parent / "data"
 
 
-def universe(name):
-    if name == "adk_dims.dcd":
-        return MDAnalysis.Universe(str(SAMPLES / "adk.psf"), str(SAMPLES / name))
-    return MDAnalysis.Universe(str(SAMPLES / "cobrotoxin.tpr"), str(SAMPLES / name))
+TOPOLOGIES = {"adk_dims.dcd": "adk.psf", "cobrotoxin.h5md": "cobrotoxin.tpr"}
+
+
+def universe(name, path=None, **options):
+    """A sample with its topology, or another file with that topology."""
+    return MDAnalysis.Universe(str(SAMPLES / TOPOLOGIES[name]), str(path or SAMPLES / name), **options)
 
 
 def frames_of(found):
@@ -72,6 +74,16 @@ def as_h5md(varvite, path, name, frames):
             assert found[key].tobytes() == frames[key].tobytes(), key
 
 
+def convert(varvite, work, path, name, frames):
+    """Through H5MD, which MDAnalysis opens. Units are not recorded, so it is told to convert none."""
+    out = work / (name.partition(".")[0] + ".h5md")
+    subprocess.run([varvite, "traj", "convert", path, out], check=True, timeout=120, stdout=subprocess.DEVNULL)
+    again = frames_of(universe(name, out, convert_units=False))
+    for key, wanted in frames.items():
+        assert again[key].shape == wanted.shape, (key, again[key].shape)
+        assert np.array_equal(again[key], wanted), f"{name}: {key} through H5MD"
+
+
 def main():
     tool, work = sys.argv[1], pathlib.Path(sys.argv[2])
     shutil.rmtree(work, ignore_errors=True)
@@ -80,6 +92,7 @@ def main():
         frames = frames_of(universe(name))
         path = record(tool, work, name, frames)
         compare(tool, work, path, frames)
+        convert(sys.argv[3], work, path, name, frames)
         if len(sys.argv) > 3:
             as_h5md(sys.argv[3], path, name, frames)
         print(f"{name}: {len(frames['positions'])} frames of {', '.join(frames)}: {path.stat().st_size} bytes", flush=True)
