@@ -11,6 +11,7 @@
 /* Aimed at, of a chunk of PLACED; and the most that a chunk of ONCE holds, if the shape lets it. */
 #define PLACED_BYTES ((uint64_t)256 << 10)
 #define ONCE_BYTES   ((uint64_t)32 << 20)
+#define BLOCK_BYTES  ((uint64_t)4 << 20)
 
 #define DIMENSION_TEXT 48
 
@@ -145,6 +146,31 @@ static vv_status leaf_attributes(const vvi_plan_leaf *leaf, vv_buf *out, vv_erro
     return status ? status : vvi_buf_terminate(out, err);
 }
 
+/*
+ * Blosc cuts what it compresses into blocks of some KiB, as it is made to be decoded in a cache; zstd and deflate find
+ * less in those. Here a chunk is a block, up to BLOCK_BYTES.
+ */
+static vv_status set_block(vvi_json *document, const array_plan *array, size_t item,
+                           vv_error *err)
+{
+    uint64_t bytes = item;
+
+    for (uint32_t d = 0; d < array->ndim; d++)
+        if (__builtin_mul_overflow(bytes, array->chunk[d], &bytes))
+            bytes = UINT64_MAX;
+    if (bytes > BLOCK_BYTES)
+        bytes = BLOCK_BYTES / item * item;
+    for (const vvi_json *codec = vvi_json_first(vvi_json_get(document, "codecs")); codec;
+         codec = vvi_json_next(codec)) {
+        vvi_json *settings = vvi_json_get(codec, "configuration");
+
+        if (vvi_json_is_text(vvi_json_get(codec, "name"), "blosc") &&
+            !vvi_json_is_text(vvi_json_get(settings, "cname"), "lz4"))
+            return vvi_json_set(settings, "blocksize", vvi_json_new_uint64(bytes), err);
+    }
+    return VV_OK;
+}
+
 static vv_status make_array(const vvi_plan *plan, const vvi_plan_group *group,
                             const vvi_plan_leaf *planned, vvi_zarr_leaf *leaf,
                             vv_error *err)
@@ -173,6 +199,11 @@ static vv_status make_array(const vvi_plan *plan, const vvi_plan_group *group,
         meta.dimension_names = array.name_list;
         meta.attributes = (const char *)attributes.data;
         status = vvi_meta_document(&meta, &document, err);
+    }
+    if (!status) {
+        status = set_block(document, &array, dtype->item, err);
+        if (status)
+            vvi_json_free(document);
     }
     if (!status)
         status = vvi_meta_read(&leaf->meta, document, err);
