@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #define SUPERBLOCK_BYTES 48 /* of version 3 */
-/* A live reader that looks at an index this old may find another chunk's rows. */
-#define QUARANTINE_NS ((uint64_t)600 * 1000000000)
+uint64_t vvi_hdf5_quarantine_ns = (uint64_t)600 * 1000000000;
 
 /* ---- what is kept ------------------------------------------------------------------------------ */
 
@@ -215,7 +214,8 @@ void vvi_hdf5_file_reuse(vvi_hdf5_file *self, uint64_t len)
     for (size_t i = 0; i < self->waste_count; i++) {
         const vvi_hdf5_span *one = &self->waste[i];
 
-        if (one->len != len || one->seq > self->seq || now - one->since < QUARANTINE_NS)
+        if (one->len != len || one->seq > self->seq ||
+            now - one->since < vvi_hdf5_quarantine_ns)
             continue;
         self->reuse = one->address;
         self->reuse_len = len;

@@ -6,6 +6,7 @@
  */
 #include "hdf5/runs.h"
 
+#include "hdf5/driver.h"
 #include "util/fault.h"
 
 #include <stdio.h>
@@ -493,6 +494,16 @@ static void every_state_holds_what_durable_flushes_covered(void **state)
     look_at("plain", plain_run);
 }
 
+static void space_used_again_is_of_no_commit(void **state)
+{
+    uint64_t quarantine = vvi_hdf5_quarantine_ns;
+
+    (void)state;
+    vvi_hdf5_quarantine_ns = 0;
+    look_at("space used again", plain_run);
+    vvi_hdf5_quarantine_ns = quarantine;
+}
+
 static void going_on_and_cutting_is_one_step(void **state)
 {
     (void)state;
@@ -509,6 +520,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_state_holds_what_durable_flushes_covered),
+        cmocka_unit_test(space_used_again_is_of_no_commit),
         cmocka_unit_test(going_on_and_cutting_is_one_step),
         cmocka_unit_test(a_repair_that_is_cut_off_is_done_again),
     };

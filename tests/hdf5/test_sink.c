@@ -4,6 +4,7 @@
 #include "h5/h5.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static vv_error err;
@@ -71,10 +72,61 @@ static void rows_are_there_after_each_commit(void **state)
         }
 }
 
+static uint64_t size_of(const char *path)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    return (uint64_t)st.st_size;
+}
+
+/* Bytes of a recording of 1000 rows, committed in fives. */
+static uint64_t size_of_many_commits(const made *m, const char *path)
+{
+    made_writer w;
+    uint64_t size;
+
+    begin(&w, m, path);
+    for (uint64_t end = 5; end <= 1000; end += 5) {
+        assert_vv_ok(made_write(&w, end, VV_PROCESS, &err));
+        assert_int_equal(made_check(m, path, "many commits"), end);
+    }
+    size = size_of(path);
+    assert_vv_ok(made_close(&w, 1000, &err));
+    assert_int_equal(made_check(m, path, "closed"), 1000);
+    return size;
+}
+
+/* The space of chunks that stood raw is used for the next ones, and given back in the end. */
+static void space_of_raw_chunks_is_used_again(void **state)
+{
+    uint64_t quarantine = vvi_hdf5_quarantine_ns, apart, again;
+    char *dir = make_directory();
+    char *path = in(dir, "a.h5");
+    struct stat st;
+    made m;
+
+    (void)state;
+    made_init(&m, VV_COMPRESS_ZSTD, true);
+    apart = size_of_many_commits(&m, path);
+    assert_int_equal(stat(path, &st), 0);
+    print_message("%u bytes, and %u of them on the disk in the end\n", (unsigned)apart,
+                  (unsigned)st.st_blocks * 512);
+    unlink(path);
+    vvi_hdf5_quarantine_ns = 0;
+    again = size_of_many_commits(&m, path);
+    vvi_hdf5_quarantine_ns = quarantine;
+    print_message("%u bytes where space is used again\n", (unsigned)again);
+    assert_true(again < apart * 7 / 10);
+    made_clear(&m);
+    remove_directory(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_there_after_each_commit),
+        cmocka_unit_test(space_of_raw_chunks_is_used_again),
     };
 
     return cmocka_run_group_tests_name("hdf5/sink", tests, NULL, NULL);
