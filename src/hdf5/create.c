@@ -60,26 +60,36 @@ static vv_status make_part(vvi_hdf5_file *file, const vvi_plan *plan,
     return vvi_hdf5_file_end(file, id, status, err);
 }
 
-/* Give the file, which is whole, its name. What it replaces goes only when it is on the disk. */
-static vv_status take_name(vvi_hdf5_file *file, const char *path, bool overwrite,
-                           bool durable, vv_error *err)
+/*
+ * Give the file, which is whole, and its journal their names. What it replaces goes only when it is on the disk, and when
+ * nothing but names is left to fail. In between another recording's journal may stand beside it, which is passed over.
+ */
+static vv_status take_names(vvi_hdf5_file *file, const char *path, const char *journal,
+                            bool overwrite, bool durable, vv_error *err)
 {
     char *name = vvi_strdup(path);
-    vv_status status = name ? VV_OK : vvi_fail_nomem(err, strlen(path) + 1);
+    char *beside = vvi_strdup(journal);
+    vv_status status = name && beside ? VV_OK : vvi_fail_nomem(err, strlen(path) + 1);
 
     if (!status && (durable || overwrite))
         status = vvi_file_sync(&file->file, err);
     if (!status)
         status = overwrite ? vvi_file_rename(file->file.path, path, err)
                            : vvi_file_rename_new(file->file.path, path, err);
-    if (status) {
-        (void)vvi_file_unlink(file->file.path, NULL);
-        vvi_free(name);
-        return status;
+    if (!status) {
+        vvi_free(file->file.path);
+        file->file.path = name;
+        name = NULL;
+        status = vvi_file_rename(file->journal.path, journal, err);
     }
-    vvi_free(file->file.path);
-    file->file.path = name;
-    return durable ? vvi_hdf5_sync_name(path, err) : VV_OK;
+    if (!status) {
+        vvi_free(file->journal.path);
+        file->journal.path = beside;
+        beside = NULL;
+    }
+    vvi_free(name);
+    vvi_free(beside);
+    return !status && durable ? vvi_hdf5_sync_name(path, err) : status;
 }
 
 static vv_status open_part(const char *path, vvi_hdf5_file **out, vv_error *err)
@@ -98,6 +108,8 @@ static vv_status open_part(const char *path, vvi_hdf5_file **out, vv_error *err)
     snprintf(name, len, "%s.part-%ld-%u", path, (long)getpid(),
              __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED));
     status = vvi_hdf5_file_open(file, name, true, err);
+    if (status && file->file.path)
+        (void)vvi_file_unlink(name, NULL);
     vvi_free(name);
     if (status) {
         vvi_hdf5_file_free(file);
@@ -109,8 +121,8 @@ static vv_status open_part(const char *path, vvi_hdf5_file **out, vv_error *err)
 
 /* ---- beginning ----------------------------------------------------------------------------- */
 
-/* From here on the file is one that others may know, and every change goes by a commit. */
-static vv_status go_public(vvi_hdf5_sink *self, bool durable, vv_error *err)
+/* From here on every change goes by a commit. */
+static vv_status start_commits(vvi_hdf5_sink *self, bool durable, vv_error *err)
 {
     vvi_hdf5_file *file = self->file;
     vv_status status;
@@ -118,9 +130,6 @@ static vv_status go_public(vvi_hdf5_sink *self, bool durable, vv_error *err)
     file->straight = false;
     file->known = file->end;
     VVI_TRY(vvi_hdf5_journal_begin(file, self->recording, err));
-    if (durable)
-        VVI_TRY(vvi_hdf5_sync_name(file->journal.path, err));
-    self->named = durable;
     /* Keeps h5py and others from opening it for writing. */
     VVI_TRY(vvi_file_lock(&file->file, VVI_LOCK_SHARED, 0, err));
     VVI_TRY(vvi_hdf5_file_flag(file, VVI_HDF5_OPEN, err));
@@ -130,7 +139,21 @@ static vv_status go_public(vvi_hdf5_sink *self, bool durable, vv_error *err)
     return status ? status : vvi_hdf5_file_commit(file, durable, false, err);
 }
 
-static vv_status begin(const char *path, const vvi_plan *plan, vvi_file *journal,
+/* With the lock held: all of it but the names. */
+static vv_status make_all(vvi_hdf5_sink *self, const vvi_plan *plan, bool durable,
+                          vv_error *err)
+{
+    vvi_hdf5_file *file = self->file;
+
+    VVI_TRY(make_part(file, plan, self->recording, err));
+    /* Who sees its name must not take it for a recording that is over. */
+    VVI_TRY(vvi_hdf5_file_flag(file, VVI_HDF5_OPEN, err));
+    VVI_TRY(vvi_hdf5_journal_open(file->file.path, &file->journal, err));
+    return start_commits(self, durable, err);
+}
+
+/* journal: the path of the one beside path, which the caller has locked. */
+static vv_status begin(const char *path, const vvi_plan *plan, const char *journal,
                        vvi_hdf5_sink **out, vv_error *err)
 {
     const bool durable = plan->options.durability == VV_DURABLE;
@@ -144,22 +167,16 @@ static vv_status begin(const char *path, const vvi_plan *plan, vvi_file *journal
     if (status)
         return status;
     vvi_hdf5_enter();
-    status = make_part(file, plan, recording, err);
+    status = make_all(*out, plan, durable, err);
     vvi_hdf5_leave();
-    /* Who sees its name must not take it for a recording that is over. */
     if (!status)
-        status = vvi_hdf5_file_flag(file, VVI_HDF5_OPEN, err);
-    if (status)
+        status = take_names(file, path, journal, plan->options.overwrite, durable, err);
+    (*out)->named = !status && durable;
+    if (status && strcmp(file->file.path, path) != 0)
         (void)vvi_file_unlink(file->file.path, NULL);
-    else
-        status = take_name(file, path, plan->options.overwrite, durable, err);
-    if (status)
-        return status;
-    file->journal = *journal;
-    *journal = VVI_FILE_INIT;
-    vvi_hdf5_enter();
-    status = go_public(*out, durable, err);
-    vvi_hdf5_leave();
+    if (status && vvi_file_is_open(&file->journal) &&
+        strcmp(file->journal.path, journal) != 0)
+        vvi_hdf5_journal_end(&file->journal);
     return status;
 }
 
@@ -181,12 +198,10 @@ vv_status vvi_hdf5_sink_create(const char *path, const vvi_plan *plan, vvi_sink 
             status = VV_OK;
     }
     if (!status)
-        status = begin(path, plan, &journal, &self, err);
-    if (!status) {
+        status = begin(path, plan, journal.path, &self, err);
+    if (!status)
         *out = &self->base;
-        return VV_OK;
-    }
-    if (self)
+    else if (self)
         self->base.ops->free(&self->base, false);
     vvi_hdf5_journal_drop(&journal);
     return status;

@@ -119,9 +119,12 @@ void vvi_hdf5_journal_end(vvi_file *journal)
 
 void vvi_hdf5_journal_drop(vvi_file *journal)
 {
+    bool current;
     uint64_t size;
 
-    if (vvi_file_is_open(journal) && !vvi_file_size(journal, &size, NULL) && !size)
+    /* Another may have taken its name. */
+    if (vvi_file_is_open(journal) && !vvi_file_size(journal, &size, NULL) && !size &&
+        !is_current(journal, &current, NULL) && current)
         (void)vvi_file_unlink(journal->path, NULL);
     let_go(journal);
 }

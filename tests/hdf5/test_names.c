@@ -3,6 +3,7 @@
 
 #include "util/fault.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -18,6 +19,63 @@ static vv_recorder *begin(const char *path, vv_schema *schema)
     options.overwrite = true;
     assert_vv_ok(vv_recorder_create_hdf5(path, schema, &options, &recorder, &err));
     return recorder;
+}
+
+static size_t count_parts(const char *dir)
+{
+    DIR *list = opendir(dir);
+    size_t n = 0;
+
+    assert_non_null(list);
+    for (const struct dirent *one = readdir(list); one; one = readdir(list))
+        n += strstr(one->d_name, ".part-") && !strstr(one->d_name, ".journal");
+    closedir(list);
+    return n;
+}
+
+/* ---- overwriting --------------------------------------------------------------------------- */
+
+static void a_failure_leaves_the_file_that_was_there(void **state)
+{
+    vv_schema *schema = run_schema();
+    char *dir = make_directory();
+    bool struck = true;
+    char path[600];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/a.h5", dir);
+    for (unsigned n = 0; struck; n++) {
+        /* When the names are taken, those and what makes them last are all that can fail. */
+        const uint32_t names = VVI_CALL_BIT(VVI_CALL_RENAME) |
+                               VVI_CALL_BIT(VVI_CALL_SYNC);
+        vvi_fault plan = { .calls = n < 2 ? names
+                                          : ~names & VVI_CALLS_ALL &
+                                                ~VVI_CALL_BIT(VVI_CALL_UNLINK),
+                           .after = n < 2 ? 0 : n / 2 - 1,
+                           .forever = n % 2,
+                           .kind = VVI_FAULT_ERROR,
+                           .error_number = ENOSPC };
+        vv_recorder_options options = run_options(VV_PROCESS);
+        vv_recorder *recorder = begin(path, schema);
+        int64_t next = 0;
+        vv_status status;
+
+        assert_vv_ok(run_log_many(recorder, 0, 9, &err));
+        assert_vv_ok(vv_recorder_close(recorder, &err));
+        options.overwrite = true;
+        recorder = NULL;
+        vvi_fault_plan(&plan);
+        status = vv_recorder_create_hdf5(path, schema, &options, &recorder, &err);
+        struck = vvi_fault_plan(NULL) > 0;
+        vv_recorder_abandon(recorder);
+        if (!status)
+            continue;
+        if (run_look(path, &next, &err) || next != 9)
+            fail_msg("plan %u: what was there is gone", n);
+        assert_int_equal(count_parts(dir), 0);
+    }
+    vv_schema_free(schema);
+    remove_directory(dir);
 }
 
 /* ---- names --------------------------------------------------------------------------------- */
@@ -182,6 +240,7 @@ static void attributes_of_the_recording_itself_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_failure_leaves_the_file_that_was_there),
         cmocka_unit_test(a_link_is_the_file_it_leads_to),
         cmocka_unit_test(the_journal_is_found_through_a_link),
         cmocka_unit_test(rows_may_move_while_they_are_read),
