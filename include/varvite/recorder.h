@@ -223,6 +223,7 @@ VV_API vv_status vv_recorder_create_hdf5(const char *path, const vv_schema *sche
 /**
  * Go on with a file that the recorder wrote, closed or killed: rows of steps from next_step on are cut off, then
  * log takes steps from next_step.
+ * Groups and leaves keep the numbers they had. What was safe from a power cut stays so, so every flush is durable.
  * @param schema     must be the file's; NULL: the file's is taken (groups of the caller's own frequency need theirs)
  * @param next_step  -1: behind the last row
  * @return also VV_ENOTFOUND, VV_EUNSUPPORTED (the file was not made by the recorder), VV_ECORRUPT
