@@ -64,4 +64,8 @@ vv_status vvi_codec_chain_decode(const vvi_codec_chain *chain, vv_bytes encoded,
 vv_status vvi_codec_chain_view(const vvi_codec_chain *chain, vv_bytes encoded,
                                vv_bytes *out, bool *found, vv_error *err);
 
+/* First the lowest bytes of all n elements of size bytes, then their next ones, and so on. */
+void vvi_shuffle(size_t size, size_t n, const uint8_t *restrict in,
+                 uint8_t *restrict out);
+
 #endif

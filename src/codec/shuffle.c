@@ -33,8 +33,7 @@ static bool shuffle_is_identity(const vvi_codec *self)
                                        (8 * b));                                  \
     return
 
-static void split(size_t size, size_t n, const uint8_t *restrict in,
-                  uint8_t *restrict out)
+void vvi_shuffle(size_t size, size_t n, const uint8_t *restrict in, uint8_t *restrict out)
 {
     switch (size) {
     case 2:
@@ -84,7 +83,7 @@ static vv_status shuffle_encode(const vvi_codec *self, vv_bytes in, vv_buf *out,
         return vvi_fail(err, VV_EINVAL, "codec %s: %zu bytes are no elements of %zu",
                         self->name, in.len, size);
     VVI_TRY(vvi_buf_reserve(out, in.len + 1, err));
-    split(size, in.len / size, in.data, out->data);
+    vvi_shuffle(size, in.len / size, in.data, out->data);
     out->len = in.len;
     return VV_OK;
 }

@@ -55,31 +55,6 @@ void vvi_hdf5_scratch_clear(vvi_pool *pool)
         free_scratch(self);
 }
 
-#define SPLIT(bits_)                                                              \
-    for (size_t b = 0; b < bits_ / 8; b++)                                        \
-        for (size_t i = 0; i < n; i++)                                            \
-            out[b * n + i] = (uint8_t)(vvi_get_le##bits_(in + i * (bits_ / 8)) >> \
-                                       (8 * b));                                  \
-    return
-
-/* First all lowest bytes of the elements, then all next ones. */
-static void shuffle(size_t size, size_t n, const uint8_t *restrict in,
-                    uint8_t *restrict out)
-{
-    switch (size) {
-    case 2:
-        SPLIT(16);
-    case 4:
-        SPLIT(32);
-    case 8:
-        SPLIT(64);
-    default:
-        for (size_t b = 0; b < size; b++)
-            for (size_t i = 0; i < n; i++)
-                out[b * n + i] = in[i * size + b];
-    }
-}
-
 /* Compress in behind the end of out. *done: false where it did not shrink. */
 static vv_status compress_chunk(const vvi_hdf5_pipeline *self, scratch *with, vv_bytes in,
                                 vv_buf *out, bool *done, vv_error *err)
@@ -129,7 +104,7 @@ static vv_status encode(const vvi_hdf5_pipeline *self, scratch *with, vv_bytes i
     if (self->shuffle) {
         with->shuffled.len = 0;
         VVI_TRY(vvi_buf_reserve(&with->shuffled, in.len, err));
-        shuffle(self->item, in.len / self->item, in.data, with->shuffled.data);
+        vvi_shuffle(self->item, in.len / self->item, in.data, with->shuffled.data);
         in = vvi_bytes(with->shuffled.data, in.len);
     }
     /* Room for the longest form of any of them, and a checksum. */
