@@ -5,7 +5,6 @@
 
 #include <varvite/copy.h>
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,39 +161,6 @@ static vv_status look_for_note(cli_call *call, copy *self, vv_store *to, const c
     return status;
 }
 
-/* Does it hold anything but files of our own that were not finished? */
-static bool holds_files(const char *path)
-{
-    DIR *dir = opendir(path);
-    const struct dirent *entry;
-    bool found = false;
-
-    while (dir && !found && (entry = readdir(dir)))
-        found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-                strncmp(entry->d_name, ".varvite-", 9) != 0;
-    if (dir)
-        closedir(dir);
-    return found;
-}
-
-/* Files that are no Zarr hierarchy are left alone: among them a copy would be hard to tell, and the
- * next --force would delete them with it. */
-static vv_status check_directory(cli_call *call, const copy *self, vv_store *to,
-                                 const char *path)
-{
-    vv_node_kind kind;
-
-    if (self->options.resume)
-        return VV_OK;
-    vv_status status = vv_node_kind_of(to, "", &kind, &call->err);
-    if (status || kind != VV_NODE_NONE || !holds_files(path))
-        return status;
-    return cli_fail(call, VV_EINVAL,
-                    "%.200s holds files and no Zarr hierarchy; give a new or an empty "
-                    "directory",
-                    path);
-}
-
 /* Where a path leads, of which the last name need not be there yet; NULL: nowhere. */
 static char *place_of(const char *path)
 {
@@ -266,8 +232,8 @@ static vv_status copy_into_directory(cli_call *call, copy *self, const char *roo
         status = vv_directory_store_open(cli_text(call, "to"), false, &to, &call->err);
     if (!status)
         status = look_for_note(call, self, to, into);
-    if (!status)
-        status = check_directory(call, self, to, cli_text(call, "to"));
+    if (!status && !self->options.resume)
+        status = cli_check_directory(call, to, cli_text(call, "to"));
     if (status)
         goto done;
     progress_begin(&self->fill.progress, call, "copy");

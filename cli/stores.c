@@ -3,7 +3,9 @@
 #include "out.h"
 
 #include <varvite/trajectory.h>
+#include <varvite/zarr.h>
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -172,6 +174,34 @@ vv_status cli_tree_finish(cli_call *call, cli_tree *tree)
         out_text("\n");
     }
     return VV_OK;
+}
+
+/* Does it hold anything but files of our own that were not finished? */
+static bool holds_files(const char *path)
+{
+    DIR *dir = opendir(path);
+    const struct dirent *entry;
+    bool found = false;
+
+    while (dir && !found && (entry = readdir(dir)))
+        found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+                strncmp(entry->d_name, ".varvite-", 9) != 0;
+    if (dir)
+        closedir(dir);
+    return found;
+}
+
+vv_status cli_check_directory(cli_call *call, vv_store *store, const char *path)
+{
+    vv_node_kind kind;
+
+    vv_status status = vv_node_kind_of(store, "", &kind, &call->err);
+    if (status || kind != VV_NODE_NONE || !holds_files(path))
+        return status;
+    return cli_fail(call, VV_EINVAL,
+                    "%.200s holds files and no Zarr hierarchy; give a new or an empty "
+                    "directory",
+                    path);
 }
 
 void cli_tree_clear(cli_tree *tree)

@@ -34,6 +34,11 @@ vv_status cli_check_source(cli_call *call, vv_status status, const char *source,
  * VV_ENOTFOUND. */
 vv_status cli_check_parent(cli_call *call, const char *target);
 
+/* A directory, open as a store, to write a hierarchy into: new, empty, or with a hierarchy in it. Other
+ * files are left alone: what is written would be hard to tell among them, and the next --force would delete
+ * them with it. */
+vv_status cli_check_directory(cli_call *call, vv_store *store, const char *path);
+
 /*
  * A tree to change: that of root, or an empty one for NULL. --bucket-size and --hash are obeyed
  * where the command has them.

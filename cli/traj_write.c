@@ -2,44 +2,20 @@
 #include "stores.h"
 #include "traj.h"
 
-#include <varvite/zarr.h>
-
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-/* Does it hold anything but files of our own that were not finished? */
-static bool holds_files(const char *path)
-{
-    DIR *dir = opendir(path);
-    const struct dirent *entry;
-    bool found = false;
-
-    while (dir && !found && (entry = readdir(dir)))
-        found = strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-                strncmp(entry->d_name, ".varvite-", 9) != 0;
-    if (dir)
-        closedir(dir);
-    return found;
-}
-
 vv_status traj_open_directory(cli_call *call, const char *path, vv_store **out)
 {
-    vv_node_kind kind = VV_NODE_NONE;
     vv_status status = cli_check_parent(call, path);
 
     *out = NULL;
     if (!status)
         status = vv_directory_store_open(path, false, out, &call->err);
     if (!status)
-        status = vv_node_kind_of(*out, "", &kind, &call->err);
-    if (!status && kind == VV_NODE_NONE && holds_files(path))
-        status = cli_fail(call, VV_EINVAL,
-                          "%.200s holds files and no Zarr hierarchy; give a new or an "
-                          "empty directory",
-                          path);
+        status = cli_check_directory(call, *out, path);
     if (status) {
         vv_store_free(*out);
         *out = NULL;
