@@ -1,6 +1,7 @@
 #include "coords.h"
 #include "describe.h"
 #include "out.h"
+#include "plots.h"
 #include "progress.h"
 #include "stores.h"
 
@@ -100,20 +101,6 @@ static vv_plot_kind read_kind(const char *text)
            : strcmp(text, "map") == 0       ? VV_PLOT_MAP
            : strcmp(text, "histogram") == 0 ? VV_PLOT_HISTOGRAM
                                             : VV_PLOT_AUTO;
-}
-
-static vv_status read_format(cli_call *call, const char *path, vv_plot_format *out)
-{
-    const char *dot = strrchr(path, '.');
-
-    *out = VV_PLOT_PNG;
-    if (strcmp(path, "-") == 0 || (dot && strcmp(dot, ".png") == 0))
-        return VV_OK;
-    *out = dot && strcmp(dot, ".svg") == 0 ? VV_PLOT_SVG : VV_PLOT_PDF;
-    if (dot && (*out == VV_PLOT_SVG || strcmp(dot, ".pdf") == 0))
-        return VV_OK;
-    return cli_usage(call, "--output %.100s: its name must end in .png, .svg or .pdf",
-                     path);
 }
 
 /* ---- which dimensions ------------------------------------------------------------------------ */
@@ -646,7 +633,7 @@ static vv_status draw_file(plot *self, const vv_plot_field *field, const char *p
     options.high = self->high;
     options.colors = cli_text(call, "cmap");
     options.log = cli_has(call, "log");
-    vv_status status = read_format(call, path, &options.format);
+    vv_status status = plot_format_of(call, path, &options.format);
     if (!status)
         status = result_open(call, path, &out);
     if (!status)
@@ -696,7 +683,7 @@ static vv_status draw(plot *self)
     const char *path = cli_text(self->call, "output");
     vv_plot_format format;
 
-    vv_status status = path ? read_format(self->call, path, &format) : VV_OK;
+    vv_status status = path ? plot_format_of(self->call, path, &format) : VV_OK;
     if (!status)
         status = read_field(self, &field);
     progress_hide();

@@ -1,6 +1,7 @@
 /* traj plot: one leaf as any array is drawn, several as lines over their steps. */
 #include "coords.h"
 #include "out.h"
+#include "plots.h"
 #include "progress.h"
 #include "select.h"
 #include "stores.h"
@@ -63,20 +64,6 @@ static vv_status read_size_and_range(lines *self)
     self->options.log = cli_has(self->call, "log");
     self->options.colors = cli_text(self->call, "cmap");
     return VV_OK;
-}
-
-static vv_status read_format(cli_call *call, const char *path, vv_plot_format *out)
-{
-    const char *dot = strrchr(path, '.');
-
-    *out = VV_PLOT_PNG;
-    if (strcmp(path, "-") == 0 || (dot && strcmp(dot, ".png") == 0))
-        return VV_OK;
-    *out = dot && strcmp(dot, ".svg") == 0 ? VV_PLOT_SVG : VV_PLOT_PDF;
-    if (dot && (*out == VV_PLOT_SVG || strcmp(dot, ".pdf") == 0))
-        return VV_OK;
-    return cli_usage(call, "--output %.100s: its name must end in .png, .svg or .pdf",
-                     path);
 }
 
 /* A selection that leaves one dimension, as long as the others. */
@@ -279,7 +266,7 @@ static vv_status plot_lines(lines *self)
         return cli_usage(call, "--kind %s: several leaves are drawn as lines", kind);
     status = read_size_and_range(self);
     if (!status && path)
-        status = read_format(call, path, &self->options.format);
+        status = plot_format_of(call, path, &self->options.format);
     if (!status)
         status = cli_open_root(call, call->args[0], &self->store);
     for (size_t i = 1; i < call->arg_count && !status; i++) {
