@@ -54,16 +54,8 @@ static void report(cli_call *call, const publish *self)
              cli_bytes_text(result->stored_bytes),
              result->verified ? ", read back and equal" : "",
              (double)progress_ms(&self->progress) / 1000);
-    if (!call->json) {
-        if (result->has_root) {
-            out_cid(&result->root);
-            out_text("\n");
-        }
+    if (!traj_begin_result(call, result->has_root ? &result->root : NULL))
         return;
-    }
-    json_object(NULL);
-    if (result->has_root)
-        json_cid("root", &result->root);
     json_uint("groups", result->groups);
     json_uint("leaves", result->leaves);
     json_uint("rows", result->rows);

@@ -538,16 +538,8 @@ static void report(const record *self, const vv_recorder_stats *stats)
     if (stats->thinned)
         cli_complain(self->call, "%s left out: the disk was too slow",
                      cli_count_text(stats->thinned, "row"));
-    if (!self->call->json) {
-        if (self->has_root) {
-            out_cid(&self->root);
-            out_text("\n");
-        }
+    if (!traj_begin_result(self->call, self->has_root ? &self->root : NULL))
         return;
-    }
-    json_object(NULL);
-    if (self->has_root)
-        json_cid("root", &self->root);
     json_uint("frames", self->frames_done);
     json_uint("rows", stats->logged);
     json_uint("dropped", stats->dropped);

@@ -38,6 +38,9 @@ void traj_leaves_clear(traj_leaves *leaves);
 vv_status traj_open_directory(cli_call *call, const char *path, vv_store **out);
 /* VV_EEXISTS: there is such a file, and no --force. */
 vv_status traj_check_absent(cli_call *call, const char *path);
+/* Print the root, NULL for none. Where JSON is asked for it is the first member of an object, which the caller
+ * goes on with and ends: true then. */
+bool traj_begin_result(cli_call *call, const vv_cid *root);
 /* --codec and --chunk. */
 vv_status traj_compression(cli_call *call, vv_compression *out);
 /* --rows; all of them where it is not given. */

@@ -1,4 +1,5 @@
 /* What the commands that write recordings share. */
+#include "out.h"
 #include "stores.h"
 #include "traj.h"
 
@@ -32,6 +33,21 @@ vv_status traj_check_absent(cli_call *call, const char *path)
         return VV_OK;
     return cli_fail(call, VV_EEXISTS,
                     "%.200s is there already; give --force to replace it", path);
+}
+
+bool traj_begin_result(cli_call *call, const vv_cid *root)
+{
+    if (call->json) {
+        json_object(NULL);
+        if (root)
+            json_cid("root", root);
+        return true;
+    }
+    if (root) {
+        out_cid(root);
+        out_text("\n");
+    }
+    return false;
 }
 
 vv_status traj_compression(cli_call *call, vv_compression *out)
