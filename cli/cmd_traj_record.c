@@ -445,6 +445,15 @@ static vv_status read_schema(record *self)
     return status ? cli_wrap(self->call, status, "%.200s", path) : VV_OK;
 }
 
+/* Not in record: a writer that the close gave up on may come here later. */
+static vv_recorder_stats last_stats;
+
+static void note_stats(void *ctx, const vv_recorder_stats *stats)
+{
+    (void)ctx;
+    last_stats = *stats;
+}
+
 static vv_status read_options(record *self)
 {
     static const char *const policies[] = { [VV_FULL_BLOCK] = "block",
@@ -485,6 +494,8 @@ static vv_status read_options(record *self)
     self->options.durability = cli_has(call, "no-sync") ? VV_PROCESS : VV_DURABLE;
     self->options.checksum = cli_has(call, "checksum");
     self->options.overwrite = cli_has(call, "force");
+    self->options.close_ms = BLOCK_MS;
+    self->options.progress = note_stats;
     return VV_OK;
 }
 
@@ -551,13 +562,10 @@ static void report(const record *self, const vv_recorder_stats *stats)
 /* Close the recording, whatever ended it; what failed first is kept. */
 static vv_status finish(record *self, vv_status status)
 {
-    vv_recorder_stats stats;
     vv_error first = self->call->err;
 
-    /* Rows that were taken are written when it is closed. */
-    vv_status closed = vv_recorder_flush(self->recorder, self->options.durability, 0,
-                                         &self->call->err);
-    vv_recorder_get_stats(self->recorder, &stats);
+    /* No flush before: it would put rows of unfinished chunks into the file that the close packs again. What is
+     * counted is told last before a close that succeeds returns. */
     vv_status last = vv_recorder_close(self->recorder, &self->call->err);
     self->recorder = NULL;
     progress_hide();
@@ -568,9 +576,9 @@ static vv_status finish(record *self, vv_status status)
     if (status)
         self->call->err = first;
     else
-        status = last ? last : closed;
-    if (!status || !last)
-        report(self, &stats);
+        status = last;
+    if (!last)
+        report(self, &last_stats);
     return status;
 }
 

@@ -148,6 +148,19 @@ test_record_makes_hdf5_and_zarr_alike() {
     expect_code 0
 }
 
+test_record_leaves_no_holes_in_a_short_file() {
+    python3 "$base/frames.py" 20 >raw
+    run traj record --schema "$base/schema.json" --json short.h5 <raw
+    [ "$code" -eq 2 ] && grep -q HDF5 "$err" && return # a build without it
+    expect_code 0
+    # What is said was counted at the end.
+    expect_json "d['frames'] == 20 and d['rows'] == 25 and d['bytes'] == 1230"
+    expect_err_has '^20 frames, .* stored, '
+    expect_err_lacks ' 0 B'
+    # The chunks of these leaves are far longer than their rows: none may be stored at its full length.
+    expect_true test "$(stat -c %s short.h5)" -lt 32768
+}
+
 test_record_keeps_whole_frames_of_a_cut_input() {
     run init
     python3 "$base/frames.py" 20 | head -c 600 >raw
