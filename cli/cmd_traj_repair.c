@@ -17,9 +17,6 @@ static void print_report(const cli_call *call, const vv_repair_report *report, b
     out_format(": %s%s\n", dry ? "would be closed" : "closed",
                report->journal ? ", with the last flush brought into it" : "");
     out_format("rows       %" PRIu64 " of all groups\n", report->rows);
-    if (report->rows_cut)
-        out_format("cut off    %" PRIu64 " rows that no flush covered\n",
-                   report->rows_cut);
     if (report->bytes_freed)
         out_format("given back %s\n", cli_bytes_text(report->bytes_freed));
 }
@@ -41,7 +38,6 @@ vv_status cmd_traj_repair(cli_call *call)
     json_bool("was_open", report.was_open);
     json_bool("journal", report.journal);
     json_uint("rows", report.rows);
-    json_uint("rows_cut", report.rows_cut);
     json_uint("bytes_freed", report.bytes_freed);
     json_bool("changed", report.changed);
     json_end();

@@ -327,10 +327,9 @@ VV_API vv_status vv_recorder_estimate_steps(const vv_schema *schema,
 
 /** What a check of a recording's file found. */
 typedef struct vv_repair_report {
-    bool was_open;        /* a writer was killed */
-    bool journal;         /* a flush that had not reached the file was brought there */
-    uint64_t rows;        /* of all groups, that count; 0 for files of kUPS, which do not say */
-    uint64_t rows_cut;    /* in the file past those that count; what no flush covered is not in it */
+    bool was_open; /* a writer was killed */
+    bool journal;  /* a flush that had not reached the file was brought there */
+    uint64_t rows; /* of all groups, that count; 0 for files of kUPS, which do not say */
     uint64_t bytes_freed; /* behind the end, or given back to the file system */
     bool changed;         /* the file was written to */
 } vv_repair_report;
