@@ -82,6 +82,18 @@ vv_status vvi_hdf5_extend(vvi_hdf5_sink *self, size_t group, size_t leaf, uint64
     return VV_OK;
 }
 
+/* Leave libhdf5, and keep a failure of the leaf for all that comes. */
+static vv_status end_put(vvi_hdf5_sink *self, size_t group, size_t leaf, vv_status status,
+                         vv_error *why, vv_error *err)
+{
+    if (!status && self->file->failed)
+        status = failed_before(self, why);
+    if (status)
+        latch(self, in_leaf(self, group, leaf, status, why), why);
+    vvi_hdf5_leave();
+    return status ? vvi_fail(err, status, "%s", why->message) : VV_OK;
+}
+
 /* Hand a stored chunk to libhdf5; file->raw_at says where it went. */
 static vv_status write_chunk(vvi_hdf5_sink *self, size_t group, size_t leaf,
                              uint64_t chunk, uint32_t mask, const void *stored,
@@ -147,12 +159,7 @@ static vv_status sink_put_chunk(vvi_sink *base, size_t group, size_t leaf, uint6
     self->changed = true;
     vvi_hdf5_enter();
     status = put_chunk(self, group, leaf, chunk, encoded, &why);
-    if (!status && self->file->failed)
-        status = failed_before(self, &why);
-    if (status)
-        latch(self, in_leaf(self, group, leaf, status, &why), &why);
-    vvi_hdf5_leave();
-    return status ? vvi_fail(err, status, "%s", why.message) : VV_OK;
+    return end_put(self, group, leaf, status, &why, err);
 }
 
 static vv_status put_tail(vvi_hdf5_sink *self, size_t group, size_t leaf, uint64_t chunk,
@@ -195,12 +202,7 @@ static vv_status sink_put_tail(vvi_sink *base, size_t group, size_t leaf, uint64
     self->changed = true;
     vvi_hdf5_enter();
     status = put_tail(self, group, leaf, chunk, rows, first, count, &why);
-    if (!status && self->file->failed)
-        status = failed_before(self, &why);
-    if (status)
-        latch(self, in_leaf(self, group, leaf, status, &why), &why);
-    vvi_hdf5_leave();
-    return status ? vvi_fail(err, status, "%s", why.message) : VV_OK;
+    return end_put(self, group, leaf, status, &why, err);
 }
 
 /* ---- values of their own ------------------------------------------------------------------- */
@@ -273,12 +275,7 @@ static vv_status sink_put_value(vvi_sink *base, size_t group, size_t leaf,
     self->changed = true;
     vvi_hdf5_enter();
     status = put_value(self, group, leaf, index, value, &why);
-    if (!status && self->file->failed)
-        status = failed_before(self, &why);
-    if (status)
-        latch(self, in_leaf(self, group, leaf, status, &why), &why);
-    vvi_hdf5_leave();
-    return status ? vvi_fail(err, status, "%s", why.message) : VV_OK;
+    return end_put(self, group, leaf, status, &why, err);
 }
 
 /* ---- commits ------------------------------------------------------------------------------- */
