@@ -111,28 +111,13 @@ static vv_status write_frames(cli_call *call, convert *self, vv_traj *traj, bool
 
 static void report(cli_call *call, const convert *self, const char *format)
 {
-    const vv_transfer_result *result = &self->result;
-    double seconds = (double)progress_ms(&self->progress) / 1000;
+    uint64_t ms = progress_ms(&self->progress);
 
-    if (strcmp(format, "recording") != 0) {
-        cli_talk(call, "%s in %.1f s", cli_count_text(self->frames, "frame"), seconds);
-        return;
-    }
-    cli_talk(call, "%s of %s in %s, %s; %s stored%s, in %.1f s",
-             cli_count_text(result->rows, "row"), cli_count_text(result->leaves, "array"),
-             cli_count_text(result->groups, "group"), cli_bytes_text(result->bytes),
-             cli_bytes_text(result->stored_bytes),
-             result->verified ? ", read back and equal" : "", seconds);
-    if (!call->json)
-        return;
-    json_object(NULL);
-    json_uint("groups", result->groups);
-    json_uint("leaves", result->leaves);
-    json_uint("rows", result->rows);
-    json_uint("bytes", result->bytes);
-    json_uint("stored_bytes", result->stored_bytes);
-    json_bool("verified", result->verified);
-    json_end();
+    if (strcmp(format, "recording") == 0)
+        traj_report_transfer(call, &self->result, ms);
+    else
+        cli_talk(call, "%s in %.1f s", cli_count_text(self->frames, "frame"),
+                 (double)ms / 1000);
 }
 
 vv_status cmd_traj_convert(cli_call *call)

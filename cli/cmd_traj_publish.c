@@ -44,27 +44,6 @@ static vv_status read_options(cli_call *call, publish *self)
     return VV_OK;
 }
 
-static void report(cli_call *call, const publish *self)
-{
-    const vv_transfer_result *result = &self->result;
-
-    cli_talk(call, "%s of %s in %s, %s; %s stored%s, in %.1f s",
-             cli_count_text(result->rows, "row"), cli_count_text(result->leaves, "array"),
-             cli_count_text(result->groups, "group"), cli_bytes_text(result->bytes),
-             cli_bytes_text(result->stored_bytes),
-             result->verified ? ", read back and equal" : "",
-             (double)progress_ms(&self->progress) / 1000);
-    if (!traj_begin_result(call, result->has_root ? &result->root : NULL))
-        return;
-    json_uint("groups", result->groups);
-    json_uint("leaves", result->leaves);
-    json_uint("rows", result->rows);
-    json_uint("bytes", result->bytes);
-    json_uint("stored_bytes", result->stored_bytes);
-    json_bool("verified", result->verified);
-    json_end();
-}
-
 vv_status cmd_traj_publish(cli_call *call)
 {
     const char *to = cli_text(call, "to");
@@ -90,7 +69,7 @@ vv_status cmd_traj_publish(cli_call *call)
     if (!status && to)
         status = vv_store_flush(directory, &call->err);
     if (!status)
-        report(call, &self);
+        traj_report_transfer(call, &self.result, progress_ms(&self.progress));
     if (status == VV_EEXISTS)
         cli_wrap(call, status, "give --force to replace a recording");
 

@@ -41,6 +41,8 @@ vv_status traj_check_absent(cli_call *call, const char *path);
 /* Print the root, NULL for none. Where JSON is asked for it is the first member of an object, which the caller
  * goes on with and ends: true then. */
 bool traj_begin_result(cli_call *call, const vv_cid *root);
+/* Say what was transferred, how long it took, and what came out. */
+void traj_report_transfer(cli_call *call, const vv_transfer_result *result, uint64_t ms);
 /* --codec and --chunk. */
 vv_status traj_compression(cli_call *call, vv_compression *out);
 /* --rows; all of them where it is not given. */

@@ -50,6 +50,24 @@ bool traj_begin_result(cli_call *call, const vv_cid *root)
     return false;
 }
 
+void traj_report_transfer(cli_call *call, const vv_transfer_result *result, uint64_t ms)
+{
+    cli_talk(call, "%s of %s in %s, %s; %s stored%s, in %.1f s",
+             cli_count_text(result->rows, "row"), cli_count_text(result->leaves, "array"),
+             cli_count_text(result->groups, "group"), cli_bytes_text(result->bytes),
+             cli_bytes_text(result->stored_bytes),
+             result->verified ? ", read back and equal" : "", (double)ms / 1000);
+    if (!traj_begin_result(call, result->has_root ? &result->root : NULL))
+        return;
+    json_uint("groups", result->groups);
+    json_uint("leaves", result->leaves);
+    json_uint("rows", result->rows);
+    json_uint("bytes", result->bytes);
+    json_uint("stored_bytes", result->stored_bytes);
+    json_bool("verified", result->verified);
+    json_end();
+}
+
 vv_status traj_compression(cli_call *call, vv_compression *out)
 {
     static const struct {
