@@ -17,6 +17,7 @@ import sys
 
 import report_arrays
 import report_recorder
+from report_text import show_factor, show_ns, verdict
 
 Bar = collections.namedtuple("Bar", "work ours peers factor note clock")
 
@@ -122,21 +123,6 @@ def median_ns(rounds, case, clock=WALL):
 
 def all_lines(rounds, case):
     return [line for cases in rounds.values() for line in cases.get(case, [])]
-
-
-def show_ns(ns):
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns:.3g} ns"
-
-
-def show_factor(value):
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
-
-
-def verdict(ok):
-    return "met" if ok else "**not met**"
 
 
 def bar_rows(rounds):

@@ -4,6 +4,8 @@ A ratio is taken within a round, in which everybody had a turn, and the median o
 """
 import statistics
 
+from report_text import show_factor, show_ns, verdict
+
 NS, CPU = "ns_per_item", "cpu_ns_per_item"
 
 INTRODUCTION = (
@@ -47,23 +49,6 @@ class Cells:
         return names[-2] if len(names) > 1 else (names[-1] if names else 1)
 
 
-def show(ns):
-    if ns is None:
-        return "–"
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.3g} {unit}"
-    return f"{ns:.3g} ns"
-
-
-def factor(value):
-    return f"{value:.2f}" if value < 10 else f"{value:.0f}"
-
-
-def verdict(ok):
-    return "met" if ok else "**not met**"
-
-
 class Rows:
     def __init__(self, cells):
         self.cells = cells
@@ -82,19 +67,19 @@ class Rows:
         if found is None:
             self.out.append((work, bar, "not measured", "", ""))
             return
-        self.out.append((work, bar, f"{factor(found)} ×", verdict(found >= least),
+        self.out.append((work, bar, f"{show_factor(found)} ×", verdict(found >= least),
                          f"{self.rate(ours)}; {self.rate(peer)}"))
 
     def calls(self, work, case, most50, most99, peers):
         """Both quantiles of a call; the bar on the worst round for the second would be noise, so the median."""
         p50, p99 = self.cells.median(case, "p50_ns"), self.cells.median(case, "p99_ns")
-        bar = f"p50 ≤ {show(most50)}, p99 ≤ {show(most99)}" if most50 else f"p99 ≤ {show(most99)}"
+        bar = f"p50 ≤ {show_ns(most50)}, p99 ≤ {show_ns(most99)}" if most50 else f"p99 ≤ {show_ns(most99)}"
         if p50 is None:
             self.out.append((work, bar, "not measured", "", ""))
             return
-        detail = "; ".join(f"{name} {show(self.cells.median(peer, 'p50_ns'))}, {show(self.cells.median(peer, 'p99_ns'))}"
+        detail = "; ".join(f"{name} {show_ns(self.cells.median(peer, 'p50_ns'))}, {show_ns(self.cells.median(peer, 'p99_ns'))}"
                            for name, peer in peers if self.cells.median(peer, "p50_ns"))
-        self.out.append((work, bar, f"{show(p50)}, {show(p99)}",
+        self.out.append((work, bar, f"{show_ns(p50)}, {show_ns(p99)}",
                          verdict((not most50 or p50 <= most50) and p99 <= most99), detail))
 
     def at_most(self, work, value, most, text, detail, unit):
@@ -143,7 +128,7 @@ def table(cells):
     rows.at_most("", held, most, "memory ≤ cap + 5 % + a frame", f"at most {most / (1 << 20):.1f} MiB",
                  lambda v: f"{v / (1 << 20):.1f} MiB")
     rows.at_most("a frame of 12 kB at random, warm, uncompressed", cells.median("row12k/raw-random/ours"), 20e3, "≤ 20 µs",
-                 f"kUPS 1.0.8 {show(cells.median('row12k/raw-random/kups-1.0.8'))}", show)
+                 f"kUPS 1.0.8 {show_ns(cells.median('row12k/raw-random/kups-1.0.8'))}", show)
     rows.at_least("the same, compressed", "row12k/zstd-random/ours", "row12k/zstd-random/kups-1.0.8", 20, "kUPS 1.0.8")
     rows.at_least("full read, uncompressed", "row12k/raw-all/ours", "row12k/raw-all/h5py", 0.8, "h5py in one call")
     rows.at_least("full read, compressed", "row12k/zstd-all/ours", "row12k/zstd-all/h5py", 0.8, "h5py in one call")
