@@ -128,7 +128,7 @@ def table(cells):
     rows.at_most("", held, most, "memory ≤ cap + 5 % + a frame", f"at most {most / (1 << 20):.1f} MiB",
                  lambda v: f"{v / (1 << 20):.1f} MiB")
     rows.at_most("a frame of 12 kB at random, warm, uncompressed", cells.median("row12k/raw-random/ours"), 20e3, "≤ 20 µs",
-                 f"kUPS 1.0.8 {show_ns(cells.median('row12k/raw-random/kups-1.0.8'))}", show)
+                 f"kUPS 1.0.8 {show_ns(cells.median('row12k/raw-random/kups-1.0.8'))}", show_ns)
     rows.at_least("the same, compressed", "row12k/zstd-random/ours", "row12k/zstd-random/kups-1.0.8", 20, "kUPS 1.0.8")
     rows.at_least("full read, uncompressed", "row12k/raw-all/ours", "row12k/raw-all/h5py", 0.8, "h5py in one call")
     rows.at_least("full read, compressed", "row12k/zstd-all/ours", "row12k/zstd-all/h5py", 0.8, "h5py in one call")
