@@ -219,7 +219,7 @@ static void commit(cell *self)
 
     if (!self->blocks)
         return;
-    BENCH_OK(vv_hamt_store_commit(self->store, &root, &bench_error));
+    BENCH_OK(vv_store_commit(self->store, &root, &bench_error));
     dir = path_of(self->dir, self->store_name, self->codec);
     path = path_of(dir, "root.txt", NULL);
     write_root(path, &root);
@@ -450,7 +450,7 @@ static void make_many(const char *dir)
     BENCH_OK(vv_array_create(store, "x", &meta, true, &array, &bench_error));
     BENCH_OK(
         vv_array_write(array, start, shape, data, MANY_SIDE * 8 * ITEM, &bench_error));
-    BENCH_OK(vv_hamt_store_commit(store, &root, &bench_error));
+    BENCH_OK(vv_store_commit(store, &root, &bench_error));
     write_root(root_path, &root);
     vv_array_free(array);
     vv_store_free(store);

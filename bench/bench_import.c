@@ -80,7 +80,7 @@ int main(int argc, char **argv)
     BENCH_OK(vv_hamt_store_open(blocks, NULL, NULL, &store, &bench_error));
     begin = bench_begin();
     BENCH_OK(vv_dataset_import(source, store, "", NULL, &result, &bench_error));
-    BENCH_OK(vv_hamt_store_commit(store, &root, &bench_error));
+    BENCH_OK(vv_store_commit(store, &root, &bench_error));
     passed = bench_end(&begin);
     bench_line("import/memory", 1, &passed,
                "\"bytes_per_item\":%" PRIu64 ",\"stored_bytes\":%" PRIu64

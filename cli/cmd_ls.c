@@ -27,7 +27,7 @@ static vv_status details(listing *self, const char *name)
     strcat(key, name);
     vv_status status = vv_store_size(self->store, key, &bytes, &call->err);
     if (!status && in_tree)
-        status = vv_hamt_store_pointer(self->store, key, &cid, &call->err);
+        status = vv_store_pointer(self->store, key, &cid, &call->err);
     free(key);
     if (status)
         return status;

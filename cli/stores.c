@@ -155,7 +155,7 @@ vv_status cli_tree_open(cli_call *call, const char *root, cli_tree *out)
 
 vv_status cli_tree_commit(cli_call *call, cli_tree *tree, vv_cid *root)
 {
-    return vv_hamt_store_commit(tree->store, root, &call->err);
+    return vv_store_commit(tree->store, root, &call->err);
 }
 
 vv_status cli_tree_finish(cli_call *call, cli_tree *tree)

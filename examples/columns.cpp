@@ -81,7 +81,7 @@ void run(const char *directory)
     store columns(store_made, vv_store_free);
     write_column(columns.get(), "x", x);
     write_column(columns.get(), "y", y);
-    c = vv_hamt_store_commit(columns.get(), &root, c);
+    c = vv_store_commit(columns.get(), &root, c);
 
     const std::vector<double> back = read_column(columns.get(), "y");
     vv_cid_format(&root, text);

@@ -27,7 +27,7 @@ static vv_status import(const char *directory, const char *file, vv_cid *root,
     if (!status)
         status = vv_dataset_import(file, store, "", &options, NULL, err);
     if (!status)
-        status = vv_hamt_store_commit(store, root, err); /* durable from here on */
+        status = vv_store_commit(store, root, err); /* durable from here on */
     vv_store_free(store);
     vv_blockstore_free(blocks);
     return status;

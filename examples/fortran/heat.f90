@@ -58,7 +58,7 @@ program heat
         rod = next
     end do
     call vv_array_free(array)
-    call vv_check(vv_hamt_store_commit(store, root, err), err)
+    call vv_check(vv_store_commit(store, root, err), err)
     call vv_store_free(store)
 
     ! Another reader would start from the root alone.

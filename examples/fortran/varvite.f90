@@ -80,7 +80,7 @@ module varvite
             type(vv_error), intent(inout) :: err
         end function
 
-        integer(c_int) function vv_hamt_store_commit(store, root, err) bind(c)
+        integer(c_int) function vv_store_commit(store, root, err) bind(c)
             import
             type(c_ptr), value :: store
             type(vv_cid), intent(out) :: root

@@ -73,6 +73,18 @@ VV_API vv_status vv_store_list_dir(vv_store *store, const char *directory,
  *  flushes its block store. */
 VV_API vv_status vv_store_flush(vv_store *store, vv_error *err);
 
+/** Save, flush, and the root that names everything in the store. @return also VV_EINVAL: a store that has
+ *  none, such as a directory */
+VV_API vv_status vv_store_commit(vv_store *store, vv_cid *root, vv_error *err);
+/** The name of the block that a key's value lies in. Encrypted stores: of the encrypted value.
+ *  @return VV_OK, VV_ENOTFOUND, VV_EINVAL (a store without blocks) */
+VV_API vv_status vv_store_pointer(vv_store *store, const char *key, vv_cid *out,
+                                  vv_error *err);
+/** Set a key to a block that is stored already. @return as vv_store_set(); VV_EINVAL also for a store without
+ *  blocks */
+VV_API vv_status vv_store_set_pointer(vv_store *store, const char *key,
+                                      const vv_cid *pointer, vv_error *err);
+
 /** In memory. */
 VV_API vv_status vv_memory_store_new(vv_store **out, vv_error *err);
 
@@ -95,12 +107,6 @@ VV_API vv_status vv_directory_store_open(const char *path, bool read_only, vv_st
 VV_API vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
                                     const vv_hamt_options *options, vv_store **out,
                                     vv_error *err);
-/** Flush, and the root that names everything in the store. @return also VV_EINVAL: not one */
-VV_API vv_status vv_hamt_store_commit(vv_store *store, vv_cid *root, vv_error *err);
-/** The name of a key's value block. */
-VV_API vv_status vv_hamt_store_pointer(vv_store *store, const char *key, vv_cid *out,
-                                       vv_error *err);
-
 #ifdef __cplusplus
 }
 #endif

@@ -60,6 +60,12 @@ typedef struct vv_store_ops {
      * not seen half done. Nothing lies below to. VV_ENOTFOUND when nothing lies below from. */
     vv_status (*rename_dir)(vv_store *self, const char *from, const char *to,
                             vv_error *err);
+    /* Optional, of stores that one CID names: save, flush the block store, and name all of it; the block
+     * that a key's value lies in; a key given a block that is stored already. */
+    vv_status (*commit)(vv_store *self, vv_cid *root, vv_error *err);
+    vv_status (*pointer)(vv_store *self, const char *key, vv_cid *out, vv_error *err);
+    vv_status (*set_pointer)(vv_store *self, const char *key, const vv_cid *pointer,
+                             vv_error *err);
 } vv_store_ops;
 
 /** First member of each backend's own struct. Fill with vv_store_base_init(). */

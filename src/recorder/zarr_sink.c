@@ -337,7 +337,7 @@ vv_status vvi_zarr_make_safe(vvi_zarr_sink *self, vv_durability durability, vv_e
 
     if (!self->is_hamt)
         return durability == VV_DURABLE ? vv_store_flush(self->store, err) : VV_OK;
-    VVI_TRY(vv_hamt_store_commit(self->store, &root, err));
+    VVI_TRY(vv_store_commit(self->store, &root, err));
     if (self->root)
         self->root(self->root_ctx, &root);
     return VV_OK;

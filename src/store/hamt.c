@@ -289,8 +289,9 @@ static vv_status hamt_list(vv_store *base, const char *prefix, vv_key_fn visit, 
     return status;
 }
 
-static vv_status hamt_commit(hamt_store *self, vv_cid *root, vv_error *err)
+static vv_status hamt_commit(vv_store *base, vv_cid *root, vv_error *err)
 {
+    hamt_store *self = (hamt_store *)base;
     vv_status status = vv_hamt_flush(self->hamt, root, err);
 
     return status ? status : vv_blockstore_flush(self->blocks, err);
@@ -298,10 +299,26 @@ static vv_status hamt_commit(hamt_store *self, vv_cid *root, vv_error *err)
 
 static vv_status hamt_flush(vv_store *base, vv_error *err)
 {
-    hamt_store *self = (hamt_store *)base;
     vv_cid root;
 
-    return base->read_only ? VV_OK : hamt_commit(self, &root, err);
+    return base->read_only ? VV_OK : hamt_commit(base, &root, err);
+}
+
+static vv_status hamt_pointer(vv_store *base, const char *key, vv_cid *out, vv_error *err)
+{
+    return find_pointer((hamt_store *)base, key, out, err);
+}
+
+static vv_status hamt_set_pointer(vv_store *base, const char *key, const vv_cid *pointer,
+                                  vv_error *err)
+{
+    hamt_store *self = (hamt_store *)base;
+    vv_status status;
+
+    vvi_rwlock_read(&self->changes);
+    status = vv_hamt_set_pointer(self->hamt, vv_bytes_of(key), pointer, err);
+    vvi_rwlock_unlock(&self->changes);
+    return name_key(status, base, key, err);
 }
 
 static void hamt_free(vv_store *base)
@@ -330,6 +347,9 @@ static const vv_store_ops hamt_ops = {
     .free = hamt_free,
     .open_value = hamt_open_value,
     .close_value = hamt_close_value,
+    .commit = hamt_commit,
+    .pointer = hamt_pointer,
+    .set_pointer = hamt_set_pointer,
 };
 
 vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
@@ -372,23 +392,6 @@ static vv_status as_hamt(vv_store *store, hamt_store **out, vv_error *err)
                         store->ops->name);
     *out = (hamt_store *)store;
     return VV_OK;
-}
-
-vv_status vv_hamt_store_commit(vv_store *store, vv_cid *root, vv_error *err)
-{
-    hamt_store *self;
-
-    VVI_TRY(as_hamt(store, &self, err));
-    return hamt_commit(self, root, err);
-}
-
-vv_status vv_hamt_store_pointer(vv_store *store, const char *key, vv_cid *out,
-                                vv_error *err)
-{
-    hamt_store *self;
-
-    VVI_TRY(as_hamt(store, &self, err));
-    return find_pointer(self, key, out, err);
 }
 
 vv_status vvi_hamt_store_parts(vv_store *store, vv_blockstore **blocks, vv_cid *root,

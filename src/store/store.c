@@ -290,6 +290,31 @@ vv_status vv_store_flush(vv_store *store, vv_error *err)
     return store->ops->flush ? store->ops->flush(store, err) : VV_OK;
 }
 
+vv_status vv_store_commit(vv_store *store, vv_cid *root, vv_error *err)
+{
+    if (!store->ops->commit)
+        return vvi_fail(err, VV_EINVAL, "a %s store has no root", store->ops->name);
+    return store->ops->commit(store, root, err);
+}
+
+vv_status vv_store_pointer(vv_store *store, const char *key, vv_cid *out, vv_error *err)
+{
+    VVI_TRY(vvi_store_check_key(key, err));
+    if (!store->ops->pointer)
+        return vvi_fail(err, VV_EINVAL, "a %s store keeps no blocks", store->ops->name);
+    return store->ops->pointer(store, key, out, err);
+}
+
+vv_status vv_store_set_pointer(vv_store *store, const char *key, const vv_cid *pointer,
+                               vv_error *err)
+{
+    VVI_TRY(check_write(store, err));
+    VVI_TRY(vvi_store_check_key(key, err));
+    if (!store->ops->set_pointer)
+        return vvi_fail(err, VV_EINVAL, "a %s store keeps no blocks", store->ops->name);
+    return store->ops->set_pointer(store, key, pointer, err);
+}
+
 /* ---- listing ------------------------------------------------------------------------------- */
 
 vv_status vv_store_list(vv_store *store, const char *prefix, vv_key_fn visit, void *ctx,

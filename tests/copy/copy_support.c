@@ -25,7 +25,7 @@ vv_cid commit(vv_store *store)
     vv_error err = VV_ERROR_INIT;
     vv_cid root;
 
-    assert_vv_ok(vv_hamt_store_commit(store, &root, &err));
+    assert_vv_ok(vv_store_commit(store, &root, &err));
     return root;
 }
 

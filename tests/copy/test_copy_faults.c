@@ -60,7 +60,7 @@ static vv_status copy_once(void *ctx)
     if (!status)
         status = vv_copy(self->from, "", to, "", &options, NULL, NULL);
     if (!status)
-        status = vv_hamt_store_commit(to, &root, NULL);
+        status = vv_store_commit(to, &root, NULL);
     vv_store_free(to);
     return status;
 }
@@ -94,7 +94,7 @@ static vv_status diff_once(void *ctx)
     vv_diff_options options = VV_DIFF_OPTIONS_INIT;
     vv_store *other = NULL;
     vv_cid root;
-    vv_status status = vv_hamt_store_commit(self->from, &root, NULL);
+    vv_status status = vv_store_commit(self->from, &root, NULL);
 
     options.values = true;
     options.threads = 1;

@@ -45,7 +45,7 @@ static vv_status import_file(world *w, vv_error *err)
                                          NULL, err);
 
     if (status == VV_OK)
-        status = vv_hamt_store_commit(w->store, &w->after, err);
+        status = vv_store_commit(w->store, &w->after, err);
     if (status == VV_OK)
         w->acked = 1;
     return status;

@@ -41,7 +41,7 @@ static void the_root_depends_on_the_content_alone(void **state)
         snprintf(key, sizeof(key), "a/c/%d", i);
         set_text(fixture->store, key, key);
     }
-    assert_vv_ok(vv_hamt_store_commit(fixture->store, &first, &err));
+    assert_vv_ok(vv_store_commit(fixture->store, &first, &err));
     assert_vv_ok(vv_hamt_store_open(fixture->held, NULL, NULL, &other, &err));
     for (int i = 99; i >= 0; i--) {
         char key[32];
@@ -52,7 +52,7 @@ static void the_root_depends_on_the_content_alone(void **state)
     }
     set_text(other, "gone", "x");
     assert_vv_ok(vv_store_delete(other, "gone", &err));
-    assert_vv_ok(vv_hamt_store_commit(other, &second, &err));
+    assert_vv_ok(vv_store_commit(other, &second, &err));
     assert_true(vv_cid_equal(&first, &second));
     vv_store_free(other);
 }
@@ -67,7 +67,7 @@ static void a_store_opened_from_its_root_reads_the_same(void **state)
 
     set_text(fixture->store, "zarr.json", "{}");
     set_text(fixture->store, "t/c/0", "chunk");
-    assert_vv_ok(vv_hamt_store_commit(fixture->store, &root, &err));
+    assert_vv_ok(vv_store_commit(fixture->store, &root, &err));
     set_text(fixture->store, "t/c/0", "changed later");
     options.read_only = true;
     assert_vv_ok(vv_hamt_store_open(fixture->held, &root, &options, &again, &err));
@@ -94,7 +94,7 @@ static void a_missing_value_block_is_damage_not_absence(void **state)
 
     set_text(fixture->store, "there", "value");
     set_text(fixture->store, "t/c/0", "chunk");
-    assert_vv_ok(vv_hamt_store_pointer(fixture->store, "t/c/0", &pointer, &err));
+    assert_vv_ok(vv_store_pointer(fixture->store, "t/c/0", &pointer, &err));
     assert_vv_ok(vv_blockstore_delete(fixture->held, &pointer, &err));
     assert_int_equal(vv_store_get(fixture->store, "t/c/0", VV_RANGE_ALL, &out, &err),
                      VV_ECORRUPT);
@@ -123,8 +123,8 @@ static void only_a_hamt_store_has_a_root(void **state)
 
     (void)state;
     assert_vv_ok(vv_memory_store_new(&memory, &err));
-    assert_int_equal(vv_hamt_store_commit(memory, &cid, &err), VV_EINVAL);
-    assert_int_equal(vv_hamt_store_pointer(memory, "k", &cid, &err), VV_EINVAL);
+    assert_int_equal(vv_store_commit(memory, &cid, &err), VV_EINVAL);
+    assert_int_equal(vv_store_pointer(memory, "k", &cid, &err), VV_EINVAL);
     vv_store_free(memory);
 }
 

@@ -103,7 +103,7 @@ static void run_tree(vector_run *run, const json_t *entry, const hamt_backend *b
     if (vv_memory_blockstore_new(&blocks, NULL) ||
         vv_hamt_store_open(blocks, NULL, &options, &store, &err) ||
         !replay(json_object_get(entry, "ops"), store) ||
-        vv_hamt_store_commit(store, &root, &err)) {
+        vv_store_commit(store, &root, &err)) {
         vector_fail(run, title, "cannot be replayed: %s", err.message);
         goto done;
     }

@@ -177,7 +177,7 @@ static void write_and_commit(const char *dir, diary *self, uint64_t seed)
             if (write_square(array, square, values[square], NULL))
                 _exit(3);
         }
-        if (vv_hamt_store_commit(store, &root, NULL))
+        if (vv_store_commit(store, &root, NULL))
             _exit(4);
         memcpy(self->commits[slot].values, values, sizeof(values));
         vv_cid_format(&root, self->commits[slot].root);
@@ -216,7 +216,7 @@ static void kill_committers_of(layout how)
 
     assert_vv_ok(open_root(dir, NULL, &blocks, &store, &err));
     assert_vv_ok(make_squares(store, how, &array, &err));
-    assert_vv_ok(vv_hamt_store_commit(store, &root, &err));
+    assert_vv_ok(vv_store_commit(store, &root, &err));
     vv_cid_format(&root, self->commits[0].root);
     self->committed = 1;
     vv_array_free(array);

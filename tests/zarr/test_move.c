@@ -265,8 +265,8 @@ static void no_chunk_is_read(void **state)
     make_tree(store);
     assert_vv_ok(vv_node_rename(store, "g", "r", &err));
     assert_vv_ok(vv_node_copy(store, "r/h/t", "u", &err));
-    assert_vv_ok(vv_hamt_store_pointer(store, "r/h/t/c/0", &pointer, &err));
-    assert_vv_ok(vv_hamt_store_pointer(store, "u/c/0", &same, &err));
+    assert_vv_ok(vv_store_pointer(store, "r/h/t/c/0", &pointer, &err));
+    assert_vv_ok(vv_store_pointer(store, "u/c/0", &same, &err));
     assert_memory_equal(&pointer, &same, sizeof(pointer));
 }
 

@@ -24,7 +24,7 @@ static int use_map(void)
     if (vv_memory_blockstore_new(&blocks, &err) ||
         vv_hamt_store_open(blocks, NULL, NULL, &store, &err) ||
         vv_store_set(store, "key", vv_bytes_of("value"), &err) ||
-        vv_hamt_store_commit(store, &root, &err) ||
+        vv_store_commit(store, &root, &err) ||
         vv_store_get(store, "key", VV_RANGE_ALL, &value, &err))
         bad = fail("map", &err);
     else if (value.len != 5 || memcmp(value.data, "value", 5) != 0)
