@@ -76,6 +76,8 @@ struct vv_store {
      * wants many opens one after the other, each in the thread that uses it, instead of asking for
      * all with get_many. */
     bool is_near;
+    /* Set once made: keys may begin and end with a slash, as they may in py-hamt's sharded stores. */
+    bool slashed_keys;
     int refs; /* atomic */
 };
 

@@ -7,7 +7,7 @@
 #include "util/error.h"
 
 /* Is it a key at all? VV_EINVAL otherwise. */
-vv_status vvi_store_check_key(const char *key, vv_error *err);
+vv_status vvi_store_check_key(const vv_store *store, const char *key, vv_error *err);
 
 /* VV_ENOTFOUND: "no key 'temp/c/0' in the memory store". */
 vv_status vvi_fail_missing_key(vv_error *err, const vv_store *store, const char *key);

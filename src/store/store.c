@@ -13,6 +13,7 @@ void vv_store_base_init(vv_store *base, const vv_store_ops *ops, bool read_only)
     base->ops = ops;
     base->read_only = read_only;
     base->is_near = false;
+    base->slashed_keys = false;
     __atomic_store_n(&base->refs, 1, __ATOMIC_RELAXED);
 }
 
@@ -52,13 +53,13 @@ void vvi_store_give(vv_buf *value, vv_range range, vv_buf *out)
 
 /* Zarr v3 core, "Abstract store interface": a key is not empty and neither begins nor ends with a
  * slash. */
-vv_status vvi_store_check_key(const char *key, vv_error *err)
+vv_status vvi_store_check_key(const vv_store *store, const char *key, vv_error *err)
 {
     size_t len = key ? strlen(key) : 0;
 
     if (len == 0)
         return vvi_fail(err, VV_EINVAL, "an empty key");
-    if (key[0] == '/' || key[len - 1] == '/')
+    if (!store->slashed_keys && (key[0] == '/' || key[len - 1] == '/'))
         return vvi_fail(err, VV_EINVAL, "key '%s' begins or ends with a slash", key);
     if (!vvi_is_utf8(vvi_bytes(key, len)))
         return vvi_fail(err, VV_EINVAL, "a key that is not UTF-8");
@@ -78,7 +79,7 @@ static vv_status check_write(const vv_store *store, vv_error *err)
 vv_status vv_store_get(vv_store *store, const char *key, vv_range range, vv_buf *out,
                        vv_error *err)
 {
-    VVI_TRY(vvi_store_check_key(key, err));
+    VVI_TRY(vvi_store_check_key(store, key, err));
     return store->ops->get(store, key, range, out, err);
 }
 
@@ -138,7 +139,7 @@ vv_status vv_store_get_many(vv_store *store, const char *const *keys,
     vv_status status = VV_OK;
 
     for (size_t i = 0; i < n && !status; i++)
-        status = vvi_store_check_key(keys[i], err);
+        status = vvi_store_check_key(store, keys[i], err);
     if (!status) {
         got = vvi_alloc_array_zero(n, sizeof(*got));
         own = statuses ? statuses : vvi_alloc_array_zero(n, sizeof(*own));
@@ -166,13 +167,13 @@ done:
 
 vv_status vv_store_exists(vv_store *store, const char *key, bool *out, vv_error *err)
 {
-    VVI_TRY(vvi_store_check_key(key, err));
+    VVI_TRY(vvi_store_check_key(store, key, err));
     return store->ops->exists(store, key, out, err);
 }
 
 vv_status vv_store_size(vv_store *store, const char *key, uint64_t *out, vv_error *err)
 {
-    VVI_TRY(vvi_store_check_key(key, err));
+    VVI_TRY(vvi_store_check_key(store, key, err));
     return store->ops->size(store, key, out, err);
 }
 
@@ -181,7 +182,7 @@ vv_status vv_store_size(vv_store *store, const char *key, uint64_t *out, vv_erro
 vv_status vv_store_set(vv_store *store, const char *key, vv_bytes value, vv_error *err)
 {
     VVI_TRY(check_write(store, err));
-    VVI_TRY(vvi_store_check_key(key, err));
+    VVI_TRY(vvi_store_check_key(store, key, err));
     return store->ops->set(store, key, value, false, err);
 }
 
@@ -189,7 +190,7 @@ vv_status vv_store_set_if_absent(vv_store *store, const char *key, vv_bytes valu
                                  vv_error *err)
 {
     VVI_TRY(check_write(store, err));
-    VVI_TRY(vvi_store_check_key(key, err));
+    VVI_TRY(vvi_store_check_key(store, key, err));
     return store->ops->set(store, key, value, true, err);
 }
 
@@ -198,7 +199,7 @@ vv_status vv_store_set_many(vv_store *store, const char *const *keys,
 {
     VVI_TRY(check_write(store, err));
     for (size_t i = 0; i < n; i++)
-        VVI_TRY(vvi_store_check_key(keys[i], err));
+        VVI_TRY(vvi_store_check_key(store, keys[i], err));
     if (store->ops->set_many)
         return store->ops->set_many(store, keys, values, n, err);
     for (size_t i = 0; i < n; i++)
@@ -212,8 +213,8 @@ vv_status vv_store_copy(vv_store *store, const char *from, const char *to, vv_er
     vv_status status;
 
     VVI_TRY(check_write(store, err));
-    VVI_TRY(vvi_store_check_key(from, err));
-    VVI_TRY(vvi_store_check_key(to, err));
+    VVI_TRY(vvi_store_check_key(store, from, err));
+    VVI_TRY(vvi_store_check_key(store, to, err));
     if (store->ops->copy)
         return store->ops->copy(store, from, to, err);
     status = store->ops->get(store, from, VV_RANGE_ALL, &value, err);
@@ -238,7 +239,7 @@ vv_status vv_store_delete(vv_store *store, const char *key, vv_error *err)
     vv_status status;
 
     VVI_TRY(check_write(store, err));
-    VVI_TRY(vvi_store_check_key(key, err));
+    VVI_TRY(vvi_store_check_key(store, key, err));
     status = store->ops->remove(store, key, err);
     return status == VV_ENOTFOUND ? VV_OK : status;
 }
@@ -299,7 +300,7 @@ vv_status vv_store_commit(vv_store *store, vv_cid *root, vv_error *err)
 
 vv_status vv_store_pointer(vv_store *store, const char *key, vv_cid *out, vv_error *err)
 {
-    VVI_TRY(vvi_store_check_key(key, err));
+    VVI_TRY(vvi_store_check_key(store, key, err));
     if (!store->ops->pointer)
         return vvi_fail(err, VV_EINVAL, "a %s store keeps no blocks", store->ops->name);
     return store->ops->pointer(store, key, out, err);
@@ -309,7 +310,7 @@ vv_status vv_store_set_pointer(vv_store *store, const char *key, const vv_cid *p
                                vv_error *err)
 {
     VVI_TRY(check_write(store, err));
-    VVI_TRY(vvi_store_check_key(key, err));
+    VVI_TRY(vvi_store_check_key(store, key, err));
     if (!store->ops->set_pointer)
         return vvi_fail(err, VV_EINVAL, "a %s store keeps no blocks", store->ops->name);
     return store->ops->set_pointer(store, key, pointer, err);

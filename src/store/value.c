@@ -15,7 +15,7 @@ vv_status vvi_value_open(vv_store *store, const char *key, vv_store_value *out,
     vv_status status;
 
     *out = (vv_store_value){ .fd = -1 };
-    VVI_TRY(vvi_store_check_key(key, err));
+    VVI_TRY(vvi_store_check_key(store, key, err));
     status = store->ops->open_value(store, key, out, err);
     if (!status && out->size > VV_BLOCK_BYTES_MAX) {
         status = vvi_fail(err, VV_ELIMIT,
