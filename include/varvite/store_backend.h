@@ -66,6 +66,10 @@ typedef struct vv_store_ops {
     vv_status (*pointer)(vv_store *self, const char *key, vv_cid *out, vv_error *err);
     vv_status (*set_pointer)(vv_store *self, const char *key, const vv_cid *pointer,
                              vv_error *err);
+    /* Optional: delete all below a directory, and what the store knows of it besides keys; prefix ends in
+     * / or is "". NULL deletes key after key. */
+    vv_status (*remove_dir)(vv_store *self, const char *prefix, uint64_t *deleted,
+                            vv_error *err);
 } vv_store_ops;
 
 /** First member of each backend's own struct. Fill with vv_store_base_init(). */

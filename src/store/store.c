@@ -265,19 +265,24 @@ static vv_status append_key(void *ctx, const char *key, vv_error *err)
 vv_status vv_store_delete_prefix(vv_store *store, const char *prefix, uint64_t *deleted,
                                  vv_error *err)
 {
+    const size_t len = prefix ? strlen(prefix) : 0;
     key_list list = { NULL, 0, 0 };
+    uint64_t ignored;
     vv_status status;
 
-    if (deleted)
-        *deleted = 0;
+    if (!deleted)
+        deleted = &ignored;
+    *deleted = 0;
     VVI_TRY(check_write(store, err));
+    if (store->ops->remove_dir && (len == 0 || prefix[len - 1] == '/'))
+        return store->ops->remove_dir(store, prefix ? prefix : "", deleted, err);
     /* The keys as they are now, so that deleting cannot disturb the listing. */
     status = vv_store_list(store, prefix, append_key, &list, err);
     for (size_t i = 0; i < list.count && !status; i++) {
         status = store->ops->remove(store, list.keys[i], err);
         if (status == VV_ENOTFOUND)
             status = VV_OK;
-        else if (!status && deleted)
+        else if (!status)
             ++*deleted;
     }
     for (size_t i = 0; i < list.count; i++)
