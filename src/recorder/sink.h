@@ -40,9 +40,8 @@ typedef struct vvi_sink_ops {
     /* Take the value of a leaf of ONCE (index NULL), or of PLACED at its place. */
     vv_status (*put_value)(vvi_sink *sink, size_t group, size_t leaf,
                            const uint64_t *index, const void *value, vv_error *err);
-    /* Make all that was put count: rows[g] rows of each group (ONCE: 0 or 1; PLACED: rows put, so that a place that was
-     * put twice counts twice), and
-     * next_step, one past the last step logged. Returns when it is as safe as asked. */
+    /* Make all that was put count: rows[g] rows of each group (ONCE: 0 or 1; PLACED: rows put, of which a sink that keeps
+     * a count counts each place once), and next_step, one past the last step logged. Returns when it is as safe as asked. */
     vv_status (*commit)(vvi_sink *sink, const uint64_t *rows, int64_t next_step,
                         vv_durability durability, vv_error *err);
     /* Bytes stored so far. */

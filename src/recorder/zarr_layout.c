@@ -290,7 +290,7 @@ static vv_status make_recording(vvi_zarr_sink *self, const vvi_plan *plan,
     for (size_t g = 0; g < plan->group_count; g++)
         if (*names->groups[g] == '\0')
             VVI_TRY(describe_group(self->document, &plan->groups[g], err));
-    return vvi_zarr_note(self, NULL, 0, false, err);
+    return vvi_zarr_note(self, 0, false, err);
 }
 
 /* ---- into the store ------------------------------------------------------------------------------ */

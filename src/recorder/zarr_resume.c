@@ -157,6 +157,36 @@ static vv_status open_arrays(vvi_zarr_sink *self, vvi_plan *plan, vv_error *err)
 
 /* ---- which rows stay ------------------------------------------------------------------------------ */
 
+static vv_status add_marks(void *ctx, const uint64_t *start, const uint64_t *count,
+                           const void *data, size_t len, vv_error *err)
+{
+    uint64_t *places = ctx;
+    const uint8_t *marks = data;
+
+    (void)start;
+    (void)count;
+    (void)err;
+    for (size_t i = 0; i < len; i++)
+        *places += marks[i] != 0;
+    return VV_OK;
+}
+
+/* A kill may fall between the marks and the document, so the marks are counted. */
+static vv_status count_places(const vvi_zarr_sink *self, const vvi_zarr_leaf *written,
+                              uint64_t *places, vv_error *err)
+{
+    static const uint64_t start[VV_NDIM_MAX];
+    vv_array *array = NULL;
+    vv_status status;
+
+    *places = 0;
+    VVI_TRY(vv_array_open(self->store, written->path, &array, err));
+    status = vv_array_visit(array, start, written->meta.grid.shape, 0, add_marks, places,
+                            err);
+    vv_array_free(array);
+    return status;
+}
+
 static vv_status read_counts(const vvi_zarr_sink *self, vvi_resume *resume, vv_error *err)
 {
     const vvi_json *ours = ours_of(self->document);
@@ -182,6 +212,8 @@ static vv_status read_counts(const vvi_zarr_sink *self, vvi_resume *resume, vv_e
             return vvi_fail(err, VV_ECORRUPT,
                             "recording '%s': %s has fewer rows than its document says",
                             self->path, group->name);
+        if (group->kind == VVI_GROUP_PLACED)
+            VVI_TRY(count_places(self, group->written, &resume->rows[g], err));
     }
     return VV_OK;
 }
@@ -395,12 +427,13 @@ static vv_status read_tails(const vvi_zarr_sink *self, vvi_resume *resume, vv_er
 
 static vv_status cut(vvi_zarr_sink *self, const vvi_resume *resume, vv_error *err)
 {
-    VVI_TRY(vvi_zarr_note(self, resume->rows, resume->next_step, false, err));
+    for (size_t g = 0; g < self->group_count; g++)
+        self->groups[g].rows = resume->rows[g];
+    VVI_TRY(vvi_zarr_note(self, resume->next_step, false, err));
     VVI_TRY(vvi_zarr_put_document(self, self->path, self->document, err));
     for (size_t g = 0; g < self->group_count; g++) {
         vvi_zarr_group *group = &self->groups[g];
 
-        group->rows = resume->rows[g];
         for (size_t i = 0; group->kind == VVI_GROUP_ROWS && i < group->leaf_count; i++)
             VVI_TRY(cut_array(self, &group->leaves[i], resume->rows[g],
                               resume->tails[g][i], err));

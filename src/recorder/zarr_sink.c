@@ -222,29 +222,55 @@ static vv_status hold(vvi_zarr_sink *self, vvi_zarr_leaf *leaf, const uint64_t *
     return VV_OK;
 }
 
-static vv_status put_at(vvi_zarr_sink *self, vvi_zarr_leaf *leaf, uint32_t extent_ndim,
-                        const uint64_t *index, const void *value, vv_error *err)
+/* Where the value of a place of PLACED lies, in a chunk that is held. */
+static vv_status place_at(vvi_zarr_sink *self, vvi_zarr_leaf *leaf, uint32_t extent_ndim,
+                          const uint64_t *index, uint8_t **out, vv_error *err)
 {
     const vvi_grid *grid = &leaf->meta.grid;
     uint64_t chunk[VV_NDIM_MAX] = { 0 };
     size_t place = 0;
 
-    if (leaf->row_bytes == 0)
-        return VV_OK;
     for (uint32_t d = 0; d < extent_ndim; d++) {
         chunk[d] = index[d] / grid->chunk[d];
         place = place * (size_t)grid->chunk[d] + (size_t)(index[d] % grid->chunk[d]);
     }
     VVI_TRY(hold(self, leaf, chunk, err));
-    memcpy(leaf->held + place * leaf->row_bytes, value, leaf->row_bytes);
+    *out = leaf->held + place * leaf->row_bytes;
+    return VV_OK;
+}
+
+static vv_status put_at(vvi_zarr_sink *self, vvi_zarr_leaf *leaf, uint32_t extent_ndim,
+                        const uint64_t *index, const void *value, vv_error *err)
+{
+    uint8_t *at = NULL;
+
+    if (leaf->row_bytes == 0)
+        return VV_OK;
+    VVI_TRY(place_at(self, leaf, extent_ndim, index, &at, err));
+    memcpy(at, value, leaf->row_bytes);
     leaf->is_changed = true;
+    return VV_OK;
+}
+
+/* Mark a place as written; one that was counts no second time. */
+static vv_status mark_place(vvi_zarr_sink *self, vvi_zarr_group *group,
+                            const uint64_t *index, vv_error *err)
+{
+    uint8_t *mark = NULL;
+
+    VVI_TRY(place_at(self, group->written, group->written->meta.grid.ndim, index, &mark,
+                     err));
+    if (*mark)
+        return VV_OK;
+    *mark = 1;
+    group->written->is_changed = true;
+    group->rows++;
     return VV_OK;
 }
 
 static vv_status sink_put_value(vvi_sink *sink, size_t group_number, size_t leaf,
                                 const uint64_t *index, const void *value, vv_error *err)
 {
-    static const uint8_t yes = 1;
     vvi_zarr_sink *self = (vvi_zarr_sink *)sink;
     vvi_zarr_group *group = &self->groups[group_number];
 
@@ -252,7 +278,7 @@ static vv_status sink_put_value(vvi_sink *sink, size_t group_number, size_t leaf
         return put_once(self, &group->leaves[leaf], value, err);
     VVI_TRY(put_at(self, &group->leaves[leaf], group->written->meta.grid.ndim, index,
                    value, err));
-    return put_at(self, group->written, group->written->meta.grid.ndim, index, &yes, err);
+    return mark_place(self, group, index, err);
 }
 
 /* ---- commit ------------------------------------------------------------------------------------- */
@@ -288,8 +314,8 @@ vv_status vvi_zarr_put_length(vvi_zarr_sink *self, vvi_zarr_leaf *leaf, uint64_t
     return VV_OK;
 }
 
-vv_status vvi_zarr_note(vvi_zarr_sink *self, const uint64_t *rows, int64_t next_step,
-                        bool is_closed, vv_error *err)
+vv_status vvi_zarr_note(vvi_zarr_sink *self, int64_t next_step, bool is_closed,
+                        vv_error *err)
 {
     vvi_json *ours = vvi_json_get(vvi_json_get(self->document, "attributes"),
                                   VVI_ZARR_RECORDING);
@@ -298,7 +324,7 @@ vv_status vvi_zarr_note(vvi_zarr_sink *self, const uint64_t *rows, int64_t next_
     VVI_TRY(vvi_json_set(ours, "rows", counts, err));
     for (size_t g = 0; g < self->group_count; g++)
         VVI_TRY(vvi_json_set(counts, self->groups[g].name,
-                             vvi_json_new_uint64(rows ? rows[g] : 0), err));
+                             vvi_json_new_uint64(self->groups[g].rows), err));
     VVI_TRY(vvi_json_set(ours, "next_step", vvi_json_new_int64(next_step), err));
     return vvi_json_set(ours, "closed", vvi_json_new_bool(is_closed), err);
 }
@@ -326,7 +352,9 @@ static vv_status put_lengths(vvi_zarr_sink *self, const uint64_t *rows, vv_error
         if (group->kind == VVI_GROUP_ROWS && rows[g] != group->rows)
             for (size_t i = 0; i < group->leaf_count; i++)
                 VVI_TRY(vvi_zarr_put_length(self, &group->leaves[i], rows[g], err));
-        group->rows = rows[g];
+        if (group->kind !=
+            VVI_GROUP_PLACED) /* whose places count once each: mark_place() */
+            group->rows = rows[g];
     }
     return VV_OK;
 }
@@ -356,7 +384,7 @@ static vv_status commit(vvi_zarr_sink *self, const uint64_t *rows, int64_t next_
     if (sync)
         VVI_TRY(vv_store_flush(self->store, err));
     VVI_TRY(put_lengths(self, rows, err));
-    VVI_TRY(vvi_zarr_note(self, rows, next_step, is_closed, err));
+    VVI_TRY(vvi_zarr_note(self, next_step, is_closed, err));
     VVI_TRY(vvi_zarr_put_document(self, self->path, self->document, err));
     return vvi_zarr_make_safe(self, durability, err);
 }

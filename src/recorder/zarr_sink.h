@@ -37,7 +37,7 @@ typedef struct vvi_zarr_group {
     vvi_zarr_leaf *leaves;
     size_t leaf_count;
     vvi_zarr_leaf *written; /* PLACED */
-    uint64_t rows;          /* of the last commit */
+    uint64_t rows; /* of the last commit; PLACED: places that were put */
 } vvi_zarr_group;
 
 typedef struct vvi_zarr_sink {
@@ -95,9 +95,9 @@ vv_status vvi_zarr_leaf_ready(vvi_zarr_leaf *leaf, const vvi_plan_leaf *planned,
                               vv_error *err);
 /* The buffer for unfinished chunks, once all leaves are ready. */
 vv_status vvi_zarr_sink_ready(vvi_zarr_sink *sink, vv_error *err);
-/* Say in the recording's document what counts, without storing it. */
-vv_status vvi_zarr_note(vvi_zarr_sink *sink, const uint64_t *rows, int64_t next_step,
-                        bool is_closed, vv_error *err);
+/* Say in the recording's document what counts, the groups' rows, without storing it. */
+vv_status vvi_zarr_note(vvi_zarr_sink *sink, int64_t next_step, bool is_closed,
+                        vv_error *err);
 /* Store a document at a clean path. */
 vv_status vvi_zarr_put_document(vvi_zarr_sink *sink, const char *path,
                                 const vvi_json *document, vv_error *err);

@@ -3,6 +3,7 @@
 
 #include "recorder/zarr_sink.h"
 #include "util/alloc.h"
+#include "util/buf.h"
 #include "util/fault.h"
 
 #include <errno.h>
@@ -581,10 +582,8 @@ static void a_leaf_that_does_not_change_costs_nothing(void **state)
     while (d.rows < 40)
         assert_vv_ok(log_row(&d));
     assert_vv_ok(flush(&d));
-    assert_vv_ok(
-        vv_store_pointer(store, "run/step/atoms/still/c/0/0", &first, &err));
-    assert_vv_ok(
-        vv_store_pointer(store, "run/step/atoms/still/c/9/0", &second, &err));
+    assert_vv_ok(vv_store_pointer(store, "run/step/atoms/still/c/0/0", &first, &err));
+    assert_vv_ok(vv_store_pointer(store, "run/step/atoms/still/c/9/0", &second, &err));
     assert_true(vv_cid_equal(&first, &second));
     stop(&d);
     vv_store_free(store);
@@ -700,6 +699,83 @@ static void what_no_commit_covered_is_cut_off(void **state)
     assert_vv_ok(append(&d, &f, store, STEP_OF(40)));
     assert_int_equal(d.rows, 29);
     stop(&d);
+    vv_store_free(store);
+    drop_plan(&f);
+}
+
+static vv_status put_place(driver *d, uint64_t place)
+{
+    uint64_t index[] = { place / 3, place % 3 };
+    float value[6];
+
+    make_place(place, value);
+    return d->sink->ops->put_value(d->sink, RARE, 0, index, value, &err);
+}
+
+/* What the recorder counts is what it logged; the document says how many places hold something. */
+static void a_place_that_is_put_again_counts_once(void **state)
+{
+    fixture f;
+    driver d;
+    vv_store *store;
+
+    (void)state;
+    make_plan(&f);
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    create(&d, &f, store, NULL, NULL);
+    assert_vv_ok(put_place(&d, 0));
+    assert_vv_ok(put_place(&d, 0));
+    d.places = 2;
+    assert_vv_ok(flush(&d));
+    has_text(store, "run/zarr.json", "\"group['rare']\": 1");
+    check_places(store, 1);
+    assert_vv_ok(put_place(&d, 0));
+    assert_vv_ok(put_place(&d, 1));
+    d.places = 4;
+    assert_vv_ok(finish(&d, NULL));
+    has_text(store, "run/zarr.json", "\"group['rare']\": 2");
+    stop(&d);
+    assert_vv_ok(append(&d, &f, store, -1));
+    assert_int_equal(d.places, 2);
+    assert_vv_ok(put_place(&d, 1));
+    d.places++;
+    assert_vv_ok(finish(&d, NULL));
+    has_text(store, "run/zarr.json", "\"group['rare']\": 2");
+    check_places(store, 2);
+    stop(&d);
+    vv_store_free(store);
+    drop_plan(&f);
+}
+
+/* A kill between the marks of places and the document that counts them. */
+static void places_are_counted_by_their_marks(void **state)
+{
+    vv_buf document = VV_BUF_INIT;
+    fixture f;
+    driver d;
+    vv_store *store;
+
+    (void)state;
+    make_plan(&f);
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    create(&d, &f, store, NULL, NULL);
+    assert_vv_ok(put_place(&d, 0));
+    d.places = 1;
+    assert_vv_ok(flush(&d));
+    assert_vv_ok(vv_store_get(store, "run/zarr.json", VV_RANGE_ALL, &document, &err));
+    assert_vv_ok(put_place(&d, 1));
+    d.places = 2;
+    assert_vv_ok(flush(&d));
+    stop(&d);
+    assert_vv_ok(vv_store_set(store, "run/zarr.json", vvi_buf_bytes(&document), &err));
+    assert_vv_ok(append(&d, &f, store, -1));
+    assert_int_equal(d.places, 2);
+    assert_vv_ok(put_place(&d, 1));
+    assert_vv_ok(finish(&d, NULL));
+    has_text(store, "run/zarr.json", "\"group['rare']\": 2");
+    check_places(store, 2);
+    stop(&d);
+    vv_buf_clear(&document);
     vv_store_free(store);
     drop_plan(&f);
 }
@@ -899,6 +975,8 @@ int main(void)
         cmocka_unit_test(a_leaf_that_does_not_change_costs_nothing),
         cmocka_unit_test(going_on_cuts_back_exactly),
         cmocka_unit_test(what_no_commit_covered_is_cut_off),
+        cmocka_unit_test(a_place_that_is_put_again_counts_once),
+        cmocka_unit_test(places_are_counted_by_their_marks),
         cmocka_unit_test(what_is_no_recording_is_left_alone),
         cmocka_unit_test(damaged_recordings_are_refused),
         cmocka_unit_test(any_allocation_may_fail),
