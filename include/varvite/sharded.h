@@ -18,6 +18,7 @@
 
 #include <varvite/base.h>
 #include <varvite/blockstore.h>
+#include <varvite/hamt.h>
 #include <varvite/store.h>
 
 #ifdef __cplusplus
@@ -157,6 +158,63 @@ VV_API vv_status vv_sharded_store_graft(vv_store *store, const vv_cid *source_ro
  */
 VV_API vv_status vv_sharded_store_migrate(vv_store *store, const char *array_path,
                                           vv_cid *root, vv_error *err);
+
+/* ---- conversion ---------------------------------------------------------------------------- */
+
+/** What a conversion makes. */
+typedef enum vv_conversion {
+    VV_TO_SHARDED_V2 = 0,
+    VV_TO_SHARDED_V1, /* of a hierarchy with one array besides its coordinates */
+    VV_TO_HAMT
+} vv_conversion;
+
+typedef struct vv_conversion_options {
+    size_t struct_size;
+    /* The sharded store, read or made: chunks_per_shard, ids, without_primary. In v1 primary_array_path
+     * names the array; NULL: the only one that is no coordinate. The rest is passed by. */
+    vv_sharded_options sharded;
+    vv_hamt_options hamt; /* the HAMT, read or made: ids, max_bucket_size, hash_fn */
+    /* For what is being made; 0: 128 MiB. What needs more is made in several passes over the source. */
+    uint64_t memory_bytes;
+    /* A file that is kept while the call runs: which conversion it is, and a root of what is done. When
+     * it is there already the call goes on from it. Removed at the end. NULL: none. */
+    const char *note_path;
+    bool unverified;         /* leave the verification at the end out */
+    vv_progress_fn progress; /* items are keys: those written, then those verified */
+    void *ctx;
+} vv_conversion_options;
+#define VV_CONVERSION_OPTIONS_INIT \
+    ((vv_conversion_options){ .struct_size = sizeof(vv_conversion_options) })
+
+typedef struct vv_conversion_result {
+    uint64_t keys;      /* of the source */
+    uint64_t documents; /* of these: no chunks */
+    uint64_t added;     /* documents of groups that the source left out and v2 needs */
+    uint64_t passes;    /* over the source, to write */
+    uint64_t going_on;  /* of these: done by the call that was stopped */
+    uint64_t verified;  /* keys compared in the end */
+} vv_conversion_result;
+
+/**
+ * Make a root of another layout with the same keys, on the same block store. What the source is is seen
+ * from its block. No chunk is read, since only names of blocks are written; documents are, for they say
+ * which arrays there are. Chunk keys of Zarr 2 ("temp/0.1") become those of the index.
+ *
+ * From a HAMT to v2 the root equals that of py-hamt's converter, which however loses chunks outside
+ * the grid and refuses scalars. Consolidated metadata of the root document may be left out, as there.
+ *
+ * At the end every key of either root is looked up in the other and must name the same block.
+ * @param root    what was made; flushed
+ * @param result  filled in whatever the status; NULL if not wanted
+ * @return VV_OK, VV_ENOTFOUND (source), VV_EINVAL (options; the source is of that layout already; a key that
+ *         belongs to no array, named; v1: none or several arrays), VV_ERANGE (a chunk outside its grid,
+ *         named), VV_EEXISTS (the note is of another conversion), VV_ECORRUPT (the source, or the
+ *         verification found a difference), VV_EIO, VV_ENOMEM, or what progress returned
+ */
+VV_API vv_status vv_sharded_convert(vv_blockstore *blocks, const vv_cid *source,
+                                    vv_conversion to,
+                                    const vv_conversion_options *options, vv_cid *root,
+                                    vv_conversion_result *result, vv_error *err);
 
 #ifdef __cplusplus
 }
