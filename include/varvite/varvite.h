@@ -10,6 +10,7 @@
 #include <varvite/cid.h>
 #include <varvite/convert.h>
 #include <varvite/copy.h>
+#include <varvite/crypto.h>
 #include <varvite/dag.h>
 #include <varvite/dataset.h>
 #include <varvite/dtype.h>

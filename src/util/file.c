@@ -76,7 +76,8 @@ vv_status vvi_file_open(vvi_file *file, const char *path, unsigned flags, vv_err
     file->path = vvi_strdup(path);
     if (!file->path)
         return vvi_fail_nomem(err, strlen(path) + 1);
-    VVI_MAKE_CALL(VVI_CALL_OPEN, file->fd, open(path, open_flags(flags), 0666));
+    VVI_MAKE_CALL(VVI_CALL_OPEN, file->fd,
+                  open(path, open_flags(flags), flags & VVI_FILE_PRIVATE ? 0600 : 0666));
     if (file->fd < 0) {
         error = errno;
         vvi_file_close(file);
@@ -151,6 +152,7 @@ vv_status vvi_file_look(const vvi_file *file, vvi_file_facts *out, vv_error *err
     out->id = (uint64_t)st.st_ino;
     out->changed_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
                       (uint64_t)st.st_mtim.tv_nsec;
+    out->mode = (uint32_t)(st.st_mode & 07777u);
     return VV_OK;
 }
 

@@ -33,7 +33,8 @@ enum {
     VVI_FILE_EXCLUSIVE = 4, /* with CREATE: VV_EEXISTS if it is there */
     VVI_FILE_TRUNCATE = 8,
     VVI_FILE_NO_WAIT =
-        16 /* what is no file, a pipe, is opened without waiting for its other end */
+        16, /* what is no file, a pipe, is opened without waiting for its other end */
+    VVI_FILE_PRIVATE = 32 /* with CREATE: for its owner alone */
 };
 
 vv_status vvi_file_open(vvi_file *file, const char *path, unsigned flags, vv_error *err);
@@ -56,6 +57,7 @@ typedef struct vvi_file_facts {
     uint64_t size;
     uint64_t id;         /* inode number */
     uint64_t changed_ns; /* of the wall clock: when its bytes changed last */
+    uint32_t mode;       /* who may do what with it, the system's bits */
 } vvi_file_facts;
 vv_status vvi_file_look(const vvi_file *file, vvi_file_facts *out, vv_error *err);
 
