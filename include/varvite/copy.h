@@ -58,8 +58,8 @@ typedef struct vv_copy_options {
     /* Go on with a copy that was stopped: arrays that are complete are passed by, and chunks that are
      * there. Only with the same source and the same changes as that one. */
     bool resume;
-    /* Names the source, so that a copy is never taken up from another one. NULL: the root of a HAMT
-     * store; other stores have no name, and then resume is refused. */
+    /* Names the source, so that a copy is never taken up from another one. NULL: the root of the store;
+     * stores without one have no name, and then resume is refused. */
     const char *source_name;
     void (*planned)(void *ctx, const char *path, const vv_array_meta *meta,
                     const vv_copy_plan *plan); /* once for each array; NULL: not wanted */
@@ -82,12 +82,12 @@ typedef struct vv_copy_result {
  * Copy an array, or a group with all below it, to another place of the same or another store.
  *
  * Where nothing of an array's encoding changes, its stored chunks are copied as they are, between
- * HAMT stores on one block store by name alone. Otherwise the array streams through memory in
+ * stores with blocks (HAMT, sharded) on one block store by name alone. Otherwise the array streams through memory in
  * regions that are whole chunks (shards) of the target; see vv_copy_plan. Zarr version 2 becomes 3.
  * Consolidated metadata is left out, since it would no longer be true.
  *
  * An array's metadata is written behind its last chunk, so whoever reads what a killed copy left
- * finds complete arrays only. Until the end a note lies at the target, which `resume` looks for.
+ * finds complete arrays only; a sharded store alone takes no chunk before it. Until the end a note lies at the target, which `resume` looks for.
  * The target is not flushed.
  * @return VV_OK, VV_ENOTFOUND (no node there), VV_EEXISTS (something lies at the target; an
  *         unfinished copy of another source or with other changes), VV_EINVAL (options, or the target
@@ -154,7 +154,8 @@ typedef struct vv_diff_result {
  * Compare two hierarchies, metadata and chunks.
  *
  * Two HAMT stores and one path: by vv_hamt_diff(), so that the cost is that of the difference.
- * Otherwise every key of both is listed, and values are compared byte by byte. With values, chunks
+ * Otherwise every key of both is listed, and values are compared byte by byte, but for those that have one
+ * name in the block stores of both. With values, chunks
  * that differ are decoded and compared, and arrays of the same shape and element type that are cut
  * into other chunks, or encoded otherwise, are compared as a whole: such a difference of form alone
  * leaves result->same true.

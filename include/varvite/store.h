@@ -80,6 +80,10 @@ VV_API vv_status vv_store_commit(vv_store *store, vv_cid *root, vv_error *err);
  *  @return VV_OK, VV_ENOTFOUND, VV_EINVAL (a store without blocks) */
 VV_API vv_status vv_store_pointer(vv_store *store, const char *key, vv_cid *out,
                                   vv_error *err);
+/** Those of n keys. statuses: n, VV_OK or VV_ENOTFOUND of each, or a failure, which is returned too.
+ *  @return as vv_store_pointer(), but for VV_ENOTFOUND */
+VV_API vv_status vv_store_pointers(vv_store *store, const char *const *keys, size_t n,
+                                   vv_cid *outs, vv_status *statuses, vv_error *err);
 /** Set a key to a block that is stored already. @return as vv_store_set(); VV_EINVAL also for a store without
  *  blocks */
 VV_API vv_status vv_store_set_pointer(vv_store *store, const char *key,

@@ -70,6 +70,11 @@ typedef struct vv_store_ops {
      * / or is "". NULL deletes key after key. */
     vv_status (*remove_dir)(vv_store *self, const char *prefix, uint64_t *deleted,
                             vv_error *err);
+    /* Optional, of stores that have pointer: those of n keys; NULL asks key after key. And the block store,
+     * borrowed, in which pointers name the values as get gives them; NULL where they name anything else. */
+    vv_status (*pointers)(vv_store *self, const char *const *keys, size_t n, vv_cid *outs,
+                          vv_status *statuses, vv_error *err);
+    vv_blockstore *(*blocks)(vv_store *self);
 } vv_store_ops;
 
 /** First member of each backend's own struct. Fill with vv_store_base_init(). */
@@ -80,6 +85,9 @@ struct vv_store {
      * wants many opens one after the other, each in the thread that uses it, instead of asking for
      * all with get_many. */
     bool is_near;
+    /* Set once made: chunks are kept in an index of their array. So the array's document must be there
+     * before them, and listings show them as c/0/1 whatever form of keys it says; both forms are taken. */
+    bool indexes_chunks;
     /* Set once made: keys may begin and end with a slash, as they may in py-hamt's sharded stores. */
     bool slashed_keys;
     int refs; /* atomic */

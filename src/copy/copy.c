@@ -178,6 +178,10 @@ static vv_status find_done(vvi_copy_run *run, vv_error *err)
         status = vvi_copy_path(run->to_path, node->path, &path, err);
         if (!status)
             status = vv_node_kind_of(run->to, (const char *)path.data, &kind, err);
+        if (kind == VV_NODE_ARRAY && kind == node->kind && run->to->indexes_chunks) {
+            node->documented = true; /* which says nothing of its chunks */
+            continue;
+        }
         node->done = kind == node->kind;
         run->result.passed_by += node->done && kind == VV_NODE_ARRAY;
     }
@@ -215,7 +219,7 @@ static vv_status start(vvi_copy_run *run, const vv_copy_options *given, vv_error
     VVI_TRY(vvi_read_options(options, sizeof(*options), given, err));
     if (!options->memory_bytes)
         options->memory_bytes = VVI_COPY_MEMORY;
-    run->linked = vvi_hamt_stores_share(run->from, run->to);
+    run->linked = vvi_stores_share(run->from, run->to);
     return vvi_changes_parse(options->chunks, options->shards, options->codecs,
                              options->keys, &run->changes, err);
 }

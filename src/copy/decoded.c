@@ -5,7 +5,10 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
+#include "zarr/listed.h"
 #include "zarr/node.h"
+
+#include <varvite/store_backend.h>
 
 #include <string.h>
 
@@ -169,8 +172,9 @@ static vv_status see_key(void *ctx, const char *key, vv_error *err)
     uint64_t index[VV_NDIM_MAX];
 
     (void)err;
-    if (vvi_chunk_key_parse((vvi_key_form){ meta->separator, meta->v2_keys }, meta->ndim,
-                            key + self->key_skip, index))
+    if (vvi_listed_chunk(self->run->from,
+                         (vvi_key_form){ meta->separator, meta->v2_keys }, meta->ndim,
+                         key + self->key_skip, index))
         mark(self, index);
     return VV_OK;
 }
@@ -302,15 +306,18 @@ static vv_status copy_regions(transfer *self, vv_error *err)
 
 /* ---- one array ---------------------------------------------------------------------------------- */
 
-static vv_status run_transfer(transfer *self, const vvi_copy_node *node,
-                              vv_store *overlay, const char *path, vv_error *err)
+static vv_status run_transfer(transfer *self, const vvi_copy_node *node, vv_store *into,
+                              const char *path, vv_error *err)
 {
     vvi_target target;
 
     VVI_TRY(open_from(self->run, node, &self->from, err));
     self->from_meta = vv_array_get_meta(self->from);
     VVI_TRY(make_target(self->run, node, self->from, &target, err));
-    VVI_TRY(vv_array_create(overlay, path, &target.meta, false, &self->to, err));
+    if (node->documented)
+        VVI_TRY(vv_array_open(into, path, &self->to, err));
+    else
+        VVI_TRY(vv_array_create(into, path, &target.meta, false, &self->to, err));
     self->to_meta = vv_array_get_meta(self->to);
     self->item = vvi_copy_item(self->from_meta);
     VVI_TRY(make_plan(self->run, self->from_meta, &target.meta, &self->plan, err));
@@ -320,6 +327,7 @@ static vv_status run_transfer(transfer *self, const vvi_copy_node *node,
 vv_status vvi_copy_decoded(vvi_copy_run *run, const vvi_copy_node *node, vv_error *err)
 {
     transfer self = { .run = run };
+    bool ahead = run->to->indexes_chunks;
     vv_store *overlay = NULL;
     vv_buf path = VV_BUF_INIT;
     vv_buf key = VV_BUF_INIT;
@@ -327,11 +335,12 @@ vv_status vvi_copy_decoded(vvi_copy_run *run, const vvi_copy_node *node, vv_erro
 
     if (!status)
         status = vvi_path_key((const char *)path.data, "zarr.json", &key, err);
-    if (!status)
+    if (!status && !ahead)
         status = vvi_overlay_new(run->to, (const char *)key.data, &overlay, err);
     if (!status)
-        status = run_transfer(&self, node, overlay, (const char *)path.data, err);
-    if (!status)
+        status = run_transfer(&self, node, ahead ? run->to : overlay,
+                              (const char *)path.data, err);
+    if (!status && !ahead)
         status = vvi_overlay_release(overlay, err);
     vvi_free(self.data);
     vvi_free(self.needed);

@@ -5,6 +5,7 @@
 #include "store/internal.h"
 #include "util/alloc.h"
 #include "util/buf.h"
+#include "zarr/listed.h"
 #include "zarr/node.h"
 
 #include <varvite/hamt.h>
@@ -239,6 +240,8 @@ typedef struct listing {
     int from; /* whose keys are listed */
     char *names[BATCH];
     size_t count;
+    vvi_own_keys own;
+    vv_buf key;
 } listing;
 
 static void drop_names(listing *self)
@@ -248,32 +251,45 @@ static void drop_names(listing *self)
     self->count = 0;
 }
 
-/* Get the values of all names from one of the stores. */
-static vv_status get_values(const listing *self, int which, vv_buf *outs,
-                            vv_status *statuses, vv_error *err)
+/* The keys of all names in one of the stores, which point into texts; to be dropped with drop_keys(). */
+static vv_status make_keys(const listing *self, int which, const char **keys,
+                           vv_buf *texts, vv_error *err)
 {
-    const char *keys[BATCH];
-    vv_buf texts[BATCH];
     vv_status status = VV_OK;
 
-    memset(texts, 0, sizeof(texts));
+    memset(texts, 0, self->count * sizeof(*texts));
     for (size_t i = 0; i < self->count && !status; i++) {
         status = vvi_path_key(self->diff->paths[which], self->names[i], &texts[i], err);
         keys[i] = (const char *)texts[i].data;
     }
-    if (!status)
-        status = vv_store_get_many(self->diff->stores[which], keys, NULL, self->count,
-                                   outs, statuses, err);
-    for (size_t i = 0; i < self->count && !status; i++)
-        if (statuses[i] && statuses[i] != VV_ENOTFOUND) /* say why */
-            status = vv_store_get(self->diff->stores[which], keys[i], VV_RANGE_ALL,
-                                  &outs[i], err);
-    for (size_t i = 0; i < self->count; i++)
-        vv_buf_clear(&texts[i]);
     return status;
 }
 
-/* Of the first listing: which names are changed or gone. */
+static void drop_keys(const listing *self, vv_buf *texts)
+{
+    for (size_t i = 0; i < self->count; i++)
+        vv_buf_clear(&texts[i]);
+}
+
+/* Get the values of all names from one of the stores. */
+static vv_status get_values(const listing *self, int which, vv_buf *outs,
+                            vv_status *statuses, vv_error *err)
+{
+    vv_store *store = self->diff->stores[which];
+    const char *keys[BATCH];
+    vv_buf texts[BATCH];
+    vv_status status = make_keys(self, which, keys, texts, err);
+
+    if (!status)
+        status = vv_store_get_many(store, keys, NULL, self->count, outs, statuses, err);
+    for (size_t i = 0; i < self->count && !status; i++)
+        if (statuses[i] && statuses[i] != VV_ENOTFOUND) /* say why */
+            status = vv_store_get(store, keys[i], VV_RANGE_ALL, &outs[i], err);
+    drop_keys(self, texts);
+    return status;
+}
+
+/* Of the first listing: which names are changed or gone, by their values. */
 static vv_status compare_values(listing *self, vv_error *err)
 {
     vv_buf a[BATCH];
@@ -302,6 +318,59 @@ static vv_status compare_values(listing *self, vv_error *err)
     return status;
 }
 
+static vv_status get_pointers(const listing *self, int which, vv_cid *outs,
+                              vv_status *statuses, vv_error *err)
+{
+    const char *keys[BATCH];
+    vv_buf texts[BATCH];
+    vv_status status = make_keys(self, which, keys, texts, err);
+
+    if (!status)
+        status = vv_store_pointers(self->diff->stores[which], keys, self->count, outs,
+                                   statuses, err);
+    drop_keys(self, texts);
+    return status;
+}
+
+/* The same, by the names of the blocks they lie in, of which equal ones hold equal values. What such names
+ * cannot tell is left in the listing. */
+static vv_status compare_pointers(listing *self, vv_error *err)
+{
+    vv_cid a[BATCH];
+    vv_cid b[BATCH];
+    vv_status a_status[BATCH];
+    vv_status b_status[BATCH];
+    size_t left = 0;
+    vv_status status = get_pointers(self, 0, a, a_status, err);
+
+    if (!status)
+        status = get_pointers(self, 1, b, b_status, err);
+    if (status)
+        return status;
+    for (size_t i = 0; i < self->count; i++) {
+        bool told = true;
+
+        if (!status && !a_status[i] && b_status[i])
+            status = see_key(self->diff, self->names[i], VVI_KEY_REMOVED, err);
+        else if (!status && !a_status[i])
+            told = vv_cid_equal(&a[i], &b[i]);
+        if (told)
+            vvi_free(self->names[i]);
+        else
+            self->names[left++] = self->names[i];
+    }
+    self->count = left;
+    return status;
+}
+
+static vv_status compare_batch(listing *self, vv_error *err)
+{
+    if (vvi_store_blocks(self->diff->stores[0]) &&
+        vvi_store_blocks(self->diff->stores[1]))
+        VVI_TRY(compare_pointers(self, err));
+    return self->count ? compare_values(self, err) : VV_OK;
+}
+
 /* Of the second: which are new. */
 static vv_status find_added(listing *self, vv_error *err)
 {
@@ -326,7 +395,7 @@ static vv_status find_added(listing *self, vv_error *err)
 static vv_status run_batch(listing *self, vv_error *err)
 {
     uint64_t seen = self->count;
-    vv_status status = self->from ? find_added(self, err) : compare_values(self, err);
+    vv_status status = self->from ? find_added(self, err) : compare_batch(self, err);
 
     drop_names(self);
     return status ? status : vvi_diff_tell_keys(self->diff, seen, err);
@@ -335,8 +404,10 @@ static vv_status run_batch(listing *self, vv_error *err)
 static vv_status on_key(void *ctx, const char *key, vv_error *err)
 {
     listing *self = ctx;
-    const char *name = below(self->diff->paths[self->from], key);
+    const char *name;
 
+    VVI_TRY(vvi_own_key(&self->own, key, &self->key, err));
+    name = below(self->diff->paths[self->from], (const char *)self->key.data);
     if (!name || !*name)
         return VV_OK;
     self->names[self->count] = vvi_strdup(name);
@@ -351,7 +422,9 @@ static vv_status diff_listings(vvi_tree_diff *diff, vv_error *err)
     vv_status status = VV_OK;
 
     for (int from = 0; from < 2 && !status; from++) {
-        listing self = { .diff = diff, .from = from };
+        listing self = { .diff = diff,
+                         .from = from,
+                         .own = { .store = diff->stores[from] } };
         vv_buf prefix = VV_BUF_INIT;
 
         status = vvi_path_key(diff->paths[from], "", &prefix, err);
@@ -361,6 +434,8 @@ static vv_status diff_listings(vvi_tree_diff *diff, vv_error *err)
         if (!status && self.count)
             status = run_batch(&self, err);
         drop_names(&self);
+        vvi_own_keys_clear(&self.own);
+        vv_buf_clear(&self.key);
         vv_buf_clear(&prefix);
     }
     return status;

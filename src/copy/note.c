@@ -18,15 +18,13 @@ static vv_status note_key(const vvi_copy_run *run, vv_buf *out, vv_error *err)
 static vv_status name_source(const vvi_copy_run *run, vv_buf *out, vv_error *err)
 {
     char text[VV_CID_TEXT_MAX];
-    vv_blockstore *blocks;
     vv_cid root;
-    vv_status status;
 
     if (run->options.source_name)
         return vvi_buf_append_text(out, run->options.source_name, err);
-    status = vvi_hamt_store_parts(run->from, &blocks, &root, NULL);
-    if (status)
-        return status == VV_EINVAL ? VV_OK : status;
+    if (!vvi_store_has_root(run->from))
+        return VV_OK;
+    VVI_TRY(vv_store_commit(run->from, &root, err));
     vv_cid_format(&root, text);
     return vvi_buf_append_text(out, text, err);
 }

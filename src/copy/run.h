@@ -16,6 +16,8 @@ typedef struct vvi_copy_node {
     bool rekeyed; /* but under other keys */
     bool change;  /* the caller's changes are for this array */
     bool done;    /* a copy that was stopped had completed it */
+    bool
+        documented; /* a copy that was stopped had put its metadata, ahead of its chunks */
 } vvi_copy_node;
 
 typedef struct vvi_copy_run {

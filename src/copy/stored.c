@@ -1,6 +1,6 @@
 /*
  * Arrays whose encoding does not change: stored values are copied as they are, by name where both
- * ends are HAMTs on one block store.
+ * ends lie on one block store.
  *
  * A HAMT lists its keys by walking all of it, so there all arrays are copied in one listing; other
  * stores list the keys of each array by itself, and each array is complete before the next begins.
@@ -12,6 +12,7 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 #include "util/thread.h"
+#include "zarr/listed.h"
 #include "zarr/node.h"
 
 #include <stdatomic.h>
@@ -91,8 +92,8 @@ static vv_status open_source(batch *self, const vvi_copy_node *node, vv_array **
     return status;
 }
 
-/* The key of the same chunk in the other form; name is the key behind the array's path. Empty: it
- * is no chunk. */
+/* The key of the same chunk in the form of the copy; name is the key behind the array's path. Empty: it
+ * is no chunk, and the form changes. */
 static vv_status translate(batch *self, const vvi_copy_node *node, const char *name,
                            vv_buf *out, vv_error *err)
 {
@@ -100,14 +101,17 @@ static vv_status translate(batch *self, const vvi_copy_node *node, const char *n
     vvi_key_form to = { changes->separator, changes->v2_keys };
     const vv_array_meta *meta;
     uint64_t index[VV_NDIM_MAX];
+    vvi_key_form own;
     vv_array *array = NULL;
 
     VVI_TRY(open_source(self, node, &array, err));
     meta = vv_array_get_meta(array);
+    own = (vvi_key_form){ meta->separator, meta->v2_keys };
     out->len = 0;
-    if (vvi_chunk_key_parse((vvi_key_form){ meta->separator, meta->v2_keys }, meta->ndim,
-                            name, index))
-        VVI_TRY(vvi_chunk_key(to, meta->ndim, index, out, err));
+    if (vvi_listed_chunk(self->run->from, own, meta->ndim, name, index))
+        VVI_TRY(vvi_chunk_key(node->rekeyed ? to : own, meta->ndim, index, out, err));
+    else if (!node->rekeyed)
+        VVI_TRY(vvi_buf_append_text(out, name, err));
     return vvi_buf_terminate(out, err);
 }
 
@@ -131,7 +135,7 @@ static vv_status target_of(batch *self, const char *key, vv_buf *out, vv_error *
     if (is_document(rest))
         return VV_OK;
     status = vvi_copy_path(run->to_path, node->path, &path, err);
-    if (!status && node->rekeyed)
+    if (!status && (node->rekeyed || run->from->indexes_chunks))
         status = translate(self, node, rest, &name, err);
     else if (!status)
         status = vvi_buf_append_text(&name, rest, err);
@@ -187,9 +191,8 @@ static vv_status run_batch(batch *self, vv_error *err)
     vv_status status;
 
     if (run->linked) {
-        status = vvi_hamt_store_link(run->from, (const char *const *)self->from, run->to,
-                                     (const char *const *)self->to, self->count, &linked,
-                                     err);
+        status = vvi_store_link(run->from, (const char *const *)self->from, run->to,
+                                (const char *const *)self->to, self->count, &linked, err);
         run->result.linked += linked;
         run->result.values += linked;
         run->items += linked;
@@ -350,10 +353,22 @@ static vv_status finish_arrays(batch *self, vv_error *err)
     for (size_t i = 0; i < run->count; i++) {
         const vvi_copy_node *node = &run->nodes[i];
 
-        if (node->stored && !node->done && (!self->only || node == self->only))
+        if (node->stored && !node->done && !node->documented &&
+            (!self->only || node == self->only))
             VVI_TRY(vvi_copy_document(run, node, err));
     }
     return VV_OK;
+}
+
+/* The values below a path, and the documents of the arrays behind them, or ahead where it must be. */
+static vv_status copy_arrays(batch *self, const char *path, vv_error *err)
+{
+    bool ahead = self->run->to->indexes_chunks;
+
+    if (ahead)
+        VVI_TRY(finish_arrays(self, err));
+    VVI_TRY(copy_below(self, path, err));
+    return ahead ? VV_OK : finish_arrays(self, err);
 }
 
 static vv_status copy_each(batch *self, vv_error *err)
@@ -364,8 +379,7 @@ static vv_status copy_each(batch *self, vv_error *err)
         if (!run->nodes[i].stored || run->nodes[i].done)
             continue;
         self->only = &run->nodes[i];
-        VVI_TRY(copy_below(self, run->nodes[i].path, err));
-        VVI_TRY(finish_arrays(self, err));
+        VVI_TRY(copy_arrays(self, run->nodes[i].path, err));
     }
     return VV_OK;
 }
@@ -388,11 +402,9 @@ vv_status vvi_copy_stored(vvi_copy_run *run, vv_error *err)
     self->arrays = vvi_alloc_array_zero(run->count, sizeof(vv_array *));
     if (!self->arrays)
         status = vvi_fail_nomem(err, run->count * sizeof(vv_array *));
-    else if (wanted > 1 && strcmp(vv_store_name(run->from), "HAMT") == 0) {
-        status = copy_below(self, "", err);
-        if (!status)
-            status = finish_arrays(self, err);
-    } else
+    else if (wanted > 1 && strcmp(vv_store_name(run->from), "HAMT") == 0)
+        status = copy_arrays(self, "", err);
+    else
         status = copy_each(self, err);
     for (size_t i = 0; i < run->count && self->arrays; i++)
         vv_array_free(self->arrays[i]);

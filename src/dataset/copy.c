@@ -3,6 +3,9 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 #include "util/thread.h"
+#include "zarr/listed.h"
+
+#include <varvite/store_backend.h>
 
 #include <stdatomic.h>
 #include <string.h>
@@ -17,6 +20,8 @@ typedef struct batch {
     atomic_uint_fast64_t chunks;
     atomic_uint_fast64_t bytes;
     uint64_t told_ns;
+    vvi_own_keys own; /* of the source */
+    vv_buf key;
 } batch;
 
 /* Documents of Zarr version 3, and of 2. */
@@ -104,7 +109,8 @@ static vv_status on_key(void *ctx, const char *key, vv_error *err)
 
     if (is_metadata(key) != self->metadata || (len && key[len] != '/'))
         return VV_OK;
-    self->keys[self->count] = vvi_strdup(key);
+    VVI_TRY(vvi_own_key(&self->own, key, &self->key, err));
+    self->keys[self->count] = vvi_strdup((const char *)self->key.data);
     if (!self->keys[self->count])
         return vvi_fail_nomem(err, strlen(key) + 1);
     self->count++;
@@ -128,16 +134,24 @@ static vv_status pass(batch *self, bool metadata, vv_error *err)
 vv_status vvi_copy_run(vvi_copy *copy, vv_error *err)
 {
     batch *self = vvi_alloc_zero(sizeof(*self));
-    vv_status status;
+    vv_status status = VV_OK;
 
     if (!self)
         return vvi_fail_nomem(err, sizeof(*self));
     self->copy = copy;
     atomic_init(&self->chunks, 0);
     atomic_init(&self->bytes, 0);
-    status = pass(self, false, err);
-    if (!status && !copy->chunks_only)
+    self->own.store = copy->from;
+    /* Documents behind the chunks, so that no reader finds an array in part; where chunks are kept in an
+     * index of their array, ahead of them. */
+    if (copy->to->indexes_chunks && !copy->chunks_only)
         status = pass(self, true, err);
+    if (!status)
+        status = pass(self, false, err);
+    if (!status && !copy->to->indexes_chunks && !copy->chunks_only)
+        status = pass(self, true, err);
+    vvi_own_keys_clear(&self->own);
+    vv_buf_clear(&self->key);
     vvi_free(self);
     return status;
 }

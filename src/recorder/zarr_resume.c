@@ -8,6 +8,7 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
+#include "zarr/listed.h"
 #include "zarr/node.h"
 
 #include <stdlib.h>
@@ -345,6 +346,7 @@ typedef struct key_list {
 
 /* Chunks behind the last row that stays. */
 typedef struct behind {
+    const vv_store *store;
     const vvi_zarr_leaf *leaf;
     size_t prefix;
     uint64_t chunks; /* that stay */
@@ -357,8 +359,8 @@ static vv_status find_behind(void *ctx, const char *key, vv_error *err)
     key_list *list = &self->list;
     uint64_t index[VV_NDIM_MAX];
 
-    if (!vvi_chunk_key_parse(self->leaf->meta.keys, self->leaf->meta.grid.ndim,
-                             key + self->prefix, index) ||
+    if (!vvi_listed_chunk(self->store, self->leaf->meta.keys, self->leaf->meta.grid.ndim,
+                          key + self->prefix, index) ||
         index[0] < self->chunks)
         return VV_OK;
     VVI_TRY(vvi_grow((void **)&list->keys, &list->cap, list->count + 1,
@@ -374,7 +376,8 @@ static vv_status delete_behind(vvi_zarr_sink *self, const vvi_zarr_leaf *leaf,
                                uint64_t rows, vv_error *err)
 {
     uint64_t chunk_rows = leaf->meta.grid.chunk[0];
-    behind found = { .leaf = leaf,
+    behind found = { .store = self->store,
+                     .leaf = leaf,
                      .chunks = rows / chunk_rows + (rows % chunk_rows ? 1 : 0) };
     vv_status status;
 

@@ -363,7 +363,7 @@ vv_status vvi_zarr_make_safe(vvi_zarr_sink *self, vv_durability durability, vv_e
 {
     vv_cid root;
 
-    if (!self->is_hamt)
+    if (!self->has_root)
         return durability == VV_DURABLE ? vv_store_flush(self->store, err) : VV_OK;
     VVI_TRY(vv_store_commit(self->store, &root, err));
     if (self->root)
@@ -378,7 +378,7 @@ vv_status vvi_zarr_make_safe(vvi_zarr_sink *self, vv_durability durability, vv_e
 static vv_status commit(vvi_zarr_sink *self, const uint64_t *rows, int64_t next_step,
                         bool is_closed, vv_durability durability, vv_error *err)
 {
-    bool sync = durability == VV_DURABLE && !self->is_hamt;
+    bool sync = durability == VV_DURABLE && !self->has_root;
 
     VVI_TRY(release_all(self, err));
     if (sync)
@@ -538,7 +538,7 @@ vv_status vvi_zarr_sink_new(vv_store *store, char *clean_path, const vvi_plan *p
     self->base.ops = &sink_ops;
     self->store = vv_store_retain(store);
     self->path = clean_path;
-    self->is_hamt = vvi_hamt_stores_share(store, store);
+    self->has_root = vvi_store_has_root(store);
     self->durability = plan->options.durability;
     self->root = root;
     self->root_ctx = root_ctx;

@@ -37,14 +37,14 @@ typedef struct vvi_zarr_group {
     vvi_zarr_leaf *leaves;
     size_t leaf_count;
     vvi_zarr_leaf *written; /* PLACED */
-    uint64_t rows; /* of the last commit; PLACED: places that were put */
+    uint64_t rows;          /* of the last commit; PLACED: places that were put */
 } vvi_zarr_group;
 
 typedef struct vvi_zarr_sink {
     vvi_sink base;
     vv_store *store; /* held */
     char *path;
-    bool is_hamt;
+    bool has_root;            /* a store that is committed, and shows nothing before */
     vv_durability durability; /* of the last commit, when it is closed */
     vvi_json *document;       /* of the recording */
     vvi_zarr_group *groups;

@@ -309,6 +309,30 @@ static vv_status hamt_pointer(vv_store *base, const char *key, vv_cid *out, vv_e
     return find_pointer((hamt_store *)base, key, out, err);
 }
 
+static vv_status hamt_pointers(vv_store *base, const char *const *keys, size_t n,
+                               vv_cid *outs, vv_status *statuses, vv_error *err)
+{
+    hamt_store *self = (hamt_store *)base;
+    vv_bytes *texts = vvi_alloc_array(n, sizeof(*texts));
+    vv_status status;
+
+    if (!texts)
+        return vvi_fail_nomem(err, n * sizeof(*texts));
+    for (size_t i = 0; i < n; i++)
+        texts[i] = vv_bytes_of(keys[i]);
+    status = vv_hamt_get_pointers(self->hamt, texts, n, outs, statuses, err);
+    for (size_t i = 0; i < n && !status; i++)
+        if (statuses[i] && statuses[i] != VV_ENOTFOUND)
+            status = vvi_fail(err, statuses[i], "key '%s' cannot be looked up", keys[i]);
+    vvi_free(texts);
+    return status;
+}
+
+static vv_blockstore *hamt_blocks(vv_store *base)
+{
+    return ((hamt_store *)base)->blocks;
+}
+
 static vv_status hamt_set_pointer(vv_store *base, const char *key, const vv_cid *pointer,
                                   vv_error *err)
 {
@@ -350,6 +374,8 @@ static const vv_store_ops hamt_ops = {
     .commit = hamt_commit,
     .pointer = hamt_pointer,
     .set_pointer = hamt_set_pointer,
+    .pointers = hamt_pointers,
+    .blocks = hamt_blocks,
 };
 
 vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
@@ -402,41 +428,4 @@ vv_status vvi_hamt_store_parts(vv_store *store, vv_blockstore **blocks, vv_cid *
     VVI_TRY(as_hamt(store, &self, err));
     *blocks = self->blocks;
     return vv_hamt_flush(self->hamt, root, err);
-}
-
-bool vvi_hamt_stores_share(const vv_store *a, const vv_store *b)
-{
-    return a->ops == &hamt_ops && b->ops == &hamt_ops &&
-           ((const hamt_store *)a)->blocks == ((const hamt_store *)b)->blocks;
-}
-
-vv_status vvi_hamt_store_link(vv_store *from, const char *const *from_keys, vv_store *to,
-                              const char *const *to_keys, size_t n, size_t *linked,
-                              vv_error *err)
-{
-    hamt_store *source = (hamt_store *)from;
-    hamt_store *target = (hamt_store *)to;
-    many all;
-    vv_status status = many_init(&all, from_keys, n, err);
-
-    *linked = 0;
-    if (!status && to->read_only)
-        status = vvi_fail(err, VV_EREADONLY, "the HAMT store is open for reading only");
-    if (!status)
-        status = vv_hamt_get_pointers(source->hamt, all.texts, n, all.pointers,
-                                      all.statuses, err);
-    vvi_rwlock_read(&target->changes);
-    for (size_t i = 0; i < n && !status; i++) {
-        if (all.statuses[i] == VV_ENOTFOUND)
-            continue;
-        status = all.statuses[i]
-                     ? vvi_fail(err, all.statuses[i], "key '%s' cannot be looked up",
-                                from_keys[i])
-                     : vv_hamt_set_pointer(target->hamt, vv_bytes_of(to_keys[i]),
-                                           &all.pointers[i], err);
-        *linked += !status;
-    }
-    vvi_rwlock_unlock(&target->changes);
-    many_clear(&all, n);
-    return status;
 }

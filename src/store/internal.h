@@ -21,13 +21,19 @@ void vvi_store_give(vv_buf *value, vv_range range, vv_buf *out);
  * store. VV_EINVAL: no HAMT store. */
 vv_status vvi_hamt_store_parts(vv_store *store, vv_blockstore **blocks, vv_cid *root,
                                vv_error *err);
-/* Are both HAMT stores on one block store? */
-bool vvi_hamt_stores_share(const vv_store *a, const vv_store *b);
+/* ---- stores with blocks ---- */
+
+/* Can it be committed? */
+bool vvi_store_has_root(const vv_store *store);
+/* The block store, borrowed, in which its pointers name the values as they are read; NULL: they do not. */
+vv_blockstore *vvi_store_blocks(vv_store *store);
+/* Do pointers of a, given to b, mean the same values? */
+bool vvi_stores_share(vv_store *a, vv_store *b);
 /* Give n keys of one such store the values of keys of the other, by name; *linked: how many of them
  * were there. */
-vv_status vvi_hamt_store_link(vv_store *from, const char *const *from_keys, vv_store *to,
-                              const char *const *to_keys, size_t n, size_t *linked,
-                              vv_error *err);
+vv_status vvi_store_link(vv_store *from, const char *const *from_keys, vv_store *to,
+                         const char *const *to_keys, size_t n, size_t *linked,
+                         vv_error *err);
 
 /* Let all keys below the directory from ("a/b/") lie below to instead, where nothing lies, in one step.
  * VV_EUNSUPPORTED where the store has none; VV_EREADONLY, VV_ENOTFOUND. */

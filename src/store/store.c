@@ -13,6 +13,7 @@ void vv_store_base_init(vv_store *base, const vv_store_ops *ops, bool read_only)
     base->ops = ops;
     base->read_only = read_only;
     base->is_near = false;
+    base->indexes_chunks = false;
     base->slashed_keys = false;
     __atomic_store_n(&base->refs, 1, __ATOMIC_RELAXED);
 }
@@ -311,6 +312,34 @@ vv_status vv_store_pointer(vv_store *store, const char *key, vv_cid *out, vv_err
     return store->ops->pointer(store, key, out, err);
 }
 
+static vv_status each_pointer(vv_store *store, const char *const *keys, size_t n,
+                              vv_cid *outs, vv_status *statuses, vv_error *err)
+{
+    vv_status first = VV_OK;
+
+    for (size_t i = 0; i < n; i++) {
+        statuses[i] = store->ops->pointer(store, keys[i], &outs[i], first ? NULL : err);
+        if (!first && statuses[i] != VV_ENOTFOUND)
+            first = statuses[i];
+    }
+    return first;
+}
+
+vv_status vv_store_pointers(vv_store *store, const char *const *keys, size_t n,
+                            vv_cid *outs, vv_status *statuses, vv_error *err)
+{
+    vv_status status;
+
+    for (size_t i = 0; i < n; i++)
+        VVI_TRY(vvi_store_check_key(store, keys[i], err));
+    if (!store->ops->pointer)
+        return vvi_fail(err, VV_EINVAL, "a %s store keeps no blocks", store->ops->name);
+    if (!store->ops->pointers)
+        return each_pointer(store, keys, n, outs, statuses, err);
+    status = store->ops->pointers(store, keys, n, outs, statuses, err);
+    return status == VV_ENOTFOUND ? VV_OK : status;
+}
+
 vv_status vv_store_set_pointer(vv_store *store, const char *key, const vv_cid *pointer,
                                vv_error *err)
 {
@@ -319,6 +348,46 @@ vv_status vv_store_set_pointer(vv_store *store, const char *key, const vv_cid *p
     if (!store->ops->set_pointer)
         return vvi_fail(err, VV_EINVAL, "a %s store keeps no blocks", store->ops->name);
     return store->ops->set_pointer(store, key, pointer, err);
+}
+
+bool vvi_store_has_root(const vv_store *store)
+{
+    return store->ops->commit != NULL;
+}
+
+vv_blockstore *vvi_store_blocks(vv_store *store)
+{
+    return store->ops->blocks && store->ops->pointer ? store->ops->blocks(store) : NULL;
+}
+
+bool vvi_stores_share(vv_store *a, vv_store *b)
+{
+    const vv_blockstore *blocks = vvi_store_blocks(a);
+
+    return blocks && b->ops->set_pointer && vvi_store_blocks(b) == blocks;
+}
+
+vv_status vvi_store_link(vv_store *from, const char *const *from_keys, vv_store *to,
+                         const char *const *to_keys, size_t n, size_t *linked,
+                         vv_error *err)
+{
+    vv_cid *pointers = vvi_alloc_array(n, sizeof(*pointers));
+    vv_status *statuses = vvi_alloc_array_zero(n, sizeof(*statuses));
+    vv_status status = pointers && statuses ? VV_OK
+                                            : vvi_fail_nomem(err, n * sizeof(*pointers));
+
+    *linked = 0;
+    if (!status)
+        status = vv_store_pointers(from, from_keys, n, pointers, statuses, err);
+    for (size_t i = 0; i < n && !status; i++) {
+        if (statuses[i] == VV_ENOTFOUND)
+            continue;
+        status = vv_store_set_pointer(to, to_keys[i], &pointers[i], err);
+        *linked += !status;
+    }
+    vvi_free(pointers);
+    vvi_free(statuses);
+    return status;
 }
 
 /* ---- listing ------------------------------------------------------------------------------- */

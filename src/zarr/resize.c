@@ -9,6 +9,7 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
+#include "zarr/listed.h"
 #include "zarr/node.h"
 
 #include <string.h>
@@ -139,8 +140,8 @@ static vv_status clear_key(void *ctx, const char *key, vv_error *err)
     const vv_array *array = self->array;
     uint64_t index[VV_NDIM_MAX];
 
-    if (!vvi_chunk_key_parse(array->meta.keys, array->meta.grid.ndim, key + self->prefix,
-                             index))
+    if (!vvi_listed_chunk(array->store, array->meta.keys, array->meta.grid.ndim,
+                          key + self->prefix, index))
         return VV_OK;
     switch (place_of(self, index)) {
     case PLACE_OUTSIDE:

@@ -125,7 +125,36 @@ static void only_a_hamt_store_has_a_root(void **state)
     assert_vv_ok(vv_memory_store_new(&memory, &err));
     assert_int_equal(vv_store_commit(memory, &cid, &err), VV_EINVAL);
     assert_int_equal(vv_store_pointer(memory, "k", &cid, &err), VV_EINVAL);
+    assert_int_equal(vv_store_pointers(memory, (const char *[]){ "k" }, 1, &cid,
+                                       &(vv_status){ VV_OK }, &err),
+                     VV_EINVAL);
     vv_store_free(memory);
+}
+
+static void pointers_of_many_keys_are_those_of_each(void **state)
+{
+    static const char *const keys[] = { "a", "none", "b/c" };
+    store_fixture *fixture = *state;
+    vv_error err = VV_ERROR_INIT;
+    vv_status statuses[3];
+    vv_cid pointers[3];
+    vv_cid one;
+
+    assert_vv_ok(vv_store_set(fixture->store, "a", vv_bytes_of("1"), &err));
+    assert_vv_ok(vv_store_set(fixture->store, "b/c", vv_bytes_of("2"), &err));
+    assert_vv_ok(vv_store_pointers(fixture->store, keys, 3, pointers, statuses, &err));
+    assert_int_equal(statuses[0], VV_OK);
+    assert_int_equal(statuses[1], VV_ENOTFOUND);
+    assert_int_equal(statuses[2], VV_OK);
+    assert_vv_ok(vv_store_pointer(fixture->store, "b/c", &one, &err));
+    assert_true(vv_cid_equal(&one, &pointers[2]));
+    /* And they can be given to other keys. */
+    assert_vv_ok(vv_store_set_pointer(fixture->store, "d", &pointers[0], &err));
+    assert_vv_ok(vv_store_pointer(fixture->store, "d", &one, &err));
+    assert_true(vv_cid_equal(&one, &pointers[0]));
+    assert_int_equal(vv_store_pointers(fixture->store, (const char *[]){ "/a" }, 1,
+                                       pointers, statuses, &err),
+                     VV_EINVAL);
 }
 
 static void set_many_keys(vv_store *store)
@@ -162,6 +191,7 @@ int main(void)
         OWN(a_store_opened_from_its_root_reads_the_same),
         OWN(a_missing_value_block_is_damage_not_absence),
         OWN(only_a_hamt_store_has_a_root),
+        OWN(pointers_of_many_keys_are_those_of_each),
         OWN(who_sets_if_absent_gets_its_turn_among_changes),
     };
 #undef OWN
