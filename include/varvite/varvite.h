@@ -17,6 +17,7 @@
 #include <varvite/hamt.h>
 #include <varvite/hash.h>
 #include <varvite/local.h>
+#include <varvite/metrics.h>
 #include <varvite/open.h>
 #include <varvite/plot.h>
 #include <varvite/pytree.h>
