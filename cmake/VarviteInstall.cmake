@@ -18,8 +18,8 @@ install(EXPORT varvite-targets NAMESPACE varvite:: FILE VarviteTargets.cmake
         DESTINATION ${VARVITE_CMAKE_DIR})
 
 # ---- what a static link needs, from the LIBS of the rooms -------------------------------------
-# A library with a pkg-config file goes to Requires.private. Only netCDF's own file is passed by:
-# it asks for the development packages of everything below it, which a link does not need.
+# A library with a pkg-config file goes to Requires.private. Only the files of netCDF and libcurl are passed
+# by: they ask for the development packages of everything below them, which a link does not need.
 get_property(libs GLOBAL PROPERTY VV_LIBS)
 list(REMOVE_DUPLICATES libs)
 set(VARVITE_REQUIRES_PRIVATE "")
@@ -31,8 +31,11 @@ foreach(lib IN LISTS libs)
         set(module ${${prefix}_MODULE_NAME})
         string(APPEND VARVITE_PC_PACKAGES
                "pkg_check_modules(${prefix} QUIET IMPORTED_TARGET ${module})\n")
+        string(REGEX REPLACE "[<>=].*" "" module "${module}")
         if(module STREQUAL "netcdf")
             string(APPEND VARVITE_LIBS_PRIVATE " -lnetcdf")
+        elseif(module STREQUAL "libcurl")
+            string(APPEND VARVITE_LIBS_PRIVATE " -lcurl")
         else()
             list(APPEND VARVITE_REQUIRES_PRIVATE ${module})
         endif()

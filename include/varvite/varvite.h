@@ -16,6 +16,7 @@
 #include <varvite/dtype.h>
 #include <varvite/hamt.h>
 #include <varvite/hash.h>
+#include <varvite/http.h>
 #include <varvite/local.h>
 #include <varvite/metrics.h>
 #include <varvite/open.h>
