@@ -34,47 +34,51 @@ vv_status vvi_geometry_init(vvi_geometry *self, uint32_t ndim, const uint64_t *s
                             const uint64_t *chunk, uint64_t chunks_per_shard,
                             vv_error *err);
 
-typedef struct vvi_index vvi_index;
+typedef struct vvi_chunk_index vvi_chunk_index;
 
 /* An index without a chunk. name ("g/temp") is for messages and is copied; the cache is borrowed and must
  * outlive it. VV_ELIMIT: too many shards to name in memory. */
-vv_status vvi_index_new(vvi_shard_cache *cache, const char *name,
-                        const vvi_geometry *geometry, vvi_index **out, vv_error *err);
-void vvi_index_free(vvi_index *index);
-const vvi_geometry *vvi_index_geometry(const vvi_index *index);
+vv_status vvi_chunk_index_new(vvi_shard_cache *cache, const char *name,
+                              const vvi_geometry *geometry, vvi_chunk_index **out,
+                              vv_error *err);
+void vvi_chunk_index_free(vvi_chunk_index *index);
+const vvi_geometry *vvi_chunk_index_geometry(const vvi_chunk_index *index);
 
 /* The shards as the root names them: set while it is read (they are unchanged then), and told when it is
- * written; NULL / false: none. */
-void vvi_index_put_shard(vvi_index *index, uint64_t shard, const vv_cid *cid);
-bool vvi_index_shard(const vvi_index *index, uint64_t shard, vv_cid *out);
+ * written; NULL / false: none. VV_ENOMEM, VV_EINVAL (a bare multihash). */
+vv_status vvi_chunk_index_put_shard(vvi_chunk_index *index, uint64_t shard,
+                                    const vv_cid *cid, vv_error *err);
+bool vvi_chunk_index_shard(const vvi_chunk_index *index, uint64_t shard, vv_cid *out);
 
 /* The block of a chunk. read: how a shard that is not held is read (VV_SHARD_AUTO counts per shard).
  * VV_ENOTFOUND: no chunk there; VV_ERANGE: outside the grid, named. */
-vv_status vvi_index_get(vvi_index *index, const uint64_t *coords, vv_shard_read read,
-                        vv_cid *out, vv_error *err);
+vv_status vvi_chunk_index_get(vvi_chunk_index *index, const uint64_t *coords,
+                              vv_shard_read read, vv_cid *out, vv_error *err);
 /* n chunks, coords n × ndim: shards that are missing are fetched in one call. statuses: n. */
-vv_status vvi_index_get_many(vvi_index *index, const uint64_t *coords, size_t n,
-                             vv_shard_read read, vv_cid *outs, vv_status *statuses,
-                             vv_error *err);
+vv_status vvi_chunk_index_get_many(vvi_chunk_index *index, const uint64_t *coords,
+                                   size_t n, vv_shard_read read, vv_cid *outs,
+                                   vv_status *statuses, vv_error *err);
 /* cid NULL: no chunk. *changed (may be NULL): is the slot another one now? A shard whose slots are as the
  * root has them again is unchanged. */
-vv_status vvi_index_set(vvi_index *index, const uint64_t *coords, const vv_cid *cid,
-                        bool *changed, vv_error *err);
-vv_status vvi_index_set_many(vvi_index *index, const uint64_t *coords, const vv_cid *cids,
-                             size_t n, vv_error *err);
+vv_status vvi_chunk_index_set(vvi_chunk_index *index, const uint64_t *coords,
+                              const vv_cid *cid, bool *changed, vv_error *err);
+vv_status vvi_chunk_index_set_many(vvi_chunk_index *index, const uint64_t *coords,
+                                   const vv_cid *cids, size_t n, vv_error *err);
 
 /* Each chunk that there is, in row-major order, as it was at some moment of the call. Shards are fetched
  * some at a time and not kept. */
 typedef vv_status (*vvi_chunk_fn)(void *ctx, const uint64_t *coords, const vv_cid *cid,
                                   vv_error *err);
-vv_status vvi_index_visit(vvi_index *index, vvi_chunk_fn visit, void *ctx, vv_error *err);
+vv_status vvi_chunk_index_visit(vvi_chunk_index *index, vvi_chunk_fn tell, void *ctx,
+                                vv_error *err);
 
 /* Another shape of the same rank; chunks keep their coordinates (vv_sharded_store_resize()). */
-vv_status vvi_index_resize(vvi_index *index, const uint64_t *shape, vv_error *err);
+vv_status vvi_chunk_index_resize(vvi_chunk_index *index, const uint64_t *shape,
+                                 vv_error *err);
 
-bool vvi_index_is_changed(const vvi_index *index);
+bool vvi_chunk_index_is_changed(const vvi_chunk_index *index);
 /* Save changed shards, many in one call of the block store; they are unchanged afterwards. On failure those
  * that could not be saved stay changed. A change made meanwhile is not lost. */
-vv_status vvi_index_save(vvi_index *index, vv_error *err);
+vv_status vvi_chunk_index_save(vvi_chunk_index *index, vv_error *err);
 
 #endif
