@@ -129,7 +129,8 @@ static found look(vvi_chunk_index *index, uint64_t shard, uint64_t slot,
     vvi_held *held = vvi_held_find_locked(index, shard);
 
     if (!held) {
-        if (!vvi_shard_get(&index->roots, shard, out))
+        if ((shard == index->stale_shard && slot >= index->stale_from) ||
+            !vvi_shard_get(&index->roots, shard, out))
             return NONE;
         return wants_whole(index, shard, read) ? READ_WHOLE : READ_PART;
     }
