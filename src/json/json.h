@@ -106,6 +106,9 @@ size_t vvi_float_format(float number, char out[VVI_DOUBLE_TEXT]);
  * ("0" for 0), terminated; returns the power of ten of the first. */
 #define VVI_DOUBLE_DIGITS 24
 int vvi_double_digits(double number, char out[VVI_DOUBLE_DIGITS]);
+/* A finite number as Python prints it, the fewest digits that read back equal: "1e-05", "0.0001",
+ * "1000000.0", "1e+16". Returns its length. */
+size_t vvi_double_repr(double number, char out[VVI_DOUBLE_TEXT]);
 /* All of text must be one number; false otherwise. */
 bool vvi_double_parse(const char *text, double *out);
 

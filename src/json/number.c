@@ -41,6 +41,41 @@ static size_t keep_a_point(char *out, size_t len)
     return len + 2;
 }
 
+/* Add one to the last digit of "d.ddde±xx"; false: all are nines. */
+static bool raise_last_digit(char *text)
+{
+    char *c = strchr(text, 'e');
+
+    while (c-- > text) {
+        if (*c == '.')
+            continue;
+        if (*c != '9') {
+            ++*c;
+            return true;
+        }
+        *c = '0';
+    }
+    return false;
+}
+
+/*
+ * Does text, a number rounded, read back equal? Below a power of two doubles stand closer than above it, so
+ * there the nearest decimal may fail and the one above it be right, though it is farther away.
+ */
+static bool reads_back(char *text, double number)
+{
+    double nearest = strtod(text, NULL);
+    char above[VVI_DOUBLE_TEXT];
+
+    if (nearest == number)
+        return true;
+    strcpy(above, text);
+    if (nearest > number || !raise_last_digit(above) || strtod(above, NULL) != number)
+        return false;
+    strcpy(text, above);
+    return true;
+}
+
 int vvi_double_digits(double number, char out[VVI_DOUBLE_DIGITS])
 {
     locale_t before = enter_c_locale();
@@ -50,7 +85,7 @@ int vvi_double_digits(double number, char out[VVI_DOUBLE_DIGITS])
 
     do
         snprintf(text, sizeof(text), "%.*e", ++precision, number);
-    while (precision < 16 && strtod(text, NULL) != number);
+    while (precision < 16 && !reads_back(text, number));
     uselocale(before);
     for (const char *c = text; *c != 'e'; c++)
         if (*c != '.')
@@ -59,6 +94,30 @@ int vvi_double_digits(double number, char out[VVI_DOUBLE_DIGITS])
         len--;
     out[len] = '\0';
     return (int)strtol(strchr(text, 'e') + 1, NULL, 10);
+}
+
+size_t vvi_double_repr(double number, char out[VVI_DOUBLE_TEXT])
+{
+    const char *sign = signbit(number) ? "-" : "";
+    char digits[VVI_DOUBLE_DIGITS];
+    int exponent = vvi_double_digits(fabs(number), digits);
+    int count = (int)strlen(digits);
+    int len;
+
+    if (exponent < -4 || exponent >= 16)
+        len = snprintf(out, VVI_DOUBLE_TEXT, "%s%c%s%se%c%02d", sign, digits[0],
+                       count > 1 ? "." : "", digits + 1, exponent < 0 ? '-' : '+',
+                       abs(exponent));
+    else if (exponent < 0)
+        len = snprintf(out, VVI_DOUBLE_TEXT, "%s0.%.*s%s", sign, -exponent - 1, "0000",
+                       digits);
+    else if (count <= exponent + 1)
+        len = snprintf(out, VVI_DOUBLE_TEXT, "%s%s%.*s.0", sign, digits,
+                       exponent + 1 - count, "0000000000000000");
+    else
+        len = snprintf(out, VVI_DOUBLE_TEXT, "%s%.*s.%s", sign, exponent + 1, digits,
+                       digits + exponent + 1);
+    return (size_t)len;
 }
 
 size_t vvi_double_format(double number, char out[VVI_DOUBLE_TEXT])

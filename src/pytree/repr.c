@@ -178,34 +178,16 @@ static vv_status write_int(const vvi_py *value, vv_buf *out, vv_error *err)
     return write_long(vvi_py_bytes(value), out, err);
 }
 
-/* The fewest digits that read back equal, as Python places the point: 1e-05, 0.0001, 1e+16. */
 static vv_status write_float(double number, vv_buf *out, vv_error *err)
 {
-    char digits[VVI_DOUBLE_DIGITS];
-    int exponent;
-    int count;
+    char text[VVI_DOUBLE_TEXT];
 
     if (isnan(number))
         return vvi_buf_append_text(out, "nan", err);
     if (isinf(number))
         return vvi_buf_append_text(out, number > 0 ? "inf" : "-inf", err);
-    if (signbit(number))
-        VVI_TRY(vvi_buf_append_byte(out, '-', err));
-    exponent = vvi_double_digits(fabs(number), digits);
-    count = (int)strlen(digits);
-    if (exponent < -4 || exponent >= 16)
-        return vvi_buf_printf(out, err,
-                              "%c%s%s"
-                              "e%c%02d",
-                              digits[0], count > 1 ? "." : "", digits + 1,
-                              exponent < 0 ? '-' : '+', abs(exponent));
-    if (exponent < 0)
-        return vvi_buf_printf(out, err, "0.%.*s%s", -exponent - 1, "0000", digits);
-    if (count <= exponent + 1)
-        return vvi_buf_printf(out, err, "%s%.*s.0", digits, exponent + 1 - count,
-                              "0000000000000000");
-    return vvi_buf_printf(out, err, "%.*s.%s", exponent + 1, digits,
-                          digits + exponent + 1);
+    vvi_double_repr(number, text);
+    return vvi_buf_append_text(out, text, err);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------ */
