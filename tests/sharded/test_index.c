@@ -234,6 +234,37 @@ static void the_cache_keeps_to_its_cap(void **state)
     assert_index(self->index, &self->model, VV_SHARD_FULL);
 }
 
+static void one_call_reads_a_shard_once(void **state)
+{
+    fixture *self = *state;
+    uint64_t coords[60][MODEL_NDIM];
+    vv_status statuses[60];
+    uint64_t before;
+    uint64_t after;
+    uint64_t bytes;
+    vv_cid cids[60];
+    vv_error err;
+
+    fill(self, 4);
+    fill(self, 5);
+    save(self);
+    for (uint64_t i = 0; i < 60; i++) {
+        coords[i][0] = i / 12;
+        coords[i][1] = i / 3 % 4;
+        coords[i][2] = i % 3;
+    }
+    for (int round = 0; round < 12; round++) {
+        if (round % 3 == 0)
+            start_anew(self, 1 + 2000 * (size_t)(round / 3));
+        vvi_shard_cache_stat(self->cache, &bytes, &before);
+        assert_vv_ok(vvi_chunk_index_get_many(self->index, coords[0], 60,
+                                              (vv_shard_read)(round % 3), cids, statuses,
+                                              &err));
+        vvi_shard_cache_stat(self->cache, &bytes, &after);
+        assert_true(after - before <= 9);
+    }
+}
+
 static vv_status set_save_and_read(void *ctx)
 {
     fixture *self = ctx;
@@ -294,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_missing_shard_is_damage_not_a_missing_chunk,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(the_cache_keeps_to_its_cap, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_call_reads_a_shard_once, setup, teardown),
         cmocka_unit_test_setup_teardown(it_survives_any_failing_allocation, setup,
                                         teardown),
     };
