@@ -57,7 +57,10 @@ typedef struct vvi_h5_cursor {
 
 static inline vvi_h5_cursor vvi_h5_cursor_of(vv_bytes bytes)
 {
-    return (vvi_h5_cursor){ bytes.data, bytes.data + bytes.len, false };
+    static const uint8_t none[1];
+    const uint8_t *data = bytes.data ? bytes.data : none; /* nothing is added to NULL */
+
+    return (vvi_h5_cursor){ data, data + bytes.len, false };
 }
 
 /* The next len bytes; NULL when they are not there. */
