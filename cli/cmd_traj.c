@@ -62,8 +62,11 @@ static const char *state_of(const vv_traj_info *info)
 static void print_file(const cli_call *call, const vv_traj_info *info)
 {
     out_name(call->args[0]);
-    out_format(": %s, %s\n%s\n", info->is_recording ? "a recording" : "a file of kUPS",
-               cli_bytes_text(info->file_bytes), state_of(info));
+    out_format(": %s%s, %s\n%s\n",
+               info->is_recording                 ? "a "
+               : strcmp(info->format, "DCD") == 0 ? "frames in "
+                                                  : "a file of ",
+               info->format, cli_bytes_text(info->file_bytes), state_of(info));
     if (info->has_actual_steps)
         out_format("steps      %" PRId64 "\n", info->actual_steps);
     else if (info->has_next_step)
@@ -179,6 +182,7 @@ vv_status cmd_traj_info(cli_call *call)
         json_text("file", call->args[0]);
         json_uint("bytes", info->file_bytes);
         json_bool("recording", info->is_recording);
+        json_text("format", info->format);
         json_bool("open", info->is_open);
         if (info->has_actual_steps)
             json_int("actual_steps", info->actual_steps);

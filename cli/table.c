@@ -31,7 +31,7 @@
     MANY(                                                                                  \
         "at", 0, CLI_TEXT, "NAME=VALUE",                                                   \
         "select by coordinate: the place of dimension NAME that is nearest to VALUE, or, " \
-        "with NAME=LOW:HIGH, those from LOW to HIGH; times take dates, as in "            \
+        "with NAME=LOW:HIGH, those from LOW to HIGH; times take dates, as in "             \
         "time=1982-07-16 and time=1982-07:1983")
 #define JSON FLAG("json", 0, "print the result as JSON")
 #define BUCKET                                                                           \
@@ -93,7 +93,7 @@ const char *const cli_about =
     "file, and every byte that is read is checked against the name it was asked by.\n"
     "\n"
     "A ROOT is the CID of such a tree. Commands that only read also take the directory of a "
-    "Zarr v3 store in its place, or the HDF5 file of a recording. Results go to standard "
+    "Zarr v3 store in its place, or the HDF5 file of a recording, a file of H5MD, or a DCD file. Results go to standard "
     "output, talk goes to standard error.";
 
 const char *const cli_environment[] = {
@@ -126,11 +126,13 @@ static const cli_option import_options[] = {
         "take char variables as uint8 arrays of their bytes instead of strings of a fixed "
         "length; an export to netCDF makes them char again, either way"),
     WITH("into", 0, CLI_KEY, "PATH", "the group to import into; the default is the top"),
-    WITH("root", 0, CLI_CID, "CID",
-         "add to this tree instead of beginning an empty one; what is there is refused, not "
-         "replaced"),
-    FLAG("force", 'f',
-         "replace arrays that are there, and attributes of groups where the source has others"),
+    WITH(
+        "root", 0, CLI_CID, "CID",
+        "add to this tree instead of beginning an empty one; what is there is refused, not "
+        "replaced"),
+    FLAG(
+        "force", 'f',
+        "replace arrays that are there, and attributes of groups where the source has others"),
     WITH("resume", 0, CLI_CID, "CID",
          "go on where a stopped import of the same file ended: CID is the root it named, "
          "and the chunks in it are not read again"),
@@ -149,9 +151,10 @@ static const cli_option export_options[] = {
         "format", 0, "FORMAT", "auto|zarr|netcdf",
         "zarr for a directory, netcdf for a netCDF-4 file; auto, the default, means netCDF "
         "when OUT ends in .nc, .nc4 or .cdf"),
-    MANY("var", 0, CLI_TEXT, "NAME",
-         "write this array, by name or path, and what it refers to into a netCDF file; without "
-         "it, all"),
+    MANY(
+        "var", 0, CLI_TEXT, "NAME",
+        "write this array, by name or path, and what it refers to into a netCDF file; without "
+        "it, all"),
     FLAG("force", 'f', "replace OUT if it exists"),
     WITH("deflate", 0, CLI_NUMBER, "LEVEL",
          "compress the variables of a netCDF file, 0 to 9; the default is 0"),

@@ -9,44 +9,52 @@ static const cli_option traj_ls_options[] = {
 
 static const cli_option traj_tail_options[] = {
     WITH("lines", 'n', CLI_NUMBER, "N", "begin with the last N rows; the default is 10"),
-    FLAG("follow", 'f', "go on with rows as they are committed, until the writer is done"),
+    FLAG("follow", 'f',
+         "go on with rows as they are committed, until the writer is done"),
     WITH("rows", 0, CLI_NUMBER, "N", "end after N rows that came"),
     WITH("timeout", 0, CLI_TEXT, "SECONDS", "end when no row came for so long"),
     JSON,
     END,
 };
 
-#define RECORDING_CODEC                                                             \
-    WITH("codec", 0, CLI_TEXT, "CODEC",                                             \
-         "how chunks are stored: none, zstd, gzip, lzf or blosc, with a level as in " \
-         "zstd:3; the default is zstd:1"),                                          \
-        WITH("chunk", 0, CLI_TEXT, "BYTES",                                         \
-             "aim at chunks of so many bytes of a leaf, as in 64K or 1M; the default is " \
-             "chosen so that a row is cheap to read")
-#define RECORDING_ROWS                                                                    \
-    WITH("rows", 0, CLI_TEXT, "START:STOP:STEP",                                          \
-         "only these rows of each group that has rows, as in 100:200 or ::10"),           \
+#define RECORDING_CODEC                                                                  \
+    WITH("codec", 0, CLI_TEXT, "CODEC",                                                  \
+         "how chunks are stored: none, zstd, gzip, lzf or blosc, with a level as in "    \
+         "zstd:3; the default is zstd:1"),                                               \
+        WITH(                                                                            \
+            "chunk", 0, CLI_TEXT, "BYTES",                                               \
+            "aim at chunks of so many bytes of a leaf, as in 64K or 1M; the default is " \
+            "chosen so that a row is cheap to read")
+#define RECORDING_ROWS                                                          \
+    WITH("rows", 0, CLI_TEXT, "START:STOP:STEP",                                \
+         "only these rows of each group that has rows, as in 100:200 or ::10"), \
         WITH("group", 0, CLI_KEY, "PATH", "only this group")
-#define RECORDING_PLACE                                                             \
-    WITH("to", 0, CLI_DIRECTORY, "DIRECTORY",                                       \
-         "into a Zarr directory, in place of a tree in the store"),                 \
-        WITH("root", 0, CLI_CID, "ROOT", "into the tree of ROOT, in place of a new one"), \
-        WITH("into", 0, CLI_KEY, "PATH", "the group that it becomes; the default is the root")
+#define RECORDING_PLACE                                             \
+    WITH("to", 0, CLI_DIRECTORY, "DIRECTORY",                       \
+         "into a Zarr directory, in place of a tree in the store"), \
+        WITH("root", 0, CLI_CID, "ROOT",                            \
+             "into the tree of ROOT, in place of a new one"),       \
+        WITH("into", 0, CLI_KEY, "PATH",                            \
+             "the group that it becomes; the default is the root")
 
 static const cli_option traj_convert_options[] = {
-    PICK("as", 0, "FORMAT", "recording|h5md|xyz",
-         "what OUT is to be; the default is what the end of its name says: .h5 is a recording, "
-         ".h5md H5MD, .xyz and .extxyz extended XYZ"),
-    MANY("map", 0, CLI_TEXT, "NAME=PATH",
-         "which leaf is what: positions, velocities, forces, box, energy or species; NAME= leaves "
-         "it out"),
+    PICK(
+        "as", 0, "FORMAT", "recording|h5md|xyz",
+        "what OUT is to be; the default is what the end of its name says: .h5 is a recording, "
+        ".h5md H5MD, .xyz and .extxyz extended XYZ"),
+    MANY(
+        "map", 0, CLI_TEXT, "NAME=PATH",
+        "which leaf is what: positions, velocities, forces, box, energy or species; NAME= leaves "
+        "it out"),
     RECORDING_ROWS,
     RECORDING_CODEC,
     FLAG("checksum", 0, "store a checksum with each chunk"),
     FLAG("no-verify", 0, "do not read back what was written"),
     FLAG("force", 'f', "replace OUT if it is there"),
-    WITH("threads", 0, CLI_NUMBER, "N", "work on N threads; the default is one a processor"),
-    WITH("memory", 0, CLI_TEXT, "BYTES", "hold at most so much of the rows; the default is 64M"),
+    WITH("threads", 0, CLI_NUMBER, "N",
+         "work on N threads; the default is one a processor"),
+    WITH("memory", 0, CLI_TEXT, "BYTES",
+         "hold at most so much of the rows; the default is 64M"),
     JSON,
     END,
 };
@@ -58,8 +66,10 @@ static const cli_option traj_publish_options[] = {
     FLAG("checksum", 0, "store a checksum with each chunk"),
     FLAG("no-verify", 0, "do not read back what was written"),
     FLAG("force", 'f', "replace a recording that is there"),
-    WITH("threads", 0, CLI_NUMBER, "N", "work on N threads; the default is one a processor"),
-    WITH("memory", 0, CLI_TEXT, "BYTES", "hold at most so much of the rows; the default is 64M"),
+    WITH("threads", 0, CLI_NUMBER, "N",
+         "work on N threads; the default is one a processor"),
+    WITH("memory", 0, CLI_TEXT, "BYTES",
+         "hold at most so much of the rows; the default is 64M"),
     JSON,
     END,
 };
@@ -68,21 +78,27 @@ static const cli_option traj_record_options[] = {
     WITH("schema", 0, CLI_FILE, "FILE", "what is recorded, as JSON; needed"),
     PICK("input", 0, "FORM", "raw|npy",
          "what stands on standard input: elements alone (the default), or npy arrays"),
-    WITH("first-step", 0, CLI_NUMBER, "STEP", "the step of the first frame; the default is 0"),
-    WITH("stride", 0, CLI_NUMBER, "N",
-         "take every N-th step; the default is 1. Steps at which no group is due have no frame"),
-    FLAG("append", 0, "go on with a recording that is there: its rows from --first-step on are "
-                      "cut off"),
+    WITH("first-step", 0, CLI_NUMBER, "STEP",
+         "the step of the first frame; the default is 0"),
+    WITH(
+        "stride", 0, CLI_NUMBER, "N",
+        "take every N-th step; the default is 1. Steps at which no group is due have no frame"),
+    FLAG("append", 0,
+         "go on with a recording that is there: its rows from --first-step on are "
+         "cut off"),
     RECORDING_PLACE,
     FLAG("roots", 0, "tell each root as it is made, flush by flush, on standard error"),
-    WITH("flush-ms", 0, CLI_NUMBER, "MS", "flush rows that are so old; the default is 1000"),
+    WITH("flush-ms", 0, CLI_NUMBER, "MS",
+         "flush rows that are so old; the default is 1000"),
     FLAG("no-sync", 0, "let flushes survive a kill only, not a power cut"),
-    PICK("when-full", 0, "POLICY", "block|fail|drop|thin",
-         "what to do when the disk is slower than the input: wait (the default), fail, drop the "
-         "oldest rows, or take every second row, every fourth, ..."),
+    PICK(
+        "when-full", 0, "POLICY", "block|fail|drop|thin",
+        "what to do when the disk is slower than the input: wait (the default), fail, drop the "
+        "oldest rows, or take every second row, every fourth, ..."),
     FLAG("checksum", 0, "store a checksum with each chunk"),
     FLAG("force", 'f', "replace a recording that is there"),
-    WITH("threads", 0, CLI_NUMBER, "N", "compress on N threads; the default is one a processor"),
+    WITH("threads", 0, CLI_NUMBER, "N",
+         "compress on N threads; the default is one a processor"),
     WITH("memory", 0, CLI_TEXT, "BYTES", "hold at most so many rows; the default is 64M"),
     JSON,
     END,
@@ -234,7 +250,7 @@ static const cli_option traj_repair_options[] = {
       "write a recording as another one, or for other programs",
       "Writes FILE to OUT. A recording can be compressed otherwise, cut, and thinned: --codec, --chunk, "
       "--rows, --group; what was written is read back and compared. A file of kUPS becomes a recording "
-      "whose rows have their numbers for steps. H5MD and extended XYZ have species by atomic numbers, "
+      "whose rows have their numbers for steps; FILE may be one of H5MD or DCD, too. H5MD and extended XYZ have species by atomic numbers, "
       "positions, velocities, forces, the box, the energy and the step of each frame, where the "
       "leaves that are called so, or that --map names, are there; OUT may be - for XYZ.\n"
       "\n"

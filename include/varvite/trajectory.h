@@ -1,9 +1,9 @@
 /*
- * Trajectories: reading the HDF5 files that kUPS and the recorder write.
+ * Trajectories: reading the HDF5 files that kUPS and the recorder write, files of H5MD, and DCD files.
  *
  * A file holds groups; a group holds a tree of leaves, each an array whose first dimension counts rows.
  * Every version of kUPS is read, also files that a writer has open or left behind when it was killed.
- * Nothing in a file is executed, and no other file is opened. Source: docs/format/trajectory.md.
+ * Nothing in a file is executed, and no other file is opened. Sources: docs/format/trajectory.md, docs/format/frames.md.
  *
  * Threads: an open trajectory may be read by any number at once, but for vv_traj_refresh(). Ownership:
  * close with vv_traj_close(); texts and trees that are handed out live as long as it.
@@ -26,7 +26,7 @@ typedef struct vv_traj vv_traj;
 
 /**
  * Open a file.
- * @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT (no HDF5 file, cut short, no trajectory), VV_EUNSUPPORTED,
+ * @return VV_OK, VV_ENOTFOUND, VV_ECORRUPT (no HDF5 file and no DCD file, cut short, no trajectory), VV_EUNSUPPORTED,
  *         VV_EIO, VV_ENOMEM
  */
 VV_API vv_status vv_traj_open(const char *path, vv_traj **out, vv_error *err);
@@ -45,11 +45,13 @@ typedef struct vv_traj_info {
     const char *config_problem; /* why it is NULL; NULL: it is there */
     uint64_t file_bytes;
     bool is_recording;  /* made by the recorder: valid rows and their steps are known */
-    bool has_next_step; /* of a recording: one past the last step that a commit covered */
+    bool has_next_step; /* of a recording: one past the last step that a commit covered; of H5MD and DCD: past the
+                           last step */
     int64_t next_step;
     const char *
         schema_problem; /* a recording's schema that cannot be read: the file is taken as one of kUPS;
                                    NULL: all is well */
+    const char *format; /* "recording", "kUPS", "H5MD", "DCD" */
 } vv_traj_info;
 VV_API const vv_traj_info *vv_traj_get_info(const vv_traj *traj);
 
@@ -96,6 +98,7 @@ typedef struct vv_traj_leaf {
         *chunk; /* of what is compressed and read together; NULL: stored in one piece */
     const char *filters; /* "shuffle, zstd:1"; "" for none */
     const char *path;    /* "step/positions": see vv_traj_group */
+    const char *units;   /* "nm"; NULL: not known */
 } vv_traj_leaf;
 /**
  * @param leaf  its number in the tree

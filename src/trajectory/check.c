@@ -29,6 +29,29 @@ static vv_status count_chunk(void *ctx, const uint64_t *index, const vvi_h5_chun
     return VV_OK;
 }
 
+/* Values of a DCD file lie in it as they are, but for the unit cell; what is calculated is not stored. */
+static vv_status measure_other(vv_traj *traj, size_t group, size_t leaf,
+                               vv_traj_storage *out, vv_error *err)
+{
+    vv_traj_storage found = VV_TRAJ_STORAGE_INIT;
+    const vvi_traj_leaf *what = &traj->groups[group].leaves[leaf];
+    vv_traj_leaf info;
+    size_t size = out->struct_size;
+
+    VVI_TRY(vv_traj_leaf_at(traj, group, leaf, &info, err));
+    found.raw_bytes = info.item_size;
+    for (uint32_t d = 0; d < info.ndim; d++)
+        found.raw_bytes *= info.shape[d];
+    if (what->source == VVI_TRAJ_DCD_ATOMS)
+        found.stored_bytes = found.raw_bytes;
+    if (what->source == VVI_TRAJ_DCD_BOX) /* six numbers of nine */
+        found.stored_bytes = found.raw_bytes / 9 * 6;
+    found.chunks = found.plain = found.stored_bytes ? 1 : 0;
+    found.struct_size = size;
+    memcpy(out, &found, size);
+    return VV_OK;
+}
+
 vv_status vv_traj_leaf_storage(vv_traj *traj, size_t group, size_t leaf,
                                vv_traj_storage *out, vv_error *err)
 {
@@ -43,6 +66,8 @@ vv_status vv_traj_leaf_storage(vv_traj *traj, size_t group, size_t leaf,
     if (size < sizeof(size) || size > sizeof(found))
         return vvi_fail(err, VV_EINVAL, "vv_traj_storage: struct_size is %zu", size);
     VVI_TRY(vvi_traj_need_leaf(traj, group, leaf, &what, err));
+    if (what->source != VVI_TRAJ_DATASET)
+        return measure_other(traj, group, leaf, out, err);
     info = vvi_h5_dataset_get_info(what->dataset);
     count.filters = info->filter_count;
     found.raw_bytes = info->type.item;
@@ -238,6 +263,41 @@ static vv_status check_type(check *self, vv_error *err)
                         err);
 }
 
+/* Each frame of a DCD file: its records have the lengths that they must have. */
+static vv_status check_frames(check *self, vv_error *err)
+{
+    uint64_t start[VV_TRAJ_NDIM_MAX] = { 0 }, count[VV_TRAJ_NDIM_MAX] = { 1 };
+    vv_error why = VV_ERROR_INIT;
+    uint64_t bytes;
+    vv_traj_leaf leaf;
+    void *out;
+    vv_status status = VV_OK;
+
+    VVI_TRY(vv_traj_leaf_at(self->traj, self->group, self->leaf, &leaf, err));
+    bytes = leaf.item_size;
+    for (uint32_t d = 1; d < leaf.ndim; d++)
+        bytes *= count[d] = leaf.shape[d];
+    if (self->what->source == VVI_TRAJ_LINE || !leaf.shape[0])
+        return VV_OK;
+    out = vvi_alloc((size_t)bytes);
+    if (!out)
+        return vvi_fail_nomem(err, (size_t)bytes);
+    for (; start[0] < leaf.shape[0] && !status; start[0]++) {
+        vv_progress at = { .items_done = start[0], .bytes_done = self->report.bytes };
+
+        status = vv_traj_read(self->traj, self->group, self->leaf, start, count, NULL,
+                              out, (size_t)bytes, &why);
+        if (status)
+            status = report_status(self, leaf.path, status, &why, err);
+        self->report.bytes += bytes;
+        self->report.chunks++;
+        if (!status && self->options.progress)
+            status = self->options.progress(self->options.ctx, &at);
+    }
+    vvi_free(out);
+    return status;
+}
+
 static vv_status check_leaf(check *self, size_t group, size_t leaf, vv_error *err)
 {
     vv_error why = VV_ERROR_INIT;
@@ -251,6 +311,8 @@ static vv_status check_leaf(check *self, size_t group, size_t leaf, vv_error *er
     if (status)
         return report_status(self, self->traj->groups[group].leaves[leaf].path, status,
                              &why, err);
+    if (self->what->source != VVI_TRAJ_DATASET)
+        return check_frames(self, err);
     VVI_TRY(check_type(self, err));
     status = vvi_h5_each_chunk(self->what->dataset, take_chunk, self, &all, &why);
     if (status == VV_ECORRUPT || status == VV_EUNSUPPORTED || status == VV_ELIMIT)
@@ -269,7 +331,7 @@ static vv_status check_steps(check *self, size_t group, vv_error *err)
     int64_t steps[1024], last = -1;
     char text[100];
 
-    for (uint64_t row = 0; in->steps && row < in->rows;) {
+    for (uint64_t row = 0; (in->steps || in->by_rule) && row < in->rows;) {
         uint64_t n = in->rows - row < 1024 ? in->rows - row : 1024;
         vv_status status = vv_traj_read_steps(self->traj, group, row, n, steps, &why);
 
@@ -328,7 +390,7 @@ static vv_status check_group(check *self, size_t group, vv_error *err)
     self->report.groups++;
     if (in->problem)
         VVI_TRY(report(self, in->path, in->problem, err));
-    if (in->address == VVI_H5_NONE)
+    if (in->address == VVI_H5_NONE && !self->traj->dcd)
         return in->problem ? VV_OK
                            : report(self, in->path, "the group is not in the file", err);
     VVI_TRY(check_steps(self, group, err));
@@ -345,6 +407,26 @@ static vv_status check_group(check *self, size_t group, vv_error *err)
     return VV_OK;
 }
 
+/* The frames that the header of a DCD file promises, whole. */
+static vv_status check_length(check *self, vv_error *err)
+{
+    const vvi_dcd_info *info = vvi_dcd_get_info(self->traj->dcd);
+    char text[160];
+
+    if (info->said && info->said != info->frames) {
+        snprintf(text, sizeof(text),
+                 "%" PRIu64 " frames are there, and %" PRIu64 " by the header",
+                 info->frames, info->said);
+        VVI_TRY(report(self, "", text, err));
+    }
+    if (!info->rest)
+        return VV_OK;
+    snprintf(text, sizeof(text),
+             "%" PRIu64 " bytes behind frame %" PRIu64 " are no whole frame", info->rest,
+             info->frames);
+    return report(self, "", text, err);
+}
+
 static vv_status check_all(check *self, vv_error *err)
 {
     const vv_traj_info *info = &self->traj->info;
@@ -354,6 +436,8 @@ static vv_status check_all(check *self, vv_error *err)
         VVI_TRY(report(self, "", info->schema_problem, err));
     if (info->config_problem)
         VVI_TRY(report(self, "", info->config_problem, err));
+    if (self->traj->dcd)
+        VVI_TRY(check_length(self, err));
     for (size_t g = 0; g < info->group_count; g++)
         VVI_TRY(check_group(self, g, err));
     return check_places(self, err);

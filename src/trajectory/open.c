@@ -11,9 +11,8 @@
 
 /* ---- pieces -------------------------------------------------------------------------------- */
 
-/* A text attribute, terminated. VV_ENOTFOUND when there is none. */
-static vv_status read_text(const vv_traj *traj, const vvi_h5_object *object,
-                           const char *name, vv_buf *out, vv_error *err)
+vv_status vvi_traj_read_text(const vv_traj *traj, const vvi_h5_object *object,
+                             const char *name, vv_buf *out, vv_error *err)
 {
     vvi_h5_attribute attribute;
 
@@ -100,7 +99,7 @@ static vv_status read_names(const vv_traj *traj, const vvi_h5_object *object,
                             const char *name, vvi_json **out, vv_error *err)
 {
     vv_buf text = VV_BUF_INIT;
-    vv_status status = read_text(traj, object, name, &text, err);
+    vv_status status = vvi_traj_read_text(traj, object, name, &text, err);
 
     if (!status) {
         status = vvi_json_parse(vvi_buf_bytes(&text), out, err);
@@ -169,8 +168,8 @@ static vv_status read_group(const vv_traj *traj, vvi_traj_group *group,
                             const vvi_h5_object *object, vv_error *err)
 {
     vvi_json *names = NULL;
-    vv_status status = read_text(traj, object, "data_class_name", &group->class_name,
-                                 err);
+    vv_status status = vvi_traj_read_text(traj, object, "data_class_name",
+                                          &group->class_name, err);
 
     if (status && status != VV_ENOTFOUND)
         return status;
@@ -267,8 +266,13 @@ static vv_status read_steps(vv_traj *traj, const vvi_h5_object *root, vv_error *
 
 static void describe_file(vv_traj *traj)
 {
-    const vvi_h5_info *info = vvi_h5_get_info(traj->file);
+    const vvi_h5_info *info;
 
+    if (!traj->file) {
+        traj->info.file_bytes = vvi_dcd_get_info(traj->dcd)->size;
+        return;
+    }
+    info = vvi_h5_get_info(traj->file);
     traj->info.is_open = info->flags != 0;
     traj->info.file_bytes = info->size;
 }
@@ -281,6 +285,7 @@ static vv_status read_attributes(vv_traj *traj, const vvi_h5_object *root, vv_er
     vvi_json *names = NULL;
     vv_status status;
 
+    traj->info.format = "kUPS";
     VVI_TRY(read_tree(traj, root, "config_pytree", &traj->config, &traj->config_problem,
                       err));
     status = read_names(traj, root, "group_names", &names, err);
@@ -316,18 +321,38 @@ static vv_status read_recording(vv_traj *traj, vv_error *err)
     return VV_ENOTFOUND;
 }
 
+vv_status vvi_traj_has(const vv_traj *traj, uint64_t group, const char *name, bool *there,
+                       vv_error *err)
+{
+    uint64_t address;
+    vv_status status = vvi_h5_find(traj->file, group, name, &address, err);
+
+    *there = status == VV_OK;
+    return status == VV_ENOMEM || status == VV_EIO ? status : VV_OK;
+}
+
+/* From what is neither a recording nor kUPS's. */
+static vv_status read_other(vv_traj *traj, const vvi_h5_object *root, vv_error *err)
+{
+    bool is_h5md;
+
+    VVI_TRY(vvi_traj_has(traj, vvi_h5_get_info(traj->file)->root, "h5md", &is_h5md, err));
+    return is_h5md ? vvi_traj_read_h5md(traj, err) : read_attributes(traj, root, err);
+}
+
 static vv_status read_root(vv_traj *traj, const vvi_h5_object *root, vv_error *err)
 {
-    vv_status status = read_text(traj, root, "config_class_name", &traj->config_class,
-                                 err);
+    vv_status status = vvi_traj_read_text(traj, root, "config_class_name",
+                                          &traj->config_class, err);
 
     if (status && status != VV_ENOTFOUND)
         return status;
     traj->info.config_class = (const char *)traj->config_class.data;
     VVI_TRY(read_steps(traj, root, err));
+    traj->info.format = "recording";
     status = read_recording(traj, err);
     if (status == VV_ENOTFOUND)
-        status = read_attributes(traj, root, err);
+        status = read_other(traj, root, err);
     if (!status)
         status = vvi_traj_make_paths(traj, err);
     return status ? status : vvi_traj_load_rows(traj, err);
@@ -339,12 +364,31 @@ static vv_status read_file(vv_traj *traj, vv_error *err)
     vvi_h5_object root;
 
     describe_file(traj);
+    if (traj->dcd) {
+        VVI_TRY(vvi_traj_read_dcd(traj, err));
+        return vvi_traj_make_paths(traj, err);
+    }
     VVI_TRY(
         vvi_h5_object_read(traj->file, vvi_h5_get_info(traj->file)->root, &root, err));
     vv_status status = read_root(traj, &root, err);
 
     vvi_h5_object_clear(&root);
     return status;
+}
+
+/* What is no HDF5 file may be a DCD file; what is neither is told of as no HDF5 file. */
+static vv_status open_file(vv_traj *traj, vv_error *err)
+{
+    vv_error why = VV_ERROR_INIT;
+    vv_status status = vvi_h5_open(traj->path, &traj->file, err);
+    vv_status other;
+
+    if (status != VV_ECORRUPT && status != VV_EUNSUPPORTED)
+        return status;
+    other = vvi_dcd_open(traj->path, &traj->dcd, &why);
+    if (other == VV_EUNSUPPORTED)
+        return status;
+    return other ? vvi_fail(err, other, "%s: %s", traj->path, why.message) : VV_OK;
 }
 
 /* Open and read it, once. */
@@ -361,8 +405,7 @@ static vv_status try_open(const char *path, vv_traj **out, bool *is_open, vv_err
         return status;
     }
     traj->path = vvi_strdup(path);
-    status = traj->path ? vvi_h5_open(path, &traj->file, err)
-                        : vvi_fail_nomem(err, strlen(path));
+    status = traj->path ? open_file(traj, err) : vvi_fail_nomem(err, strlen(path));
     if (!status) {
         status = read_file(traj, err);
         if (status)
@@ -393,6 +436,8 @@ static void clear_group(vvi_traj_group *group)
     for (size_t i = 0; i < group->public.leaf_count; i++) {
         vvi_h5_dataset_free(group->leaves[i].dataset);
         vvi_free(group->leaves[i].filters);
+        vvi_free(group->leaves[i].at);
+        vvi_free(group->leaves[i].units);
         vvi_free(group->leaves[i].path);
         vvi_json_free(group->leaves[i].said_shape);
     }
@@ -425,6 +470,7 @@ void vv_traj_close(vv_traj *traj)
     vvi_free(traj->config_problem);
     vvi_free(traj->schema_problem);
     vvi_h5_close(traj->file);
+    vvi_dcd_close(traj->dcd);
     vvi_free(traj->path);
     vvi_mutex_clear(&traj->lock);
     vvi_free(traj);
@@ -455,6 +501,8 @@ static vv_status refresh_once(vv_traj *traj, vv_error *err)
     vvi_h5_object root;
     vv_status status;
 
+    if (traj->dcd)
+        return vvi_traj_refresh_dcd(traj, err);
     VVI_TRY(vvi_h5_refresh(traj->file, err));
     describe_file(traj);
     for (size_t g = 0; g < traj->info.group_count; g++)

@@ -87,7 +87,8 @@ static vv_status open_leaf(vv_traj *traj, vvi_traj_group *group, vvi_traj_leaf *
 
     if (group->address == VVI_H5_NONE)
         return vvi_fail(err, VV_ENOTFOUND, "the group is not in the file");
-    VVI_TRY(vvi_h5_find(traj->file, group->address, leaf->name, &address, err));
+    VVI_TRY(vvi_h5_find(traj->file, group->address, leaf->at ? leaf->at : leaf->name,
+                        &address, err));
     VVI_TRY(vvi_h5_dataset_open(traj->file, address, &dataset, err));
     info = vvi_h5_dataset_get_info(dataset);
     if (info->type.kind != VVI_H5_NUMBER && info->type.kind != VVI_H5_OPAQUE)
@@ -114,6 +115,8 @@ vv_status vvi_traj_need_leaf(vv_traj *traj, size_t group, size_t leaf,
                         group);
     in = &traj->groups[group];
     *out = &in->leaves[leaf];
+    if ((*out)->source != VVI_TRAJ_DATASET)
+        return VV_OK;
     for (unsigned i = 0;; i++) {
         vvi_mutex_lock(&traj->lock);
         status = (*out)->dataset ? VV_OK : open_leaf(traj, in, *out, err);
@@ -142,6 +145,10 @@ vv_status vv_traj_leaf_at(vv_traj *traj, size_t group, size_t leaf, vv_traj_leaf
     vvi_traj_leaf *found;
 
     VVI_TRY(vvi_traj_need_leaf(traj, group, leaf, &found, err));
+    if (found->source != VVI_TRAJ_DATASET) {
+        vvi_traj_other_leaf(found, out);
+        return VV_OK;
+    }
     info = vvi_h5_dataset_get_info(found->dataset);
     *out = (vv_traj_leaf){ .name = found->name,
                            .dtype = dtype_of(found, &info->type),
@@ -150,7 +157,8 @@ vv_status vv_traj_leaf_at(vv_traj *traj, size_t group, size_t leaf, vv_traj_leaf
                            .shape = found->shape,
                            .chunk = info->layout == VVI_H5_CHUNKED ? info->chunk : NULL,
                            .filters = found->filters,
-                           .path = found->path };
+                           .path = found->path,
+                           .units = found->units };
     return VV_OK;
 }
 
@@ -251,10 +259,13 @@ vv_status vv_traj_read(vv_traj *traj, size_t group, size_t leaf, const uint64_t 
     VVI_TRY(vvi_traj_need_leaf(traj, group, leaf, &found, err));
     if (vvi_traj_has_rows(&traj->groups[group]))
         status = check_rows(found, start, count, step, err);
-    if (!status)
-        status = vvi_traj_read_dataset(traj, &traj->groups[group], found->name,
-                                       found->dataset, start, count, step, out, out_bytes,
-                                       err);
+    if (!status && found->source != VVI_TRAJ_DATASET)
+        status = vvi_traj_read_other(traj, found, start, count, step, out, out_bytes,
+                                     err);
+    else if (!status)
+        status = vvi_traj_read_dataset(
+            traj, &traj->groups[group], found->at ? found->at : found->name,
+            found->dataset, start, count, step, out, out_bytes, err);
     return status ? vvi_wrap(err, status, "%s: %s: %s", traj->path,
                              traj->groups[group].name, found->name)
                   : VV_OK;

@@ -153,7 +153,7 @@ vv_status vv_traj_get_rows(vv_traj *traj, size_t group, vv_traj_rows *out, vv_er
         break;
     case VV_TRAJ_ROWS:
         rows.is_known = rows.has_rows = true;
-        rows.has_steps = in->steps != NULL;
+        rows.has_steps = in->steps || in->by_rule;
         rows.rows = in->rows;
         break;
     case VV_TRAJ_PLACED:
@@ -181,6 +181,47 @@ static vv_status read_beside(vv_traj *traj, const vvi_traj_group *group, const c
                   : VV_OK;
 }
 
+vv_status vvi_traj_read_integers(const vvi_h5_dataset *dataset, uint64_t first,
+                                 uint64_t count, int64_t *out, vv_error *err)
+{
+    const vvi_h5_type *type = &vvi_h5_dataset_get_info(dataset)->type;
+    uint8_t block[8 * 512];
+
+    while (count) {
+        uint64_t n = count < 512 ? count : 512;
+
+        VVI_TRY(
+            vvi_h5_read(dataset, &first, &n, NULL, block, (size_t)n * type->item, err));
+        for (size_t i = 0; i < n; i++) {
+            const uint8_t *at = block + i * type->item;
+            int8_t narrow = (int8_t)*at;
+            int16_t half;
+            int32_t word;
+
+            memcpy(&half, at, type->item >= 2 ? 2 : 0);
+            memcpy(&word, at, type->item >= 4 ? 4 : 0);
+            switch (type->item) {
+            case 1:
+                out[i] = type->is_signed ? narrow : (uint8_t)narrow;
+                break;
+            case 2:
+                out[i] = type->is_signed ? half : (uint16_t)half;
+                break;
+            case 4:
+                out[i] = type->is_signed ? word : (int64_t)(uint32_t)word;
+                break;
+            default:
+                memcpy(&out[i], at, sizeof(*out));
+                break;
+            }
+        }
+        first += n;
+        count -= n;
+        out += n;
+    }
+    return VV_OK;
+}
+
 vv_status vv_traj_read_steps(vv_traj *traj, size_t group, uint64_t first, uint64_t count,
                              int64_t *out, vv_error *err)
 {
@@ -189,13 +230,20 @@ vv_status vv_traj_read_steps(vv_traj *traj, size_t group, uint64_t first, uint64
     if (group >= traj->info.group_count)
         return vvi_fail(err, VV_ERANGE, "%s: no group %zu", traj->path, group);
     in = &traj->groups[group];
-    if (!in->steps)
+    if (!in->steps && !in->by_rule)
         return vvi_fail(err, VV_ENOTFOUND, "%s: %s: the steps of its rows are not there",
                         traj->path, in->name);
     if (first > in->rows || count > in->rows - first)
         return vvi_fail(err, VV_ERANGE,
                         "%s: %s: %" PRIu64 " rows from %" PRIu64 " on, of %" PRIu64,
                         traj->path, in->name, count, first, in->rows);
+    for (uint64_t i = 0; in->by_rule && i < count; i++)
+        out[i] = (int64_t)((uint64_t)in->first_step +
+                           (first + i) * (uint64_t)in->step_by);
+    if (in->by_rule)
+        return VV_OK;
+    if (!traj->info.is_recording)
+        return vvi_traj_read_integers(in->steps, first, count, out, err);
     return read_beside(traj, in, "steps", in->steps, &first, &count, out,
                        (size_t)count * sizeof(*out), err);
 }

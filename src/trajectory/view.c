@@ -234,6 +234,7 @@ static vv_status add_array(view *self, const char *path, node_kind kind, size_t 
 static vv_status add_leaf(view *self, size_t group, size_t number, vv_error *err)
 {
     const vv_traj_group *in = vv_traj_group_at(self->traj, group);
+    vv_buf units = VV_BUF_INIT;
     vvi_dtype dtype;
     vv_traj_leaf leaf;
     vv_status status = vv_traj_leaf_at(self->traj, group, number, &leaf, err);
@@ -244,9 +245,20 @@ static vv_status add_leaf(view *self, size_t group, size_t number, vv_error *err
     if (status)
         return status;
     VVI_TRY(vvi_dtype_make(leaf.dtype, leaf.item_size, NULL, 0, &dtype, err));
-    return add_array(self, leaf.path, NODE_LEAF, group, number, &dtype, leaf.ndim,
-                     leaf.shape, leaf.chunk, in->kind == VV_TRAJ_ROWS ? "steps" : NULL,
-                     "", err);
+    if (leaf.units) {
+        status = vvi_buf_append_text(&units, "\"units\": ", err);
+        if (!status)
+            status = vvi_json_write_string(vv_bytes_of(leaf.units), &units, err);
+        if (!status)
+            status = vvi_buf_terminate(&units, err);
+    }
+    if (!status)
+        status = add_array(self, leaf.path, NODE_LEAF, group, number, &dtype, leaf.ndim,
+                           leaf.shape, leaf.chunk,
+                           in->kind == VV_TRAJ_ROWS ? "steps" : NULL,
+                           leaf.units ? (const char *)units.data : "", err);
+    vv_buf_clear(&units);
+    return status;
 }
 
 /* "step/steps". */
@@ -356,7 +368,6 @@ static vv_status read_node(const view *self, const node *array, const uint64_t *
                            const uint64_t *count, void *out, size_t bytes, vv_error *err)
 {
     const vvi_traj_group *group = &self->traj->groups[array->group];
-    bool steps = array->kind == NODE_STEPS;
 
     if (array->kind == NODE_LEAF) {
         VVI_TRY(vv_traj_read(self->traj, array->group, array->leaf, start, count, NULL,
@@ -364,9 +375,10 @@ static vv_status read_node(const view *self, const node *array, const uint64_t *
         return array->is_masked ? hide_unwritten(self, array, start, count, out, err)
                                 : VV_OK;
     }
-    return vvi_traj_read_dataset(self->traj, group, steps ? "steps" : "written",
-                                 steps ? group->steps : group->written, start, count,
-                                 NULL, out, bytes, err);
+    if (array->kind == NODE_STEPS)
+        return vv_traj_read_steps(self->traj, array->group, *start, *count, out, err);
+    return vvi_traj_read_dataset(self->traj, group, "written", group->written, start,
+                                 count, NULL, out, bytes, err);
 }
 
 /* A chunk is as long as it says also where it reaches past the shape; there it holds zeros. */

@@ -277,6 +277,15 @@ static void frames_become_h5md(void **state)
         assert_int_equal(found.len, 9 * 8);
         free(found.data);
         vvi_h5_close(file);
+        /* It is a trajectory as well. */
+        vv_traj *again = open_file(path);
+        float is[12 * 60];
+
+        assert_vv_ok(vv_traj_find(again, "all/positions", &group, &leaf, &err));
+        assert_vv_ok(vv_traj_read(again, group, leaf, (uint64_t[3]){ 0 }, count, NULL, is,
+                                  sizeof(is), &err));
+        assert_memory_equal(is, wanted, sizeof(is));
+        vv_traj_close(again);
         assert_int_equal(
             vv_traj_write_h5md(traj, NULL, "/no/such/place/x.h5md", NULL, &err), VV_EIO);
     }

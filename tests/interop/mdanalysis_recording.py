@@ -84,6 +84,62 @@ def convert(varvite, work, path, name, frames):
         assert np.array_equal(again[key], wanted), f"{name}: {key} through H5MD"
 
 
+def direct(varvite, tool, work, name, frames):
+    """The file itself, read by us, as MDAnalysis reads it; the recording that is made of it, and the H5MD of that."""
+    group = "step" if name.endswith(".dcd") else "trajectory"
+    recording, again = work / (name + "-direct.h5"), work / (name + "-direct.h5md")
+    subprocess.run([varvite, "-q", "traj", "convert", SAMPLES / name, recording], check=True, timeout=120)
+    subprocess.run([varvite, "-q", "traj", "convert", recording, again], check=True, timeout=120)
+    found = frames_of(universe(name, again, convert_units=False))
+    raw = frames_of(universe(name, convert_units=False))
+    for key, wanted in raw.items():
+        if key == "box":
+            assert np.allclose(found[key], wanted, rtol=1e-5, atol=1e-4), key
+        else:
+            assert found[key].tobytes() == wanted.tobytes(), key
+        for path in (SAMPLES / name, recording):
+            out = work / "leaf.npy"
+            subprocess.run([varvite, "-q", "traj", "slice", "--npy", "-o", out, path, f"{group}/{key}"], check=True,
+                           timeout=120)
+            ours = np.load(out)
+            assert ours.shape == wanted.shape, (path, key, ours.shape)
+            assert np.array_equal(ours, wanted) or key == "box" and np.allclose(ours, wanted, atol=1e-4), (path, key)
+    assert set(raw) == set(frames)
+
+
+def others(varvite, work):
+    """Other samples: of NAMD, CHARMM, LAMMPS, and other writers of H5MD. Frames, times and cells are MDAnalysis's."""
+    from MDAnalysis.coordinates.DCD import DCDReader
+    from MDAnalysis.coordinates.H5MD import H5MDReader
+    from MDAnalysis.lib.mdamath import triclinic_box
+
+    def leaf(path, name):
+        subprocess.run([varvite, "-q", "traj", "slice", "--npy", "-o", work / "leaf.npy", path, name], check=True,
+                       timeout=120)
+        return np.load(work / "leaf.npy")
+
+    count = 0
+    for path in sorted(SAMPLES.rglob("*.dcd")):
+        if path.name == "empty.dcd":
+            continue
+        with DCDReader(str(path), convert_units=False) as reader:
+            steps = [step.copy() for step in reader]
+        assert np.array_equal(leaf(path, "step/positions"), np.stack([step.positions for step in steps])), path
+        assert np.allclose(leaf(path, "step/time"), [step.time for step in steps], rtol=1e-6), path
+        for ours, step in zip(leaf(path, "step/box"), steps) if steps[0].dimensions is not None else ():
+            assert np.allclose(triclinic_box(*ours), step.dimensions, rtol=1e-4, atol=1e-3), path
+        count += 1
+    for path in (SAMPLES / "coordinates/test.h5md", SAMPLES / "cu.h5md"):
+        with H5MDReader(str(path), convert_units=False) as reader:
+            positions = np.stack([step.positions.copy() for step in reader])
+            times = [step.time for step in reader]
+        group = "atoms" if path.name == "cu.h5md" else "trajectory"
+        assert np.array_equal(leaf(path, f"{group}/positions").astype("f4"), positions), path
+        assert np.allclose(leaf(path, f"{group}/time"), times), path
+        count += 1
+    print(f"{count} other samples are read as MDAnalysis reads them", flush=True)
+
+
 def main():
     tool, work = sys.argv[1], pathlib.Path(sys.argv[2])
     shutil.rmtree(work, ignore_errors=True)
@@ -95,7 +151,9 @@ def main():
         convert(sys.argv[3], work, path, name, frames)
         if len(sys.argv) > 3:
             as_h5md(sys.argv[3], path, name, frames)
+        direct(sys.argv[3], tool, work, name, frames)
         print(f"{name}: {len(frames['positions'])} frames of {', '.join(frames)}: {path.stat().st_size} bytes", flush=True)
+    others(sys.argv[3], work)
 
 
 main()
