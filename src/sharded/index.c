@@ -32,6 +32,7 @@ vv_status vvi_chunk_index_new(vvi_shard_cache *cache, const char *name,
     }
     self->cache = cache;
     self->geometry = *geometry;
+    self->ndim = geometry->grid.ndim;
     self->slots = geometry->chunks_per_shard;
     self->stale_shard = UINT64_MAX;
     vvi_shard_init(&self->roots, geometry->shard_count);
@@ -213,7 +214,7 @@ static vv_status set_some(vvi_chunk_index *index, const uint64_t *coords,
                           const vv_cid *cids, size_t n, size_t *at, bool *blocked,
                           bool *changed, vv_error *err)
 {
-    uint32_t ndim = index->geometry.grid.ndim;
+    uint32_t ndim = index->ndim;
     size_t end = n - *at > TURN ? *at + TURN : n;
 
     for (; *at < end; ++*at) {
@@ -246,7 +247,7 @@ static vv_status set_some(vvi_chunk_index *index, const uint64_t *coords,
 static size_t missing_shards(vvi_chunk_index *index, const uint64_t *coords, size_t n,
                              size_t at, uint64_t shards[VVI_LOAD_MANY])
 {
-    uint32_t ndim = index->geometry.grid.ndim;
+    uint32_t ndim = index->ndim;
     size_t end = n - at > TURN ? at + TURN : n;
     size_t count = 0;
 

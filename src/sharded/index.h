@@ -76,6 +76,15 @@ vv_status vvi_chunk_index_visit(vvi_chunk_index *index, vvi_chunk_fn tell, void 
 vv_status vvi_chunk_index_resize(vvi_chunk_index *index, const uint64_t *shape,
                                  vv_error *err);
 
+/*
+ * Let the chunks of another index lie here, offset chunks further along each dimension. Everything is read and
+ * checked first. VV_EINVAL (rank or chunk shape), VV_ERANGE (a chunk would lie outside the grid), statuses of
+ * reading shards, what progress (may be NULL; items are chunks) returns; nothing changed then.
+ */
+vv_status vvi_chunk_index_graft(vvi_chunk_index *index, vvi_chunk_index *from,
+                                const uint64_t *offset, vv_progress_fn progress,
+                                void *ctx, uint64_t *chunks, vv_error *err);
+
 bool vvi_chunk_index_is_changed(const vvi_chunk_index *index);
 /* Save changed shards, many in one call of the block store; they are unchanged afterwards. On failure those
  * that could not be saved stay changed. A change made meanwhile is not lost. */

@@ -67,6 +67,7 @@ struct vvi_shard_cache {
 struct vvi_chunk_index {
     vvi_shard_cache *cache;
     char *name;
+    uint32_t ndim;  /* geometry.grid.ndim, which stays */
     uint64_t slots; /* of a shard; geometry.chunks_per_shard, which stays */
     /* Guarded by lock. */
     vvi_geometry geometry;

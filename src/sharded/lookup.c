@@ -213,7 +213,7 @@ static vv_error *next_error(turn *self)
 static void look_all(turn *self, const uint64_t *coords, size_t n, vv_shard_read read)
 {
     vvi_chunk_index *index = self->index;
-    uint32_t ndim = index->geometry.grid.ndim;
+    uint32_t ndim = index->ndim;
 
     self->count = 0;
     vvi_mutex_lock(&index->cache->lock);
@@ -347,7 +347,7 @@ vv_status vvi_chunk_index_get_many(vvi_chunk_index *index, const uint64_t *coord
                                    size_t n, vv_shard_read read, vv_cid *outs,
                                    vv_status *statuses, vv_error *err)
 {
-    uint32_t ndim = index->geometry.grid.ndim;
+    uint32_t ndim = index->ndim;
     turn *self = vvi_alloc(sizeof(*self));
     group *some = vvi_alloc(sizeof(*some));
     vv_status status = VV_OK;
