@@ -51,6 +51,8 @@ struct vv_blockstore {
     /* Set once made: a block is in memory or on a disk here, so that getting one by one costs no round
      * trips. */
     bool is_near;
+    /* Set once made: it hands calls on to another block store, which counts them (metrics.h). */
+    bool is_wrapper;
     int refs;     /* atomic; only retain and free touch it */
 };
 

@@ -6,6 +6,7 @@
  */
 #include "blockstore/internal.h"
 
+#include "metrics/metrics.h"
 #include "multiformats/cid_map.h"
 #include "util/alloc.h"
 #include "util/buf.h"
@@ -320,6 +321,8 @@ static vv_status cache_get_many(vv_blockstore *store, const vv_cid *cids, size_t
         first = first ? first : statuses[i];
     }
     vvi_mutex_unlock(&self->lock);
+    if (vvi_metrics_on())
+        vvi_count_block_cache(n - read.missing, read.missing);
     read_missing(self, &read, n);
     for (size_t i = 0; i < n; i++)
         if (read.entries[i]) {
@@ -342,6 +345,8 @@ static vv_status cache_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
     vvi_mutex_unlock(&self->lock);
     if (!found)
         return cache_get_many(store, cid, 1, out, &status, err);
+    if (vvi_metrics_on())
+        vvi_count_block_cache(1, 0);
     lend(found, out);
     drop(found);
     return VV_OK;
@@ -533,6 +538,7 @@ vv_status vv_cache_blockstore_new(vv_blockstore *inner, size_t capacity_bytes,
     self->capacity = capacity_bytes;
     vv_blockstore_base_init(&self->base, &cache_ops, true);
     self->base.is_near = inner->is_near;
+    self->base.is_wrapper = true;
     *out = &self->base;
     return VV_OK;
 }

@@ -1,6 +1,7 @@
 /* Reading blocks: no byte of an untrusted backend is handed out unless its digest matches. */
 #include "blockstore/internal.h"
 
+#include "metrics/metrics.h"
 #include "util/alloc.h"
 #include "util/buf.h"
 #include "util/thread.h"
@@ -111,35 +112,97 @@ static vv_status get_checked(vv_blockstore *store, const vv_cid *cid, vv_buf *ou
     return status;
 }
 
-vv_status vv_blockstore_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
-                            vv_error *err)
+static vv_status get_whole(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
+                           vv_error *err)
 {
-    VVI_TRY(vvi_check_block_name(cid, err));
-    if (vvi_cid_holds_block(cid))
-        return vvi_buf_set(out, vvi_bytes(cid->digest, cid->digest_len), err);
-    if (store->trusted)
-        return store->ops->get(store, cid, out, err);
-    return get_checked(store, cid, out, err);
+    return store->trusted ? store->ops->get(store, cid, out, err)
+                          : get_checked(store, cid, out, err);
 }
 
-vv_status vv_blockstore_get_range(vv_blockstore *store, const vv_cid *cid, vv_range range,
-                                  vv_buf *out, vv_error *err)
+/* *bytes: what the backend gave, which is the whole block where that has to be checked. */
+static vv_status get_part(vv_blockstore *store, const vv_cid *cid, vv_range range,
+                          vv_buf *out, uint64_t *bytes, vv_error *err)
 {
     vv_buf whole = VV_BUF_INIT;
     vv_status status;
 
-    VVI_TRY(vvi_check_block_name(cid, err));
-    if (range.kind == VV_RANGE_WHOLE)
-        return vv_blockstore_get(store, cid, out, err);
-    if (store->trusted && store->ops->get_range && !vvi_cid_holds_block(cid))
-        return store->ops->get_range(store, cid, range, out, err);
-    status = vv_blockstore_get(store, cid, &whole, err);
+    if (store->trusted && store->ops->get_range) {
+        VVI_TRY(store->ops->get_range(store, cid, range, out, err));
+        *bytes = out->len;
+        return VV_OK;
+    }
+    status = get_whole(store, cid, &whole, err);
+    *bytes = whole.len;
     if (!status)
         status = vvi_buf_cut(&whole, range, err);
     if (!status)
         vvi_buf_move(out, &whole);
     vv_buf_clear(&whole);
     return status;
+}
+
+/* The same as without metrics, counted. */
+static vv_status get_counted(vv_blockstore *store, const vv_cid *cid, vv_range range,
+                             vv_buf *out, vv_error *err)
+{
+    bool has_range = range.kind != VV_RANGE_WHOLE;
+    char text[VV_CID_TEXT_MAX];
+    vvi_told_loads before;
+    uint64_t bytes = 0;
+    vv_status status;
+    vvi_load load;
+
+    vv_cid_format(cid, text);
+    vvi_load_begin(&load, text, has_range, true);
+    before = vvi_loads_set_told((vvi_told_loads){ &load, 1, 0 });
+    status = has_range ? get_part(store, cid, range, out, &bytes, err)
+                       : get_whole(store, cid, out, err);
+    vvi_loads_set_told(before);
+    if (!status && !has_range)
+        bytes = out->len;
+    vvi_load_end(&load, text, has_range, status, bytes);
+    return status;
+}
+
+static bool is_counted(const vv_blockstore *store)
+{
+    return vvi_metrics_on() && !store->is_wrapper;
+}
+
+vv_status vv_blockstore_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
+                            vv_error *err)
+{
+    VVI_TRY(vvi_check_block_name(cid, err));
+    if (vvi_cid_holds_block(cid))
+        return vvi_buf_set(out, vvi_bytes(cid->digest, cid->digest_len), err);
+    if (is_counted(store))
+        return get_counted(store, cid, VV_RANGE_ALL, out, err);
+    return get_whole(store, cid, out, err);
+}
+
+/* A part of a block that its CID holds. */
+static vv_status get_held_part(const vv_cid *cid, vv_range range, vv_buf *out,
+                               vv_error *err)
+{
+    uint64_t from, count;
+
+    vvi_range_resolve(range, cid->digest_len, &from, &count);
+    return vvi_buf_set(out, vvi_bytes(cid->digest + from, (size_t)count), err);
+}
+
+vv_status vv_blockstore_get_range(vv_blockstore *store, const vv_cid *cid, vv_range range,
+                                  vv_buf *out, vv_error *err)
+{
+    uint64_t bytes;
+
+    VVI_TRY(vvi_check_block_name(cid, err));
+    if (range.kind == VV_RANGE_WHOLE)
+        return vv_blockstore_get(store, cid, out, err);
+    if (vvi_cid_holds_block(cid))
+        return get_held_part(cid, range, out, err);
+    if (is_counted(store))
+        return get_counted(store, cid, range, out, err);
+    return get_part(store, cid, range, out, &bytes, err);
 }
 
 /* ---- many blocks ------------------------------------------------------------------------- */
@@ -149,11 +212,14 @@ static vv_status get_each(vv_blockstore *store, const vv_cid *cids, size_t n,
 {
     vv_error why = VV_ERROR_INIT;
     vv_status first = VV_OK;
+    bool on = vvi_metrics_on();
 
     for (size_t i = 0; i < n; i++) {
         statuses[i] = store->ops->get(store, &cids[i], &outs[i], first ? NULL : &why);
         if (statuses[i] && !first)
             first = statuses[i];
+        if (on)
+            vvi_loads_next();
     }
     if (first && err)
         *err = why;
@@ -173,6 +239,8 @@ static vv_status fetch(vv_blockstore *store, const vv_cid *cids, size_t n, vv_bu
         end = i;
         while (end < n && !vvi_cid_holds_block(&cids[end]))
             end++;
+        if (vvi_metrics_on())
+            vvi_loads_at(i);
         if (end > i)
             status = (store->ops->get_many ? store->ops->get_many : get_each)(
                 store, cids + i, end - i, outs + i, statuses + i, first ? NULL : err);
@@ -249,6 +317,38 @@ static vv_status get_all(vv_blockstore *store, const vv_cid *cids, size_t n, vv_
     return VV_OK;
 }
 
+/* The same, counted; what there is no memory for is told of as one load after the other. */
+static vv_status get_all_counted(vv_blockstore *store, const vv_cid *cids, size_t n,
+                                 vv_buf *got, vv_status *statuses, bool all_wanted,
+                                 vv_error *err)
+{
+    vvi_load *loads = vvi_alloc_array_zero(n, sizeof(*loads));
+    char text[VV_CID_TEXT_MAX];
+    uint64_t begun_ns = vvi_now_ns();
+    vvi_told_loads before;
+    vv_status status;
+
+    for (size_t i = 0; i < n && loads; i++) {
+        if (vvi_cid_holds_block(&cids[i]))
+            continue;
+        vv_cid_format(&cids[i], text);
+        vvi_load_begin(&loads[i], text, false, false);
+    }
+    before = vvi_loads_set_told((vvi_told_loads){ loads, loads ? n : 0, 0 });
+    status = get_all(store, cids, n, got, statuses, all_wanted, err);
+    vvi_loads_set_told(before);
+    for (size_t i = 0; i < n; i++) {
+        vvi_load unseen = { .begun_ns = begun_ns };
+
+        if (vvi_cid_holds_block(&cids[i]))
+            continue;
+        vv_cid_format(&cids[i], text);
+        vvi_load_end(loads ? &loads[i] : &unseen, text, false, statuses[i], got[i].len);
+    }
+    vvi_free(loads);
+    return status;
+}
+
 static bool all_empty(const vv_buf *bufs, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -262,7 +362,8 @@ static vv_status get_into(vv_blockstore *store, const vv_cid *cids, size_t n,
                           vv_buf *outs, vv_status *statuses, bool all_wanted,
                           vv_error *err)
 {
-    vv_status status = get_all(store, cids, n, outs, statuses, all_wanted, err);
+    vv_status status = (is_counted(store) ? get_all_counted : get_all)(
+        store, cids, n, outs, statuses, all_wanted, err);
 
     for (size_t i = 0; i < n; i++)
         if (all_wanted ? status != VV_OK : statuses[i] != VV_OK)

@@ -1,6 +1,7 @@
 /* Putting blocks: every block is named after its bytes, or checked against its name, here. */
 #include "blockstore/internal.h"
 
+#include "metrics/metrics.h"
 #include "util/alloc.h"
 #include "util/buf.h"
 #include "util/thread.h"
@@ -60,13 +61,12 @@ static vv_status check_length(vv_bytes block, vv_error *err)
                     block.len, VV_BLOCK_BYTES_MAX);
 }
 
-vv_status vvi_blockstore_add_checked(vv_blockstore *store, const vv_block *blocks,
-                                     size_t n, vv_error *err)
+/* Runs between blocks that their own CIDs hold, which are not stored. */
+static vv_status add(vv_blockstore *store, const vv_block *blocks, size_t n,
+                     vv_error *err)
 {
     size_t end;
 
-    VVI_TRY(check_writable(store, err));
-    /* Runs between blocks that their own CIDs hold, which are not stored. */
     for (size_t i = 0; i < n; i = end + 1) {
         end = i;
         while (end < n && !vvi_cid_holds_block(&blocks[end].cid))
@@ -75,6 +75,28 @@ vv_status vvi_blockstore_add_checked(vv_blockstore *store, const vv_block *block
             VVI_TRY(store->ops->put_many(store, blocks + i, end - i, err));
     }
     return VV_OK;
+}
+
+static vv_status add_counted(vv_blockstore *store, const vv_block *blocks, size_t n,
+                             vv_error *err)
+{
+    uint64_t begun_ns = vvi_now_ns();
+    uint64_t bytes = 0;
+    vv_status status = add(store, blocks, n, err);
+
+    for (size_t i = 0; i < n; i++)
+        bytes += blocks[i].data.len;
+    vvi_count_work(VVI_BLOCK_PUT, store->ops->name, n, bytes, begun_ns, status);
+    return status;
+}
+
+vv_status vvi_blockstore_add_checked(vv_blockstore *store, const vv_block *blocks,
+                                     size_t n, vv_error *err)
+{
+    VVI_TRY(check_writable(store, err));
+    if (vvi_metrics_on() && !store->is_wrapper)
+        return add_counted(store, blocks, n, err);
+    return add(store, blocks, n, err);
 }
 
 vv_status vv_blockstore_put(vv_blockstore *store, const vv_cid_prefix *prefix,

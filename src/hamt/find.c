@@ -58,7 +58,7 @@ static step descend(vvi_node_cache *cache, vvi_node *node, vv_bytes key,
 /* Go on at the node that *out names: through nodes in the cache, or through that one alone, which is
  * loaded. */
 static vv_status go_on(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, unsigned *depth,
-                       vvi_link *out, step *at, vv_error *err)
+                       vvi_link *out, step *at, uint64_t *found, vv_error *err)
 {
     vv_bytes link = vvi_bytes(out->bytes, out->len);
     vvi_node_cache *cache = &hamt->clean;
@@ -72,6 +72,7 @@ static vv_status go_on(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, unsigne
         *at = descend(cache, node, key, hash, hamt->opts.hash_len, depth, out, &hits);
     }
     vvi_node_cache_walk_end(cache, hits);
+    *found = hits;
     if (node)
         return VV_OK;
     VVI_TRY(vvi_hamt_load(hamt, link, &node, err));
@@ -80,23 +81,66 @@ static vv_status go_on(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, unsigne
     return VV_OK;
 }
 
-vv_status vvi_hamt_find(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, vvi_link *out,
-                        vv_error *err)
+/* Look at the changed nodes, which are above all others. */
+static step begin(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, unsigned *depth,
+                  vvi_link *out)
 {
-    unsigned depth = 0;
     uint64_t hits = 0;
     step at = STEP_LINK;
 
     vvi_rwlock_read(&hamt->tree);
     if (hamt->root)
-        at = descend(NULL, hamt->root, key, hash, hamt->opts.hash_len, &depth, out,
-                     &hits);
+        at = descend(NULL, hamt->root, key, hash, hamt->opts.hash_len, depth, out, &hits);
     else
         copy_link(vvi_bytes(hamt->root_link.bytes, hamt->root_link.len), out);
     vvi_rwlock_unlock(&hamt->tree);
-    while (at == STEP_LINK)
-        VVI_TRY(go_on(hamt, key, hash, &depth, out, &at, err));
+    return at;
+}
+
+/* The key is not there, or *out names its value. */
+static vv_status end(step at, vv_bytes key, vv_error *err)
+{
     if (at == STEP_ABSENT)
         return vvi_fail(err, VV_ENOTFOUND, "no key \"%.*s\"", VVI_KEY_ARG(key));
     return VV_OK;
+}
+
+/* The same as vvi_hamt_find() without metrics, counted. */
+static vv_status find_counted(vv_hamt *hamt, vv_bytes key, const uint8_t *hash,
+                              vvi_link *out, vv_error *err)
+{
+    bool nodes_too = vvi_hamt_is_counted(hamt);
+    vv_status status = VV_OK;
+    unsigned depth = 0;
+    vvi_lookup lookup;
+    uint64_t found;
+    step at;
+
+    vvi_lookup_begin(&lookup, key, true);
+    at = begin(hamt, key, hash, &depth, out);
+    while (at == STEP_LINK && !status) {
+        uint64_t begun_ns = vvi_now_ns();
+
+        status = go_on(hamt, key, hash, &depth, out, &at, &found, err);
+        if (nodes_too && found)
+            vvi_count_node_loads(true, found, 0, vvi_now_ns() - begun_ns);
+    }
+    status = status ? status : end(at, key, err);
+    vvi_lookup_end(&lookup, key, depth, status);
+    return status;
+}
+
+vv_status vvi_hamt_find(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, vvi_link *out,
+                        vv_error *err)
+{
+    unsigned depth = 0;
+    uint64_t found;
+    step at;
+
+    if (vvi_metrics_on())
+        return find_counted(hamt, key, hash, out, err);
+    at = begin(hamt, key, hash, &depth, out);
+    while (at == STEP_LINK)
+        VVI_TRY(go_on(hamt, key, hash, &depth, out, &at, &found, err));
+    return end(at, key, err);
 }

@@ -53,12 +53,32 @@ static vv_status fetch(vv_hamt *hamt, vv_bytes link, vvi_node **out, vv_error *e
     return status ? node_failed(status, &cid, err) : VV_OK;
 }
 
+static vv_status load(vv_hamt *hamt, vv_bytes link, vvi_cache_answer *answer,
+                      vvi_node **out, vv_error *err)
+{
+    VVI_TRY(vvi_node_cache_get(&hamt->clean, link, true, answer, out, err));
+    return *answer == VVI_CACHE_FOUND ? VV_OK : fetch(hamt, link, out, err);
+}
+
+static vv_status load_counted(vv_hamt *hamt, vv_bytes link, vvi_node **out, vv_error *err)
+{
+    uint64_t begun_ns = vvi_now_ns();
+    vvi_cache_answer answer;
+
+    VVI_TRY(load(hamt, link, &answer, out, err));
+    vvi_count_node_loads(answer == VVI_CACHE_FOUND, 1,
+                         answer == VVI_CACHE_FOUND ? 0 : (*out)->size,
+                         vvi_now_ns() - begun_ns);
+    return VV_OK;
+}
+
 vv_status vvi_hamt_load(vv_hamt *hamt, vv_bytes link, vvi_node **out, vv_error *err)
 {
     vvi_cache_answer answer;
 
-    VVI_TRY(vvi_node_cache_get(&hamt->clean, link, true, &answer, out, err));
-    return answer == VVI_CACHE_FOUND ? VV_OK : fetch(hamt, link, out, err);
+    if (vvi_hamt_is_counted(hamt))
+        return load_counted(hamt, link, out, err);
+    return load(hamt, link, &answer, out, err);
 }
 
 /* ---- many ------------------------------------------------------------------------------ */
@@ -126,9 +146,21 @@ static vv_status fetch_listed(vv_hamt *hamt, fetch_list *list, const vvi_link *l
     return failure;
 }
 
+/* Nodes that fetch_listed() loaded. */
+static void count_listed(const fetch_list *list, vvi_node *const *nodes,
+                         uint64_t begun_ns)
+{
+    uint64_t ns = vvi_now_ns() - begun_ns;
+
+    for (size_t i = 0; i < list->n; i++)
+        if (nodes[list->which[i]])
+            vvi_count_node_loads(false, 1, nodes[list->which[i]]->size, ns);
+}
+
 vv_status vvi_hamt_load_many(vv_hamt *hamt, const vvi_link *links, size_t n,
                              vvi_node **out, vv_status *statuses, vv_error *err)
 {
+    uint64_t begun_ns = vvi_hamt_is_counted(hamt) ? vvi_now_ns() : 0;
     fetch_list list;
     vv_status failure = VV_OK;
     vv_status status;
@@ -153,6 +185,8 @@ vv_status vvi_hamt_load_many(vv_hamt *hamt, const vvi_link *links, size_t n,
         list.which[list.n++] = i;
     }
     failure = fetch_listed(hamt, &list, links, out, statuses, err);
+    if (begun_ns)
+        count_listed(&list, out, begun_ns);
     for (size_t i = 0; i < n && (statuses || !failure); i++) {
         if (out[i] || (statuses && statuses[i]))
             continue;

@@ -54,6 +54,13 @@ typedef struct resolver {
     bool for_values;     /* the names are needed to read the values */
     vv_error *err;       /* of the first key that failed but by not being there */
     stop_list now, next;
+    /* When it is counted, else NULL; a place a key. */
+    uint8_t *depths;     /* of the last node that it came to */
+    uint8_t *misses;     /* nodes that were loaded for it */
+    vvi_lookup *lookups; /* NULL also for want of memory */
+    uint64_t visits;     /* of all keys to nodes */
+    bool root_is_new;    /* the root was taken for the batch that comes now; */
+    bool root_missed;    /* and it was not in the cache */
 } resolver;
 
 static void resolver_clear(resolver *self)
@@ -62,6 +69,9 @@ static void resolver_clear(resolver *self)
     vvi_free(self->next.items);
     vvi_free(self->hashes);
     vvi_free(self->cids);
+    vvi_free(self->depths);
+    vvi_free(self->misses);
+    vvi_free(self->lookups);
 }
 
 static vv_status resolver_init(resolver *self, vv_hamt *hamt, size_t batch, vv_error *err)
@@ -191,6 +201,13 @@ static void look_in_buckets(resolver *self, const ended *at)
     }
 }
 
+static void note_visits(resolver *self, const party *keys)
+{
+    for (size_t i = 0; i < keys->n; i++)
+        self->depths[keys->keys[i]] = (uint8_t)keys->depth;
+    self->visits += keys->n;
+}
+
 /* Let keys go down as far as nodes are in memory. */
 static vv_status walk(resolver *self, party *keys, vv_error *err)
 {
@@ -200,6 +217,8 @@ static vv_status walk(resolver *self, party *keys, vv_error *err)
 
     vvi_node_cache_walk_begin(&self->hamt->clean);
     while (keys->n && !status) {
+        if (self->depths)
+            note_visits(self, keys);
         find_slots(self, keys);
         status = step_down(self, keys, &at, err);
         look_in_buckets(self, &at);
@@ -303,6 +322,8 @@ static vv_status go_on(resolver *self, vv_error *err)
             self->statuses[from->key] = here.statuses[here.which[i]];
             continue;
         }
+        if (self->misses && (i == 0 || here.which[i] != here.which[i - 1]))
+            self->misses[from->key]++;
         if (keys.n == WALKERS || (keys.n && keys.depth != from->depth))
             status = walk(self, &keys, err);
         keys.depth = from->depth;
@@ -341,6 +362,68 @@ static vv_status resolve(resolver *self, vvi_node *root, vv_error *err)
         status = go_on(self, err);
     }
     return status;
+}
+
+/* ---- counting --------------------------------------------------------------------------- */
+
+static void lookups_begin(resolver *self)
+{
+    self->visits = 0;
+    memset(self->depths, 0, self->n);
+    memset(self->misses, 0, self->n);
+    if (self->n)
+        self->misses[0] = self->root_is_new && self->root_missed;
+    for (size_t i = 0; i < self->n && self->lookups; i++)
+        vvi_lookup_begin(&self->lookups[i], self->keys[i], false);
+}
+
+/* Each key has come to all nodes down to its depth: those that were not loaded for it it found. */
+static void lookups_end(resolver *self, uint64_t begun_ns, vv_status status)
+{
+    bool nodes_too = vvi_hamt_is_counted(self->hamt);
+
+    for (size_t i = 0; i < self->n; i++) {
+        vvi_lookup unseen = { .begun_ns = begun_ns };
+        vvi_lookup *lookup = self->lookups ? &self->lookups[i] : &unseen;
+
+        if (nodes_too) {
+            lookup->node_loads = self->depths[i] + 1u;
+            lookup->node_hits = lookup->node_loads - self->misses[i];
+            lookup->last_hit = self->misses[i] == 0;
+        }
+        vvi_lookup_end(lookup, self->keys[i], self->depths[i],
+                       status ? status : self->statuses[i]);
+    }
+}
+
+/* The same as resolve(), counted. Loads count themselves; what is left of the visits are nodes found. */
+static vv_status resolve_counted(resolver *self, vvi_node *root, vv_error *err)
+{
+    uint64_t begun_ns = vvi_now_ns();
+    uint64_t loads = vvi_node_loads_counted();
+    vv_status status;
+
+    lookups_begin(self);
+    status = resolve(self, root, err);
+    loads = vvi_node_loads_counted() - loads + self->root_is_new;
+    if (vvi_hamt_is_counted(self->hamt) && self->visits > loads)
+        vvi_count_node_loads(true, self->visits - loads, 0, vvi_now_ns() - begun_ns);
+    self->root_is_new = false;
+    lookups_end(self, begun_ns, status);
+    return status;
+}
+
+/* Without memory for it nothing is counted. */
+static void resolver_count(resolver *self, size_t batch)
+{
+    self->depths = vvi_alloc_array(batch, sizeof(*self->depths));
+    self->misses = vvi_alloc_array(batch, sizeof(*self->misses));
+    self->lookups = vvi_alloc_array(batch, sizeof(*self->lookups));
+    if (self->depths && self->misses)
+        return;
+    vvi_free(self->depths);
+    vvi_free(self->misses);
+    self->depths = self->misses = NULL;
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -418,7 +501,7 @@ static vv_status read_batch(resolver *self, vvi_node *root, const reading *to,
 {
     bool all = to->outs_are_ours;
 
-    VVI_TRY(resolve(self, root, err));
+    VVI_TRY((self->depths ? resolve_counted : resolve)(self, root, err));
     if (!to->outs) {
         for (size_t i = 0; i < self->n; i++)
             if (!self->statuses[i])
@@ -432,16 +515,21 @@ static vv_status read_batch(resolver *self, vvi_node *root, const reading *to,
 }
 
 /* The root, held. A failure to load it is the failure of every key. */
-static vv_status take_root(vv_hamt *hamt, vvi_node **out, vv_error *err)
+static vv_status take_root(resolver *self, vvi_node **out, vv_error *err)
 {
+    vv_hamt *hamt = self->hamt;
+    uint64_t loads = atomic_load(&hamt->loads);
     vvi_snapshot snapshot;
 
     vvi_hamt_snapshot(hamt, &snapshot);
     *out = snapshot.root;
-    return snapshot.root
-               ? VV_OK
-               : vvi_hamt_load(hamt, vvi_bytes(snapshot.link.bytes, snapshot.link.len),
-                               out, err);
+    if (snapshot.root)
+        return VV_OK;
+    VVI_TRY(
+        vvi_hamt_load(hamt, vvi_bytes(snapshot.link.bytes, snapshot.link.len), out, err));
+    self->root_is_new = true;
+    self->root_missed = atomic_load(&hamt->loads) != loads;
+    return VV_OK;
 }
 
 static vv_status read_batches(resolver *self, vvi_node *root, const vv_bytes *keys,
@@ -472,7 +560,9 @@ static vv_status read_many(vv_hamt *hamt, const vv_bytes *keys, size_t n,
     VVI_TRY(status);
     self.err = first;
     self.for_values = to->outs != NULL;
-    status = n ? take_root(hamt, &root, first) : VV_OK;
+    if (vvi_metrics_on())
+        resolver_count(&self, n < BATCH_KEYS ? n : BATCH_KEYS);
+    status = n ? take_root(&self, &root, first) : VV_OK;
     for (size_t i = 0; i < n && status; i++)
         to->statuses[i] = status;
     status = root ? read_batches(&self, root, keys, n, to, err) : VV_OK;

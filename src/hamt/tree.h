@@ -18,6 +18,7 @@
 #include <varvite/hamt.h>
 
 #include "hamt/cache.h"
+#include "metrics/metrics.h"
 
 #define VVI_HASH_MAX 64
 
@@ -47,6 +48,12 @@ vv_status vvi_hamt_check_key(vv_bytes key, vv_error *err);
 /* For messages: as many bytes of a key as make sense, for "%.*s". */
 #define VVI_KEY_ARG(key_) \
     (int)((key_).len < 120 ? (key_).len : 120), (const char *)(key_).data
+
+/* Are the nodes that it comes to counted? py-hamt counts those of maps that are open for reading. */
+static inline bool vvi_hamt_is_counted(const vv_hamt *hamt)
+{
+    return vvi_metrics_on() && atomic_load(&hamt->read_only);
+}
 
 /* ---- load.c ---- */
 /* The node of that name, held for the caller. A missing block is VV_ECORRUPT. */

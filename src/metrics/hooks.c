@@ -27,11 +27,21 @@ vvi_told_loads vvi_loads_set_told(vvi_told_loads loads)
     return before;
 }
 
+void vvi_loads_at(size_t i)
+{
+    told.first = i;
+}
+
+void vvi_loads_next(void)
+{
+    told.first++;
+}
+
 void vv_metrics_tell_load(size_t i, uint32_t retries, vv_load_outcome outcome)
 {
     vvi_load *load;
 
-    if (!told.loads || i >= told.count - told.first)
+    if (!told.loads || told.first >= told.count || i >= told.count - told.first)
         return;
     load = &told.loads[told.first + i];
     load->is_told = true;
@@ -123,6 +133,7 @@ void vvi_load_end(vvi_load *self, const char *cid, bool has_range, vv_status sta
 /* ---- lookups ---------------------------------------------------------------------------------------- */
 
 static _Thread_local vvi_lookup *current_lookup;
+static _Thread_local uint64_t node_loads_counted;
 
 static const char lookup_name[] = "py_hamt.hamt.lookup";
 
@@ -139,9 +150,9 @@ static const char *key_text(vv_bytes key, char out[KEY_TEXT])
     return out;
 }
 
-vvi_lookup *vvi_lookup_current(void)
+uint64_t vvi_node_loads_counted(void)
 {
-    return current_lookup;
+    return node_loads_counted;
 }
 
 void vvi_lookup_begin(vvi_lookup *self, vv_bytes key, bool is_alone)
@@ -212,6 +223,7 @@ void vvi_count_node_loads(bool hit, uint64_t n, uint64_t bytes, uint64_t ns)
     uint8_t values[VVI_POINT_ATTRIBUTES] = { hit };
     double seconds = n ? (double)ns / 1e9 / (double)n : 0;
 
+    node_loads_counted += n;
     if (current_lookup && n) {
         current_lookup->node_loads += n;
         current_lookup->node_hits += hit ? n : 0;

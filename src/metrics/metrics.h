@@ -65,6 +65,9 @@ typedef struct vvi_told_loads {
     size_t count, first;
 } vvi_told_loads;
 vvi_told_loads vvi_loads_set_told(vvi_told_loads loads);
+/* From now on the backend's 0 is the i-th of them; the one after that. */
+void vvi_loads_at(size_t i);
+void vvi_loads_next(void);
 
 /* is_alone: work until the end is a part of it; else several begin before the first ends. cid: its text, the
  * same at both. */
@@ -91,8 +94,8 @@ void vvi_lookup_end(vvi_lookup *self, vv_bytes key, unsigned depth, vv_status st
 /* Nodes that a map open for reading was asked for, n of them in all those ns: found in its cache, or (hit
  * false) loaded, each of bytes. Belongs to the thread's innermost lookup, if there is one. */
 void vvi_count_node_loads(bool hit, uint64_t n, uint64_t bytes, uint64_t ns);
-/* The thread's innermost lookup, or NULL. */
-vvi_lookup *vvi_lookup_current(void);
+/* How many of them this thread has counted so far. */
+uint64_t vvi_node_loads_counted(void);
 
 /* ---- gets of stores: py_hamt.hamt_store.get, py_hamt.sharded_store.get ---------------------------- */
 

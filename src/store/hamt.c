@@ -1,8 +1,10 @@
 /* A HAMT over a block store as a Zarr store: keys and values unchanged, as py-hamt's
  * ZarrHAMTStore keeps them. */
+#include "store/documents.h"
 #include "store/internal.h"
 #include "store/views.h"
 
+#include "metrics/metrics.h"
 #include "util/alloc.h"
 #include "util/buf.h"
 #include "util/options.h"
@@ -20,6 +22,7 @@ typedef struct hamt_store {
      * the map itself lets them store their values at the same time. */
     vvi_rwlock changes;
     vvi_views views;
+    vvi_documents documents; /* used when the store is read-only */
 } hamt_store;
 
 /* Put the key's name in front of what the map said, which knows keys as bytes only. */
@@ -47,10 +50,9 @@ static vv_status check_block(vv_status status, const char *key, vv_error *err)
     return status ? vvi_wrap(err, status, "the value of key '%s'", key) : VV_OK;
 }
 
-static vv_status hamt_get(vv_store *base, const char *key, vv_range range, vv_buf *out,
-                          vv_error *err)
+static vv_status get_block(hamt_store *self, const char *key, vv_range range, vv_buf *out,
+                           vv_error *err)
 {
-    hamt_store *self = (hamt_store *)base;
     vv_cid pointer;
 
     VVI_TRY(find_pointer(self, key, &pointer, err));
@@ -58,10 +60,43 @@ static vv_status hamt_get(vv_store *base, const char *key, vv_range range, vv_bu
                        key, err);
 }
 
-static vv_status hamt_open_value(vv_store *base, const char *key, vv_store_value *out,
-                                 vv_error *err)
+static vv_status get(hamt_store *self, const char *key, vv_range range, vv_buf *out,
+                     vv_error *err)
+{
+    bool is_kept = self->base.read_only && range.kind == VV_RANGE_WHOLE &&
+                   vvi_is_document(key);
+
+    if (is_kept && vvi_documents_get(&self->documents, key, out))
+        return VV_OK;
+    VVI_TRY(get_block(self, key, range, out, err));
+    if (is_kept)
+        vvi_documents_put(&self->documents, key, vvi_buf_bytes(out));
+    return VV_OK;
+}
+
+static vv_status get_counted(hamt_store *self, const char *key, vv_range range,
+                             vv_buf *out, vv_error *err)
+{
+    vv_status status;
+    vvi_get counted;
+
+    vvi_get_begin(&counted, VVI_GET_HAMT, key, range.kind != VV_RANGE_WHOLE, true);
+    status = get(self, key, range, out, err);
+    vvi_get_end(&counted, key, vvi_is_document(key), status);
+    return status;
+}
+
+static vv_status hamt_get(vv_store *base, const char *key, vv_range range, vv_buf *out,
+                          vv_error *err)
 {
     hamt_store *self = (hamt_store *)base;
+
+    return (vvi_metrics_on() ? get_counted : get)(self, key, range, out, err);
+}
+
+static vv_status open_value(hamt_store *self, const char *key, vv_store_value *out,
+                            vv_error *err)
+{
     vv_buf block = VV_BUF_INIT;
     vvi_view *view;
     vv_cid pointer;
@@ -81,6 +116,26 @@ static vv_status hamt_open_value(vv_store *base, const char *key, vv_store_value
     if (pointer.hash != VV_HASH_IDENTITY && pointer.digest_len >= sizeof(out->version))
         memcpy(out->version, pointer.digest, sizeof(out->version));
     return VV_OK;
+}
+
+static vv_status open_value_counted(hamt_store *self, const char *key,
+                                    vv_store_value *out, vv_error *err)
+{
+    vv_status status;
+    vvi_get counted;
+
+    vvi_get_begin(&counted, VVI_GET_HAMT, key, false, true);
+    status = open_value(self, key, out, err);
+    vvi_get_end(&counted, key, vvi_is_document(key), status);
+    return status;
+}
+
+static vv_status hamt_open_value(vv_store *base, const char *key, vv_store_value *out,
+                                 vv_error *err)
+{
+    hamt_store *self = (hamt_store *)base;
+
+    return (vvi_metrics_on() ? open_value_counted : open_value)(self, key, out, err);
 }
 
 static void hamt_close_value(vv_store *base, vv_store_value *value)
@@ -155,11 +210,10 @@ static vv_status get_values(hamt_store *self, many *all, const char *const *keys
     return first;
 }
 
-static vv_status hamt_get_many(vv_store *base, const char *const *keys,
-                               const vv_range *ranges, size_t n, vv_buf *outs,
-                               vv_status *statuses, vv_error *err)
+static vv_status get_many(hamt_store *self, const char *const *keys,
+                          const vv_range *ranges, size_t n, vv_buf *outs,
+                          vv_status *statuses, vv_error *err)
 {
-    hamt_store *self = (hamt_store *)base;
     many all;
     vv_status status = many_init(&all, keys, n, err);
 
@@ -172,6 +226,40 @@ static vv_status hamt_get_many(vv_store *base, const char *const *keys,
         status = get_values(self, &all, keys, ranges, n, outs, statuses, err);
     many_clear(&all, n);
     return status;
+}
+
+static vv_status get_many_counted(hamt_store *self, const char *const *keys,
+                                  const vv_range *ranges, size_t n, vv_buf *outs,
+                                  vv_status *statuses, vv_error *err)
+{
+    vvi_get *gets = vvi_alloc_array(n, sizeof(*gets));
+    uint64_t begun_ns = vvi_now_ns();
+    vv_status status;
+
+    for (size_t i = 0; i < n && gets; i++)
+        vvi_get_begin(&gets[i], VVI_GET_HAMT, keys[i],
+                      ranges && ranges[i].kind != VV_RANGE_WHOLE, false);
+    status = get_many(self, keys, ranges, n, outs, statuses, err);
+    for (size_t i = 0; i < n; i++) {
+        vvi_get unseen = { .begun_ns = begun_ns,
+                           .store = VVI_GET_HAMT,
+                           .has_range = ranges && ranges[i].kind != VV_RANGE_WHOLE };
+
+        vvi_get_end(gets ? &gets[i] : &unseen, keys[i], vvi_is_document(keys[i]),
+                    statuses[i]);
+    }
+    vvi_free(gets);
+    return status;
+}
+
+static vv_status hamt_get_many(vv_store *base, const char *const *keys,
+                               const vv_range *ranges, size_t n, vv_buf *outs,
+                               vv_status *statuses, vv_error *err)
+{
+    hamt_store *self = (hamt_store *)base;
+
+    return (vvi_metrics_on() ? get_many_counted : get_many)(self, keys, ranges, n, outs,
+                                                            statuses, err);
 }
 
 static vv_status hamt_exists(vv_store *base, const char *key, bool *out, vv_error *err)
@@ -351,6 +439,7 @@ static void hamt_free(vv_store *base)
 
     vv_hamt_free(self->hamt);
     vvi_views_clear(&self->views);
+    vvi_documents_clear(&self->documents);
     vv_blockstore_free(self->blocks);
     vvi_rwlock_clear(&self->changes);
     vvi_free(self);
@@ -391,15 +480,14 @@ vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
     if (!self)
         return vvi_fail_nomem(err, sizeof(*self));
     status = vvi_rwlock_init_writers_first(&self->changes, err);
-    if (!status) {
-        status = vvi_views_init(&self->views, err);
-        if (status)
-            vvi_rwlock_clear(&self->changes);
-    }
-    if (status) {
-        vvi_free(self);
-        return status;
-    }
+    if (status)
+        goto no_changes;
+    status = vvi_views_init(&self->views, err);
+    if (status)
+        goto no_views;
+    status = vvi_documents_init(&self->documents, err);
+    if (status)
+        goto no_documents;
     vv_store_base_init(&self->base, &hamt_ops, options.read_only);
     self->base.is_near = blocks->is_near;
     self->blocks = vv_blockstore_retain(blocks);
@@ -408,6 +496,14 @@ vv_status vv_hamt_store_open(vv_blockstore *blocks, const vv_cid *root,
         hamt_free(&self->base);
     else
         *out = &self->base;
+    return status;
+
+no_documents:
+    vvi_views_clear(&self->views);
+no_views:
+    vvi_rwlock_clear(&self->changes);
+no_changes:
+    vvi_free(self);
     return status;
 }
 
@@ -418,6 +514,11 @@ static vv_status as_hamt(vv_store *store, hamt_store **out, vv_error *err)
                         store->ops->name);
     *out = (hamt_store *)store;
     return VV_OK;
+}
+
+vv_hamt *vvi_hamt_store_map(vv_store *store)
+{
+    return store->ops == &hamt_ops ? ((hamt_store *)store)->hamt : NULL;
 }
 
 vv_status vvi_hamt_store_parts(vv_store *store, vv_blockstore **blocks, vv_cid *root,

@@ -17,6 +17,9 @@ void vvi_store_give(vv_buf *value, vv_range range, vv_buf *out);
 
 /* ---- HAMT stores (hamt.c) ---- */
 
+/* The map, borrowed; NULL: no HAMT store. */
+vv_hamt *vvi_hamt_store_map(vv_store *store);
+
 /* The block store, borrowed, and the root; changes are saved first, without a flush of the block
  * store. VV_EINVAL: no HAMT store. */
 vv_status vvi_hamt_store_parts(vv_store *store, vv_blockstore **blocks, vv_cid *root,

@@ -1,6 +1,7 @@
 /* The public calls: what every backend owes is checked and made here. */
 #include "store/internal.h"
 
+#include "store/calls.h"
 #include "store/key_set.h"
 #include "util/alloc.h"
 #include "util/buf.h"
@@ -81,22 +82,7 @@ vv_status vv_store_get(vv_store *store, const char *key, vv_range range, vv_buf 
                        vv_error *err)
 {
     VVI_TRY(vvi_store_check_key(store, key, err));
-    return store->ops->get(store, key, range, out, err);
-}
-
-static vv_status get_each(vv_store *store, const char *const *keys,
-                          const vv_range *ranges, size_t n, vv_buf *outs,
-                          vv_status *statuses, vv_error *err)
-{
-    vv_status first = VV_OK;
-
-    for (size_t i = 0; i < n; i++) {
-        statuses[i] = store->ops->get(store, keys[i], ranges ? ranges[i] : VV_RANGE_ALL,
-                                      &outs[i], first ? NULL : err);
-        if (!first)
-            first = statuses[i];
-    }
-    return first;
+    return vvi_call_get(store, key, range, out, err);
 }
 
 /* Values that are there, are not there, or are damaged are answers; the rest is a failure. */
@@ -113,8 +99,7 @@ static vv_status get_all(vv_store *store, const char *const *keys, const vv_rang
 {
     vv_error why = VV_ERROR_INIT;
 
-    (store->ops->get_many ? store->ops->get_many : get_each)(store, keys, ranges, n, got,
-                                                             statuses, &why);
+    vvi_call_get_many(store, keys, ranges, n, got, statuses, &why);
     for (size_t i = 0; i < n; i++) {
         if (all_wanted ? statuses[i] == VV_OK : is_answer(statuses[i]))
             continue;
@@ -184,7 +169,7 @@ vv_status vv_store_set(vv_store *store, const char *key, vv_bytes value, vv_erro
 {
     VVI_TRY(check_write(store, err));
     VVI_TRY(vvi_store_check_key(store, key, err));
-    return store->ops->set(store, key, value, false, err);
+    return vvi_call_set(store, key, value, false, err);
 }
 
 vv_status vv_store_set_if_absent(vv_store *store, const char *key, vv_bytes value,
@@ -192,7 +177,7 @@ vv_status vv_store_set_if_absent(vv_store *store, const char *key, vv_bytes valu
 {
     VVI_TRY(check_write(store, err));
     VVI_TRY(vvi_store_check_key(store, key, err));
-    return store->ops->set(store, key, value, true, err);
+    return vvi_call_set(store, key, value, true, err);
 }
 
 vv_status vv_store_set_many(vv_store *store, const char *const *keys,
@@ -201,11 +186,7 @@ vv_status vv_store_set_many(vv_store *store, const char *const *keys,
     VVI_TRY(check_write(store, err));
     for (size_t i = 0; i < n; i++)
         VVI_TRY(vvi_store_check_key(store, keys[i], err));
-    if (store->ops->set_many)
-        return store->ops->set_many(store, keys, values, n, err);
-    for (size_t i = 0; i < n; i++)
-        VVI_TRY(store->ops->set(store, keys[i], values[i], false, err));
-    return VV_OK;
+    return vvi_call_set_many(store, keys, values, n, err);
 }
 
 vv_status vv_store_copy(vv_store *store, const char *from, const char *to, vv_error *err)
@@ -218,9 +199,9 @@ vv_status vv_store_copy(vv_store *store, const char *from, const char *to, vv_er
     VVI_TRY(vvi_store_check_key(store, to, err));
     if (store->ops->copy)
         return store->ops->copy(store, from, to, err);
-    status = store->ops->get(store, from, VV_RANGE_ALL, &value, err);
+    status = vvi_call_get(store, from, VV_RANGE_ALL, &value, err);
     if (!status)
-        status = store->ops->set(store, to, vvi_buf_bytes(&value), false, err);
+        status = vvi_call_set(store, to, vvi_buf_bytes(&value), false, err);
     vv_buf_clear(&value);
     return status;
 }
@@ -241,7 +222,7 @@ vv_status vv_store_delete(vv_store *store, const char *key, vv_error *err)
 
     VVI_TRY(check_write(store, err));
     VVI_TRY(vvi_store_check_key(store, key, err));
-    status = store->ops->remove(store, key, err);
+    status = vvi_call_remove(store, key, err);
     return status == VV_ENOTFOUND ? VV_OK : status;
 }
 
@@ -280,7 +261,7 @@ vv_status vv_store_delete_prefix(vv_store *store, const char *prefix, uint64_t *
     /* The keys as they are now, so that deleting cannot disturb the listing. */
     status = vv_store_list(store, prefix, append_key, &list, err);
     for (size_t i = 0; i < list.count && !status; i++) {
-        status = store->ops->remove(store, list.keys[i], err);
+        status = vvi_call_remove(store, list.keys[i], err);
         if (status == VV_ENOTFOUND)
             status = VV_OK;
         else if (!status)
@@ -395,7 +376,7 @@ vv_status vvi_store_link(vv_store *from, const char *const *from_keys, vv_store 
 vv_status vv_store_list(vv_store *store, const char *prefix, vv_key_fn visit, void *ctx,
                         vv_error *err)
 {
-    return store->ops->list(store, prefix ? prefix : "", visit, ctx, err);
+    return vvi_call_list(store, prefix ? prefix : "", visit, ctx, err);
 }
 
 /* Tells of each entry below a directory once, while all keys below it go by. */
@@ -450,7 +431,7 @@ vv_status vv_store_list_dir(vv_store *store, const char *directory, vv_key_fn vi
     if (store->ops->list_dir)
         status = store->ops->list_dir(store, prefix, visit, ctx, err);
     else
-        status = store->ops->list(store, prefix, filter_key, &filter, err);
+        status = vvi_call_list(store, prefix, filter_key, &filter, err);
     vvi_key_set_clear(&filter.seen);
     vvi_free(prefix);
     return status;

@@ -1,5 +1,6 @@
 #include "store/value.h"
 
+#include "store/calls.h"
 #include "store/internal.h"
 
 #include <string.h>
@@ -16,7 +17,7 @@ vv_status vvi_value_open(vv_store *store, const char *key, vv_store_value *out,
 
     *out = (vv_store_value){ .fd = -1 };
     VVI_TRY(vvi_store_check_key(store, key, err));
-    status = store->ops->open_value(store, key, out, err);
+    status = vvi_call_open_value(store, key, out, err);
     if (!status && out->size > VV_BLOCK_BYTES_MAX) {
         status = vvi_fail(err, VV_ELIMIT,
                           "key '%s': %" PRIu64 " bytes; at most %" PRIu64 " are handled",
