@@ -1,6 +1,7 @@
 /* The index of one array: what it is, and changing chunks; inner.h tells who guards what. */
 #include "sharded/inner.h"
 
+#include "metrics/metrics.h"
 #include "util/alloc.h"
 #include "util/buf.h"
 
@@ -305,11 +306,34 @@ static vv_status set(vvi_chunk_index *index, const uint64_t *coords, const vv_ci
     }
 }
 
+/* The same as set() of one, counted. */
+static vv_status set_counted(vvi_chunk_index *index, const uint64_t *coords,
+                             const vv_cid *cid, bool *changed, vv_error *err)
+{
+    uint64_t begun_ns = vvi_now_ns();
+    vvi_held *held = NULL;
+    uint64_t number = 0;
+    bool is_ready;
+    vv_status status;
+
+    vvi_mutex_lock(&index->cache->lock);
+    if (!vvi_chunk_index_number(index, &index->geometry, coords, &number, NULL))
+        held = vvi_held_find_locked(index, number / index->slots);
+    is_ready = held && held->state == VVI_HELD_READY;
+    vvi_mutex_unlock(&index->cache->lock);
+    status = set(index, coords, cid, 1, changed, err);
+    if (status != VV_ERANGE)
+        vvi_count_shard_load(number / index->slots, is_ready, status ? 0 : index->slots,
+                             vvi_now_ns() - begun_ns);
+    return status;
+}
+
 vv_status vvi_chunk_index_set(vvi_chunk_index *index, const uint64_t *coords,
                               const vv_cid *cid, bool *changed, vv_error *err)
 {
     bool any = false;
-    vv_status status = set(index, coords, cid, 1, &any, err);
+    vv_status status = vvi_metrics_on() ? set_counted(index, coords, cid, &any, err)
+                                        : set(index, coords, cid, 1, &any, err);
 
     if (changed)
         *changed = !status && any;

@@ -1,6 +1,7 @@
 /* Looking chunks up: in shards that are held, in those read for it, or in a part of a block. */
 #include "sharded/inner.h"
 
+#include "metrics/metrics.h"
 #include "util/alloc.h"
 #include "util/buf.h"
 
@@ -110,6 +111,7 @@ static vv_status read_whole(vvi_chunk_index *index, uint64_t shard, uint64_t slo
 vv_status vvi_chunk_index_get(vvi_chunk_index *index, const uint64_t *coords,
                               vv_shard_read read, vv_cid *out, vv_error *err)
 {
+    uint64_t begun_ns = vvi_metrics_on() ? vvi_now_ns() : 0;
     answer found = NONE;
     uint64_t number;
     uint64_t shard = 0;
@@ -129,12 +131,16 @@ vv_status vvi_chunk_index_get(vvi_chunk_index *index, const uint64_t *coords,
     VVI_TRY(status);
     has = found == FOUND;
     if (found == READ_WHOLE)
-        VVI_TRY(read_whole(index, shard, slot, &cid, &has, err));
+        status = read_whole(index, shard, slot, &cid, &has, err);
     if (found == READ_PART) {
         vv_cid block = cid;
 
-        VVI_TRY(read_part(index, shard, &block, slot, &cid, &has, err));
+        status = read_part(index, shard, &block, slot, &cid, &has, err);
     }
+    if (begun_ns)
+        vvi_count_shard_load(shard, found == FOUND || found == NONE,
+                             status ? 0 : index->slots, vvi_now_ns() - begun_ns);
+    VVI_TRY(status);
     if (!has)
         return fail_none(index, err);
     *out = cid;
@@ -331,16 +337,60 @@ static void read_parts(turn *self, group *some)
     }
 }
 
+/* Each chunk asked for its shard; the first of a shard had it read. */
+static void count_group(const turn *self, const group *some, uint64_t begun_ns)
+{
+    uint64_t ns = vvi_now_ns() - begun_ns;
+
+    for (size_t k = 0; k < some->n; k++)
+        for (size_t i = some->starts[k]; i < some->ends[k]; i++)
+            vvi_count_shard_load(some->shards[k], i > some->starts[k],
+                                 is_an_answer(self->statuses[self->wanted[i].place])
+                                     ? self->index->slots
+                                     : 0,
+                                 ns);
+}
+
 static void read_wanted(turn *self, group *some)
 {
     for (int whole = 0; whole < 2; whole++)
         for (size_t at = 0; at < self->count;) {
+            uint64_t begun_ns = vvi_metrics_on() ? vvi_now_ns() : 0;
+
             gather(self, whole, &at, some);
             if (some->n && whole)
                 read_whole_shards(self, some);
             else if (some->n)
                 read_parts(self, some);
+            if (begun_ns)
+                count_group(self, some, begun_ns);
         }
+}
+
+/* Those of a turn that were answered without reading. */
+static void count_answered(const turn *self, const uint64_t *coords, size_t n,
+                           uint64_t begun_ns)
+{
+    uint64_t ns = vvi_now_ns() - begun_ns;
+    size_t answered = n - self->count;
+
+    for (size_t i = 0; i < n && answered; i++) {
+        uint64_t number;
+        bool is_wanted = false;
+        vv_status status;
+
+        for (size_t k = 0; k < self->count && !is_wanted; k++)
+            is_wanted = self->wanted[k].place == i;
+        if (is_wanted || self->statuses[i] == VV_ERANGE)
+            continue;
+        vvi_mutex_lock(&self->index->cache->lock);
+        status = vvi_chunk_index_number(self->index, &self->index->geometry,
+                                        coords + i * self->index->ndim, &number, NULL);
+        vvi_mutex_unlock(&self->index->cache->lock);
+        if (!status)
+            vvi_count_shard_load(number / self->index->slots, true, self->index->slots,
+                                 ns / answered);
+    }
 }
 
 vv_status vvi_chunk_index_get_many(vvi_chunk_index *index, const uint64_t *coords,
@@ -363,9 +413,14 @@ vv_status vvi_chunk_index_get_many(vvi_chunk_index *index, const uint64_t *coord
     self->failed = false;
     self->err = err;
     for (size_t at = 0; at < n; at += TURN) {
+        uint64_t begun_ns = vvi_metrics_on() ? vvi_now_ns() : 0;
+
         self->outs = outs + at;
         self->statuses = statuses + at;
         look_all(self, coords + at * ndim, n - at < TURN ? n - at : TURN, read);
+        if (begun_ns)
+            count_answered(self, coords + at * ndim, n - at < TURN ? n - at : TURN,
+                           begun_ns);
         sort_wanted(self);
         read_wanted(self, some);
     }
