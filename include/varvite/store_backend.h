@@ -67,7 +67,7 @@ typedef struct vv_store_ops {
     vv_status (*set_pointer)(vv_store *self, const char *key, const vv_cid *pointer,
                              vv_error *err);
     /* Optional: delete all below a directory, and what the store knows of it besides keys; prefix ends in
-     * / or is "". NULL deletes key after key. */
+     * / or is "". *deleted is 0 at first; NULL: not wanted. NULL deletes key after key. */
     vv_status (*remove_dir)(vv_store *self, const char *prefix, uint64_t *deleted,
                             vv_error *err);
     /* Optional, of stores that have pointer: those of n keys; NULL asks key after key. And the block store,

@@ -249,15 +249,16 @@ vv_status vv_store_delete_prefix(vv_store *store, const char *prefix, uint64_t *
 {
     const size_t len = prefix ? strlen(prefix) : 0;
     key_list list = { NULL, 0, 0 };
-    uint64_t ignored;
+    uint64_t ignored = 0;
     vv_status status;
 
-    if (!deleted)
-        deleted = &ignored;
-    *deleted = 0;
+    if (deleted)
+        *deleted = 0;
     VVI_TRY(check_write(store, err));
     if (store->ops->remove_dir && (len == 0 || prefix[len - 1] == '/'))
         return store->ops->remove_dir(store, prefix ? prefix : "", deleted, err);
+    if (!deleted)
+        deleted = &ignored;
     /* The keys as they are now, so that deleting cannot disturb the listing. */
     status = vv_store_list(store, prefix, append_key, &list, err);
     for (size_t i = 0; i < list.count && !status; i++) {
