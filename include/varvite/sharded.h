@@ -57,6 +57,10 @@ typedef struct vv_sharded_options {
     const char *primary_array_path; /* of that array; NULL: "" */
     /* v1: do not record the path of the array in the root, as 3.3.2; its roots are made again so. */
     bool without_primary;
+    /* v2: keys are those that the root has. Otherwise, as in py-hamt, readers of a store whose arrays all lie
+     * below one group at the top may leave its name out, and a directory "" is listed as that group; where
+     * there are several such groups a read-only store refuses to list "". */
+    bool stored_keys;
 } vv_sharded_options;
 #define VV_SHARDED_OPTIONS_INIT \
     ((vv_sharded_options){ .struct_size = sizeof(vv_sharded_options) })

@@ -1,0 +1,602 @@
+/* Sharded stores keep the contract of stores; and what they alone promise: arrays, groups, roots. */
+#include "store/contract.h"
+#include "support/faulty_blockstore.h"
+
+#include "util/buf.h"
+#include "util/thread.h"
+
+#include <varvite/sharded.h>
+
+#include <stdio.h>
+
+#define GROUP_DOCUMENT \
+    "{\"zarr_format\": 3, \"node_type\": \"group\", \"attributes\": {}}"
+
+/* The block stores below the store: state of a test is a store_fixture whose held is one of these. */
+typedef struct below {
+    vv_blockstore *memory, *faulty;
+} below;
+
+static int setup_with(void **state, const vv_sharded_options *options)
+{
+    store_fixture *fixture = calloc(1, sizeof(*fixture));
+    below *blocks = calloc(1, sizeof(*blocks));
+
+    *state = fixture;
+    if (!fixture || !blocks || vv_memory_blockstore_new(&blocks->memory, NULL))
+        return 1;
+    fixture->held = blocks;
+    blocks->faulty = faulty_blockstore_new(blocks->memory);
+    return vv_sharded_store_open(blocks->faulty, NULL, options, &fixture->store, NULL) !=
+           VV_OK;
+}
+
+static int setup(void **state)
+{
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+
+    options.chunks_per_shard = 4;
+    return setup_with(state, &options);
+}
+
+/* An array of 4 × 6 elements in chunks of 2 × 2. */
+static int setup_v1(void **state)
+{
+    static const uint64_t shape[] = { 4, 6 }, chunk[] = { 2, 2 };
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+
+    options.version = VV_SHARDED_V1;
+    options.chunks_per_shard = 4;
+    options.ndim = 2;
+    options.array_shape = shape;
+    options.chunk_shape = chunk;
+    return setup_with(state, &options);
+}
+
+static int teardown(void **state)
+{
+    store_fixture *fixture = *state;
+    below *blocks = fixture->held;
+
+    vv_store_free(fixture->store);
+    vv_blockstore_free(blocks->faulty);
+    vv_blockstore_free(blocks->memory);
+    free(blocks);
+    free(fixture);
+    return 0;
+}
+
+static vv_store *store_of(void **state)
+{
+    return ((store_fixture *)*state)->store;
+}
+
+static vv_blockstore *faulty_of(void **state)
+{
+    return ((below *)((store_fixture *)*state)->held)->faulty;
+}
+
+/* The document of an array; shapes as "4, 6". One of a few static buffers. */
+static const char *array_document(const char *shape, const char *chunk)
+{
+    static char texts[4][256];
+    static int next;
+    char *text = texts[next++ % 4];
+
+    snprintf(text, sizeof(texts[0]),
+             "{\"zarr_format\": 3, \"node_type\": \"array\", \"shape\": [%s], "
+             "\"chunk_grid\": {\"name\": \"regular\", \"configuration\": "
+             "{\"chunk_shape\": [%s]}}}",
+             shape, chunk);
+    return text;
+}
+
+static vv_status set(vv_store *store, const char *key, const char *value, vv_error *err)
+{
+    return vv_store_set(store, key, vv_bytes_of(value), err);
+}
+
+static const char *commit(vv_store *store)
+{
+    static char texts[4][VV_CID_TEXT_MAX];
+    static int next;
+    char *text = texts[next++ % 4];
+    vv_error err = VV_ERROR_INIT;
+    vv_cid root;
+
+    assert_vv_ok(vv_store_commit(store, &root, &err));
+    vv_cid_format(&root, text);
+    return text;
+}
+
+static vv_store *reopen(void **state, bool read_only)
+{
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *again = NULL;
+    vv_cid root;
+
+    options.read_only = read_only;
+    assert_vv_ok(vv_store_commit(store_of(state), &root, &err));
+    assert_vv_ok(vv_sharded_store_open(faulty_of(state), &root, &options, &again, &err));
+    return again;
+}
+
+/* ---- arrays and keys ------------------------------------------------------------------------- */
+
+static void an_empty_store_has_the_root_of_the_format(void **state)
+{
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+
+    options.chunks_per_shard = 3;
+    assert_vv_ok(vv_sharded_store_open(faulty_of(state), NULL, &options, &store, &err));
+    assert_string_equal(commit(store),
+                        "bafyr4ib6sm5wmt5uv55hneiymxamt34a22f4okh5piyju3svdqeyeyeupi");
+    vv_store_free(store);
+}
+
+static void a_document_registers_an_array_and_writes_its_groups(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+    vv_sharded_info info;
+
+    set_text(store, "g/h/t/zarr.json", array_document("4, 6", "2, 2"));
+    assert_vv_ok(vv_sharded_store_info(store, &info, &err));
+    assert_int_equal(info.array_count, 1);
+    assert_string_equal(info.primary_array_path, "g/h/t");
+    assert_text(store, "zarr.json", GROUP_DOCUMENT);
+    assert_text(store, "g/zarr.json", GROUP_DOCUMENT);
+    assert_text(store, "g/h/zarr.json", GROUP_DOCUMENT);
+}
+
+static void every_form_of_a_chunk_key_names_one_slot(void **state)
+{
+    static const char *const forms[] = { "g/t/c/1/2", "g/t/1.2", "g/t/1/2",
+                                         "/g/t/c/1/2" };
+    vv_store *store = store_of(state);
+
+    set_text(store, "g/t/zarr.json", array_document("4, 6", "2, 2"));
+    for (int i = 0; i < 4; i++) {
+        set_text(store, forms[i], forms[i]);
+        for (int k = 0; k < 4; k++)
+            assert_text(store, forms[k], forms[i]);
+        assert_listing(listing(store, "g/t/"), "g/t/c/1/2 g/t/zarr.json");
+    }
+}
+
+static void a_chunk_that_the_array_has_not_is_refused_and_never_stored(void **state)
+{
+    static const struct {
+        const char *key;
+        vv_status status;
+    } bad[] = { { "g/t/c/2/0", VV_ERANGE },
+                { "g/t/c/0/3", VV_ERANGE },
+                { "g/t/c/0", VV_ERANGE },
+                { "g/t/c/0/0/0", VV_ERANGE },
+                { "g/t/c/99999999999999999999/0", VV_ERANGE },
+                { "g/t/9.9", VV_ERANGE },
+                { "g/t/c/x/0", VV_EINVAL },
+                { "g/t/c/00/0", VV_EINVAL },
+                { "g/t/c/-0/0", VV_EINVAL },
+                { "g/other/c/0", VV_EINVAL } };
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+    size_t calls;
+    bool there;
+
+    set_text(store, "g/t/zarr.json", array_document("4, 6", "2, 2"));
+    calls = faulty_calls(faulty_of(state));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        assert_int_equal(set(store, bad[i].key, "x", &err), bad[i].status);
+        assert_non_null(strstr(err.message, bad[i].key));
+        assert_absent(store, bad[i].key);
+        assert_vv_ok(vv_store_exists(store, bad[i].key, &there, &err));
+        assert_false(there);
+        assert_vv_ok(vv_store_delete(store, bad[i].key, &err));
+    }
+    assert_int_equal(faulty_calls(faulty_of(state)), calls);
+}
+
+static void values_are_looked_at_under_document_keys_only(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+    char digits[5001];
+
+    memset(digits, '1', sizeof(digits) - 1);
+    digits[sizeof(digits) - 1] = '\0';
+    set_text(store, "g/t/zarr.json", array_document("4, 6", "2, 2"));
+    set_text(store, "g/t/c/0/0", digits);
+    assert_text(store, "g/t/c/0/0", digits);
+    set_text(store, "g/t/c/0/1", array_document("9", "9"));
+    assert_text(store, "g/t/c/0/1", array_document("9", "9"));
+    assert_vv_ok(set(store, "g/t/zarr.json", "no JSON at all", &err));
+    assert_text(store, "g/t/c/0/0", digits);
+}
+
+static void a_document_resizes_its_array_and_never_its_chunks(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(store, "g/t/zarr.json", array_document("4, 6", "2, 2"));
+    set_text(store, "g/t/c/1/1", "kept");
+    set_text(store, "g/t/c/1/2", "cut");
+    set_text(store, "g/t/zarr.json", array_document("8, 4", "2, 2"));
+    assert_text(store, "g/t/c/1/1", "kept");
+    assert_absent(store, "g/t/c/1/2");
+    set_text(store, "g/t/c/3/1", "new");
+    assert_int_equal(set(store, "g/t/zarr.json", array_document("8, 4", "2, 4"), &err),
+                     VV_EINVAL);
+    assert_non_null(strstr(err.message, "g/t"));
+    assert_text(store, "g/t/zarr.json", array_document("8, 4", "2, 2"));
+}
+
+static void an_array_leaves_with_its_last_document(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(store, "g/t/zarr.json", array_document("4, 6", "2, 2"));
+    set_text(store, "g/t/c/1/1", "x");
+    assert_vv_ok(vv_store_delete(store, "g/t/zarr.json", &err));
+    assert_listing(listing(store, ""), "g/zarr.json zarr.json");
+    set_text(store, "g/t/zarr.json", array_document("4", "1"));
+    set_text(store, "g/t/c/3", "y");
+    set_text(store, "g/t/zarr.json", GROUP_DOCUMENT);
+    assert_listing(listing(store, ""), "g/t/zarr.json g/zarr.json zarr.json");
+    set_text(store, "g/t/zarr.json", array_document("4", "2"));
+    assert_listing(listing(store, "g/t/c"), "");
+}
+
+static void a_root_that_is_a_group_wants_arrays_below_groups(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(store, "zarr.json", GROUP_DOCUMENT);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(set(store, "t/zarr.json", array_document("4", "1"), &err),
+                         VV_EINVAL);
+    assert_listing(listing(store, ""), "zarr.json");
+    set_text(store, "0/t/zarr.json", array_document("4", "1"));
+}
+
+static void readers_may_leave_the_only_group_out(void **state)
+{
+    vv_store *store = store_of(state);
+
+    set_text(store, "0/t/zarr.json", array_document("4", "1"));
+    set_text(store, "0/t/c/1", "one");
+    assert_text(store, "t/c/1", "one");
+    assert_listing(dir_listing(store, ""), "t/ zarr.json");
+    assert_listing(dir_listing(store, "t"), "c/ zarr.json");
+    /* The key itself goes first. */
+    set_text(store, "note", "hi");
+    assert_text(store, "note", "hi");
+}
+
+/* ---- deleting -------------------------------------------------------------------------------------- */
+
+static void a_directory_of_chunks_is_cleared(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+    uint64_t deleted;
+
+    set_text(store, "g/t/zarr.json", array_document("4, 6", "2, 2"));
+    set_text(store, "g/t/c/0/1", "a");
+    set_text(store, "g/t/c/1/0", "b");
+    set_text(store, "g/t/c/1/2", "c");
+    assert_vv_ok(vv_store_delete_prefix(store, "g/t/c/1/", &deleted, &err));
+    assert_int_equal(deleted, 2);
+    assert_listing(listing(store, "g/t/c"), "g/t/c/0/1");
+    assert_listing(dir_listing(store, "g/t/c"), "0/");
+    assert_vv_ok(vv_store_delete_prefix(store, "g/t/c/", &deleted, &err));
+    assert_int_equal(deleted, 1);
+    assert_listing(listing(store, ""), "g/t/zarr.json g/zarr.json zarr.json");
+    set_text(store, "g/t/c/1/1", "d");
+    assert_vv_ok(vv_store_delete_prefix(store, "g/", &deleted, &err));
+    assert_int_equal(deleted, 3);
+    assert_listing(listing(store, ""), "zarr.json");
+    set_text(store, "g/t/zarr.json", array_document("9", "3"));
+    assert_listing(listing(store, "g/t/c"), "");
+}
+
+/* ---- handles and roots ----------------------------------------------------------------------------- */
+
+static void handles_share_everything(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+    vv_store *reader = NULL, *writer = NULL;
+    vv_cid root;
+
+    assert_vv_ok(vv_sharded_store_with_read_only(store, true, &reader, &err));
+    assert_vv_ok(vv_sharded_store_with_read_only(reader, false, &writer, &err));
+    set_text(writer, "g/t/zarr.json", array_document("4", "1"));
+    set_text(writer, "g/t/c/0", "x");
+    assert_text(reader, "g/t/c/0", "x");
+    assert_int_equal(set(reader, "g/t/c/0", "y", &err), VV_EREADONLY);
+    assert_int_equal(vv_store_commit(reader, &root, &err), VV_EREADONLY);
+    assert_string_equal(commit(store), commit(writer));
+    assert_vv_ok(vv_store_commit(reader, &root, &err));
+    vv_store_free(reader);
+    vv_store_free(writer);
+}
+
+static void a_shard_that_is_missing_is_damage(void **state)
+{
+    vv_store *store = store_of(state), *again;
+    vv_error err = VV_ERROR_INIT;
+    vv_buf out = VV_BUF_INIT;
+
+    set_text(store, "g/t/zarr.json", array_document("4", "1"));
+    set_text(store, "g/t/c/0", "x");
+    again = reopen(state, true);
+    faulty_fail_after(faulty_of(state), 0, VV_ENOTFOUND, true);
+    assert_int_equal(vv_store_get(again, "g/t/c/0", VV_RANGE_ALL, &out, &err),
+                     VV_ECORRUPT);
+    assert_non_null(strstr(err.message, "g/t"));
+    assert_true(faulty_stop(faulty_of(state)));
+    assert_text(again, "g/t/c/0", "x");
+    vv_store_free(again);
+}
+
+/* ---- failures -------------------------------------------------------------------------------------- */
+
+/* What a set that fails may not change. */
+static void a_set_that_fails_changes_nothing(void **state)
+{
+    static const char *const keys[] = { "g/t/zarr.json", "g/n/zarr.json", "g/t/c/0/0",
+                                        "note", "zarr.json" };
+    const char *values[5];
+    vv_store *store = store_of(state);
+    const char *before;
+
+    set_text(store, "g/t/zarr.json", array_document("4, 6", "2, 2"));
+    set_text(store, "g/t/c/1/2", "cut");
+    before = commit(store);
+    values[0] = array_document("9, 3", "2, 2");
+    values[1] = array_document("4", "1");
+    values[2] = values[3] = "value";
+    values[4] = "{\"node_type\": \"group\", \"consolidated_metadata\": 1}";
+    for (size_t i = 0; i < 5; i++) {
+        vv_status status = VV_EIO;
+
+        for (size_t n = 0; status; n++) {
+            vv_error err = VV_ERROR_INIT;
+
+            faulty_fail_after(faulty_of(state), n, VV_EIO, false);
+            status = set(store, keys[i], values[i], &err);
+            if (!faulty_stop(faulty_of(state)))
+                break;
+            assert_int_equal(status, VV_EIO);
+            assert_non_null(strstr(err.message, keys[i]));
+            assert_string_equal(commit(store), before);
+        }
+        assert_int_equal(status, VV_OK);
+        before = commit(store);
+    }
+}
+
+static void fill(vv_store *store)
+{
+    char key[32];
+
+    set_text(store, "g/t/zarr.json", array_document("40", "1"));
+    set_text(store, "h/u/zarr.json", array_document("40", "1"));
+    for (int i = 0; i < 40; i += 3) {
+        snprintf(key, sizeof(key), "g/t/c/%d", i);
+        set_text(store, key, key);
+        snprintf(key, sizeof(key), "h/u/c/%d", i);
+        set_text(store, key, key);
+    }
+}
+
+static void a_commit_that_fails_can_be_made_again(void **state)
+{
+    vv_store *store = store_of(state), *old;
+    vv_error err = VV_ERROR_INIT;
+    vv_cid before, root;
+    const char *right;
+    void *other;
+
+    assert_int_equal(setup(&other), 0);
+    fill(store_of(&other));
+    right = commit(store_of(&other));
+    teardown(&other);
+
+    set_text(store, "note", "old");
+    assert_vv_ok(vv_store_commit(store, &before, &err));
+    fill(store);
+    assert_vv_ok(vv_store_delete(store, "note", &err));
+    for (size_t n = 0;; n++) {
+        faulty_fail_after(faulty_of(state), n, VV_EIO, false);
+        vv_status status = vv_store_commit(store, &root, &err);
+
+        if (!faulty_stop(faulty_of(state)))
+            break;
+        assert_int_equal(status, VV_EIO);
+        assert_vv_ok(vv_sharded_store_open(faulty_of(state), &before, NULL, &old, &err));
+        assert_text(old, "note", "old");
+        vv_store_free(old);
+        assert_text(store, "g/t/c/3", "g/t/c/3");
+    }
+    assert_string_equal(commit(store), right);
+}
+
+static vv_status whole_life(void *ctx)
+{
+    static const char *const keys[] = { "g/t/c/0/0", "g/t/zarr.json", "g/t/c/3/0", "n" };
+    const vv_bytes values[] = { vv_bytes_of("a"),
+                                vv_bytes_of(array_document("8, 6", "2, 2")),
+                                vv_bytes_of("b"), vv_bytes_of("c") };
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+    vv_buf outs[4] = { VV_BUF_INIT, VV_BUF_INIT, VV_BUF_INIT, VV_BUF_INIT };
+    vv_store *store = NULL, *again = NULL;
+    vv_status statuses[4];
+    vv_cid root;
+    vv_status status;
+
+    options.chunks_per_shard = 4;
+    status = vv_sharded_store_open(ctx, NULL, &options, &store, NULL);
+    if (!status)
+        status = set(store, "g/t/zarr.json", array_document("4, 6", "2, 2"), NULL);
+    if (!status)
+        status = vv_store_set_many(store, keys, values, 4, NULL);
+    if (!status)
+        status = vv_store_commit(store, &root, NULL);
+    if (!status)
+        status = vv_sharded_store_open(ctx, &root, NULL, &again, NULL);
+    if (!status)
+        status = vv_store_get_many(again, keys, NULL, 4, outs, statuses, NULL);
+    for (int i = 0; i < 4 && !status; i++)
+        status = statuses[i];
+    if (!status)
+        status = vv_store_copy(again, "t/c/3/0", "g/t/c/2/1", NULL);
+    if (!status)
+        status = vv_store_delete(again, "g/t/c/0/0", NULL);
+    if (!status)
+        status = vv_store_delete_prefix(again, "g/t/c/3/", NULL, NULL);
+    if (!status)
+        status = vv_store_delete(again, "g/t/zarr.json", NULL);
+    if (!status)
+        status = vv_store_commit(again, &root, NULL);
+    for (int i = 0; i < 4; i++)
+        vv_buf_clear(&outs[i]);
+    vv_store_free(again);
+    vv_store_free(store);
+    return status;
+}
+
+/* A first run leaves all blocks in the block store, so that what is counted is the store's. */
+static void every_call_survives_a_failing_allocation(void **state)
+{
+    assert_int_equal(whole_life(faulty_of(state)), VV_OK);
+    survives_failing_allocations(whole_life,
+                                 ((below *)((store_fixture *)*state)->held)->memory);
+}
+
+static void every_call_survives_a_block_store_that_fails(void **state)
+{
+    assert_int_equal(whole_life(faulty_of(state)), VV_OK);
+    survives_failing_calls(faulty_of(state), VV_EIO, whole_life, faulty_of(state));
+}
+
+/* ---- threads ------------------------------------------------------------------------------------------ */
+
+static vv_status write_or_read(void *ctx, size_t i, vv_error *err)
+{
+    vv_store *store = ctx;
+    vv_buf out = VV_BUF_INIT;
+    vv_status status;
+    vv_cid root;
+    char key[32];
+
+    if (i % 50 == 49)
+        return vv_store_commit(store, &root, err);
+    if (i % 50 == 25)
+        return set(
+            store, "g/t/zarr.json",
+            i % 100 == 25 ? array_document("600", "1") : array_document("500", "1"), err);
+    if (i % 50 == 20) {
+        char *all = listing(store, "g/t/");
+
+        free(all);
+        return VV_OK;
+    }
+    snprintf(key, sizeof(key), "g/t/c/%zu", i % 400);
+    VVI_TRY(set(store, key, key, err));
+    status = vv_store_get(store, key, VV_RANGE_ALL, &out, err);
+    if (!status && (out.len != strlen(key) || memcmp(out.data, key, out.len) != 0))
+        status = vvi_fail(err, VV_ECORRUPT, "%s holds something else", key);
+    vv_buf_clear(&out);
+    return status;
+}
+
+static void threads_write_read_resize_and_commit_at_once(void **state)
+{
+    vv_store *store = store_of(state), *again;
+    vv_error err = VV_ERROR_INIT;
+    char key[32];
+
+    set_text(store, "g/t/zarr.json", array_document("500", "1"));
+    assert_vv_ok(vvi_parallel(4, 1000, write_or_read, store, &err));
+    again = reopen(state, true);
+    for (int i = 0; i < 400; i++) {
+        if (i % 50 == 49 || i % 50 == 25 || i % 50 == 20)
+            continue;
+        snprintf(key, sizeof(key), "g/t/c/%d", i);
+        assert_text(again, key, key);
+    }
+    vv_store_free(again);
+}
+
+/* ---- version 1 ------------------------------------------------------------------------------------------ */
+
+static void the_first_chunk_says_whose_index_it_is(void **state)
+{
+    vv_store *store = store_of(state), *again;
+
+    assert_string_equal(commit(store),
+                        "bafyr4ifam7zqzquxufv7oaglflyogmcyubd6sl2ku4tbfikwspaq3olasq");
+    set_text(store, "temp/c/0/1", "A");
+    set_text(store, "precip/c/0/1", "B");
+    assert_text(store, "temp/c/0/1", "A");
+    assert_text(store, "precip/c/0/1", "B");
+    again = reopen(state, true);
+    assert_text(again, "temp/c/0/1", "A");
+    assert_text(again, "precip/c/0/1", "B");
+    assert_listing(listing(again, ""), "precip/c/0/1 temp/c/0/1");
+    vv_store_free(again);
+}
+
+static void only_the_document_of_its_array_resizes_version_1(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(store, "temp/c/1/2", "x");
+    set_text(store, "lat/zarr.json", array_document("2, 2", "2, 2"));
+    assert_text(store, "temp/c/1/2", "x");
+    set_text(store, "temp/zarr.json", array_document("2, 6", "2, 2"));
+    assert_int_equal(set(store, "temp/c/1/2", "y", &err), VV_ERANGE);
+    set_text(store, "temp/zarr.json", array_document("4, 6", "2, 2"));
+    assert_absent(store, "temp/c/1/2");
+    set_text(store, "temp/c/1/2", "z");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define PROMISE(function_) cmocka_unit_test_setup_teardown(function_, setup, teardown)
+#define PROMISE_V1(function_) \
+    cmocka_unit_test_setup_teardown(function_, setup_v1, teardown)
+        PROMISE(an_empty_store_has_the_root_of_the_format),
+        PROMISE(a_document_registers_an_array_and_writes_its_groups),
+        PROMISE(every_form_of_a_chunk_key_names_one_slot),
+        PROMISE(a_chunk_that_the_array_has_not_is_refused_and_never_stored),
+        PROMISE(values_are_looked_at_under_document_keys_only),
+        PROMISE(a_document_resizes_its_array_and_never_its_chunks),
+        PROMISE(an_array_leaves_with_its_last_document),
+        PROMISE(a_root_that_is_a_group_wants_arrays_below_groups),
+        PROMISE(readers_may_leave_the_only_group_out),
+        PROMISE(a_directory_of_chunks_is_cleared),
+        PROMISE(handles_share_everything),
+        PROMISE(a_shard_that_is_missing_is_damage),
+        PROMISE(a_set_that_fails_changes_nothing),
+        PROMISE(a_commit_that_fails_can_be_made_again),
+        PROMISE(every_call_survives_a_failing_allocation),
+        PROMISE(every_call_survives_a_block_store_that_fails),
+        PROMISE(threads_write_read_resize_and_commit_at_once),
+        PROMISE_V1(the_first_chunk_says_whose_index_it_is),
+        PROMISE_V1(only_the_document_of_its_array_resizes_version_1),
+    };
+
+    return run_store_contract("sharded", setup, teardown) +
+           cmocka_run_group_tests_name("sharded store", tests, NULL, NULL);
+}
