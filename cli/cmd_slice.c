@@ -1,6 +1,6 @@
 #include "coords.h"
 #include "describe.h"
-#include "numbers.h"
+#include "slice.h"
 #include "stores.h"
 
 #include <stdio.h>
@@ -37,11 +37,10 @@ static void read_coordinates(vv_store *store, const vv_array *of,
     vv_array_free(array);
 }
 
-static void set_axes(cli_call *call, vv_store *store, const vv_array *array,
-                     const cli_selection *selection, cli_numbers *numbers)
+static void set_axes(vv_store *store, const vv_array *array,
+                     const cli_selection *selection, bool by_index, cli_numbers *numbers)
 {
     const vv_array_meta *meta = vv_array_get_meta(array);
-    bool by_index = cli_has(call, "index") || cli_has(call, "npy");
 
     for (uint32_t i = 0; i < meta->ndim; i++) {
         if (selection->dropped[i])
@@ -196,10 +195,10 @@ static vv_status choose_format(cli_call *call, const cli_number_format **out)
     return VV_OK;
 }
 
-static vv_status print_selection(cli_call *call, vv_store *store, vv_array *array,
-                                 const cli_selection *selection,
-                                 const cli_number_format *format)
+vv_status slice_write(cli_call *call, vv_store *store, vv_array *array,
+                      const cli_selection *selection, const cli_slice_target *to)
 {
+    const cli_number_format *format = to->format;
     const vv_array_meta *meta = vv_array_get_meta(array);
     cli_result_file out = { NULL, NULL, NULL, NULL };
     cli_numbers numbers = {
@@ -211,14 +210,14 @@ static vv_status print_selection(cli_call *call, vv_store *store, vv_array *arra
     if (format == &numbers_npy && !numbers_have_npy(meta)) {
         free(units);
         return cli_fail(call, VV_EUNSUPPORTED,
-                        "--npy has no type for elements of any length (%s)",
+                        "NumPy's format has no type for elements of any length (%s)",
                         vv_dtype_name(meta->dtype));
     }
-    bool talk = !cli_text(call, "output") && isatty(STDOUT_FILENO);
+    bool talk = !to->path && isatty(STDOUT_FILENO);
     char *selected = talk ? describe_dropped(store, array, selection) : NULL;
     numbers.selection = selected;
-    vv_status status = result_open(call, cli_text(call, "output"), &out);
-    set_axes(call, store, array, selection, &numbers);
+    vv_status status = result_open(call, to->path, &out);
+    set_axes(store, array, selection, to->by_index, &numbers);
     if (!status)
         status = format->begin(&numbers);
     if (!status)
@@ -254,8 +253,14 @@ vv_status cmd_slice(cli_call *call)
         if (status)
             cli_wrap(call, status, "%.100s", call->args[1]);
     }
-    if (!status)
-        status = print_selection(call, store, array, &selection, format);
+    if (!status) {
+        cli_slice_target to = { .format = format,
+                                .path = cli_text(call, "output"),
+                                .by_index = cli_has(call, "index") ||
+                                            cli_has(call, "npy") };
+
+        status = slice_write(call, store, array, &selection, &to);
+    }
     vv_array_free(array);
     vv_store_free(store);
     return status;

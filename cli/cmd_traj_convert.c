@@ -1,10 +1,13 @@
-/* traj convert: a recording into another one, or into a format of others. */
+/* traj convert: a recording into another one, into a format of others, or a leaf of it into a table. */
 #include "out.h"
 #include "progress.h"
+#include "slice.h"
 #include "traj.h"
 
 #include <varvite/convert.h>
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,16 +27,14 @@ static vv_status choose_format(cli_call *call, const char *to, const char **out)
 {
     static const struct {
         const char *end, *format;
-    } ends[] = { { ".h5md", "h5md" },
-                 { ".xyz", "xyz" },
-                 { ".extxyz", "xyz" },
-                 { ".h5", "recording" },
-                 { ".hdf5", "recording" } };
+    } ends[] = { { ".h5md", "h5md" },    { ".xyz", "xyz" },        { ".extxyz", "xyz" },
+                 { ".h5", "recording" }, { ".hdf5", "recording" }, { ".csv", "csv" },
+                 { ".npy", "npy" } };
     size_t len = strlen(to);
 
     *out = cli_text(call, "as");
-    if (!*out && strcmp(to, "-") == 0) /* the only one that can be piped */
-        *out = "xyz";
+    if (!*out && strcmp(to, "-") == 0) /* what is piped most */
+        *out = cli_text(call, "leaf") ? "csv" : "xyz";
     for (size_t i = 0; !*out && i < sizeof(ends) / sizeof(*ends); i++) {
         size_t end = strlen(ends[i].end);
         if (len > end && strcmp(to + len - end, ends[i].end) == 0)
@@ -109,6 +110,83 @@ static vv_status write_frames(cli_call *call, convert *self, vv_traj *traj, bool
     return status;
 }
 
+/* A leaf by its path or names, or by the last part of its path where only one has it. */
+static vv_status find_leaf(cli_call *call, vv_traj *traj, const char *text,
+                           const char **path)
+{
+    const vv_traj_info *info = vv_traj_get_info(traj);
+    size_t group, leaf;
+    vv_status status = vv_traj_find(traj, text, &group, &leaf, &call->err);
+
+    if (!status && leaf != SIZE_MAX) {
+        *path = vv_traj_leaf_path(traj, group, leaf);
+        return VV_OK;
+    }
+    if (!status)
+        return cli_fail(call, VV_EINVAL, "%s is a group; --leaf takes a leaf", text);
+    *path = NULL;
+    for (group = 0; group < info->group_count; group++)
+        for (leaf = 0; vv_traj_leaf_name(traj, group, leaf); leaf++) {
+            const char *here = vv_traj_leaf_path(traj, group, leaf);
+            const char *slash = strrchr(here, '/');
+
+            if (strcmp(slash ? slash + 1 : here, text) != 0)
+                continue;
+            if (*path)
+                return cli_fail(call, VV_EINVAL, "--leaf %s may be %s or %s", text, *path,
+                                here);
+            *path = here;
+        }
+    return *path ? VV_OK : status;
+}
+
+/* The rows of --rows as a selection reads them: up to the bracket that closes it. */
+static vv_status row_text(cli_call *call, char out[80])
+{
+    vv_row_range range;
+    vv_status status = traj_row_range(call, &range);
+
+    if (status)
+        return status;
+    int len = snprintf(out, 80, "%" PRIu64 ":", range.start);
+    if (range.stop != UINT64_MAX)
+        len += snprintf(out + len, 80 - (size_t)len, "%" PRIu64, range.stop);
+    snprintf(out + len, 80 - (size_t)len, ":%" PRIu64 "]", range.step ? range.step : 1);
+    return VV_OK;
+}
+
+static vv_status write_leaf(cli_call *call, const convert *self, vv_traj *traj, bool npy)
+{
+    cli_slice_target to = { .format = npy ? &numbers_npy : &numbers_csv,
+                            .path = strcmp(self->to, "-") ? self->to : NULL,
+                            .by_index = npy };
+    const char *text = cli_text(call, "leaf"), *path = NULL, *inside;
+    vv_store *store = NULL;
+    vv_array *array = NULL;
+    cli_selection selection;
+    char rows[80];
+
+    if (!text)
+        return cli_usage(call, "CSV and NumPy's format hold one leaf; name it as --leaf");
+    vv_status status = find_leaf(call, traj, text, &path);
+    if (!status && to.path)
+        status = traj_check_absent(call, to.path);
+    if (!status)
+        status = row_text(call, rows);
+    if (!status)
+        status = vv_traj_store_open(call->args[0], &store, &call->err);
+    if (!status)
+        status = select_open(call, store, path, &array, &inside);
+    if (!status)
+        status = select_resolve(call, cli_text(call, "rows") ? rows : NULL,
+                                vv_array_get_meta(array), &selection);
+    if (!status)
+        status = slice_write(call, store, array, &selection, &to);
+    vv_array_free(array);
+    vv_store_free(store);
+    return status;
+}
+
 static void report(cli_call *call, const convert *self, const char *format)
 {
     uint64_t ms = progress_ms(&self->progress);
@@ -130,11 +208,15 @@ vv_status cmd_traj_convert(cli_call *call)
     self.map = cli_texts(call, "map", &self.map_count);
     if (!status)
         status = traj_open(call, call->args[0], &traj);
+    bool is_table = !status && (strcmp(format, "csv") == 0 || strcmp(format, "npy") == 0);
+    if (!status && cli_text(call, "leaf") && !is_table)
+        status = cli_usage(call, "--leaf is for CSV and NumPy's format");
     if (!status)
-        status = strcmp(format, "recording") == 0
+        status = is_table ? write_leaf(call, &self, traj, strcmp(format, "npy") == 0)
+                 : strcmp(format, "recording") == 0
                      ? write_recording(call, &self, traj)
                      : write_frames(call, &self, traj, strcmp(format, "h5md") == 0);
-    if (!status)
+    if (!status && !is_table)
         report(call, &self, format);
     vv_traj_close(traj);
     free(self.map);

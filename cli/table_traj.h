@@ -39,9 +39,12 @@ static const cli_option traj_tail_options[] = {
 
 static const cli_option traj_convert_options[] = {
     PICK(
-        "as", 0, "FORMAT", "recording|h5md|xyz",
+        "as", 0, "FORMAT", "recording|h5md|xyz|csv|npy",
         "what OUT is to be; the default is what the end of its name says: .h5 is a recording, "
-        ".h5md H5MD, .xyz and .extxyz extended XYZ"),
+        ".h5md H5MD, .xyz and .extxyz extended XYZ, .csv and .npy a leaf as a table or for NumPy"),
+    WITH(
+        "leaf", 0, CLI_TEXT, "PATH",
+        "the leaf for CSV and NumPy; the last part of its path is enough where only one has it"),
     MANY(
         "map", 0, CLI_TEXT, "NAME=PATH",
         "which leaf is what: positions, velocities, forces, box, energy or species; NAME= leaves "
@@ -254,10 +257,11 @@ static const cli_option traj_repair_options[] = {
       "positions, velocities, forces, the box, the energy and the step of each frame, where the "
       "leaves that are called so, or that --map names, are there; OUT may be - for XYZ.\n"
       "\n"
-      "A leaf as CSV or for NumPy is written by 'varvite traj slice'.",
+      "A leaf becomes CSV or an array for NumPy: --leaf; parts of it are written by 'varvite traj slice'.",
       "varvite traj convert --codec zstd:9 --rows ::10 run.h5 small.h5\n"
       "varvite traj convert run.h5 run.xyz\n"
       "varvite traj convert run.h5 run.h5md\n"
+      "varvite traj convert --leaf energy run.h5 energy.csv\n"
       "varvite traj convert --map positions=step/r --map forces= run.h5 - | head",
       { RECORDING, { "OUT", CLI_FILE, NULL, false, false }, NO_MORE },
       traj_convert_options,

@@ -303,4 +303,39 @@ test_convert_writes_h5md() {
     expect_equal "$(ls)" out.h5md
 }
 
+test_convert_writes_a_leaf() {
+    run traj convert --leaf energy --rows ::18 "$runs/closed.h5" -
+    expect_code 0
+    cp "$out" energy.csv
+    run traj slice --csv "$runs/closed.h5" 'step/energy[::18]'
+    expect_true cmp -s energy.csv "$out"
+    run traj convert --leaf step/positions "$runs/closed.h5" pos.npy
+    expect_code 0
+    run traj slice --npy -o other.npy "$runs/closed.h5" step/positions
+    expect_true cmp -s pos.npy other.npy
+    run traj convert --leaf positions "$runs/closed.h5" pos.npy
+    expect_failure 2 'give --force'
+    run traj convert "$runs/closed.h5" x.csv
+    expect_failure 2 'name it as --leaf'
+    run traj convert --leaf step "$runs/closed.h5" x.csv
+    expect_failure 2 'step is a group'
+    run traj convert --leaf nothing "$runs/closed.h5" x.csv
+    expect_code 4
+    run traj convert --leaf energy "$runs/closed.h5" x.h5md
+    expect_failure 2 'is for CSV'
+    run traj convert --leaf energy --rows 40: "$runs/closed.h5" -
+    expect_code 0
+}
+
+test_frames_of_other_programs_are_read() {
+    run traj info "$runs/particles.h5md"
+    expect_code 0
+    expect_out_has 'a file of H5MD'
+    run traj convert "$runs/particles.h5md" particles.h5
+    [ "$code" -eq 2 ] && grep -q 'writes no HDF5' "$err" && return
+    expect_code 0
+    run traj diff particles.h5 "$runs/particles.h5md"
+    expect_code 0
+}
+
 run_tests
