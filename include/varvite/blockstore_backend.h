@@ -24,7 +24,8 @@ typedef struct vv_blockstore_ops {
      * its message. */
     vv_status (*get_many)(vv_blockstore *self, const vv_cid *cids, size_t n, vv_buf *outs,
                           vv_status *statuses, vv_error *err);
-    /* Optional: NULL reads the whole block and cuts. Called only when the store is trusted. */
+    /* Optional: NULL reads the whole block and cuts. Called when the store is trusted, or who asks checks the
+     * bytes in another way. */
     vv_status (*get_range)(vv_blockstore *self, const vv_cid *cid, vv_range range,
                            vv_buf *out, vv_error *err);
     /* The blocks match their CIDs. NULL: read-only. All or none become visible where that is

@@ -14,6 +14,7 @@
 #include <varvite/dag.h>
 #include <varvite/dataset.h>
 #include <varvite/dtype.h>
+#include <varvite/encrypted.h>
 #include <varvite/hamt.h>
 #include <varvite/hash.h>
 #include <varvite/http.h>

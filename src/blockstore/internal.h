@@ -24,6 +24,13 @@ vv_status vvi_blockstore_add_checked(vv_blockstore *store, const vv_block *block
                                      size_t n, vv_error *err);
 
 /*
+ * A part of a block that is not hashed, whatever the trust in the store: for bytes that are authenticated in
+ * another way by who asks. May give fewer or other bytes than the block has there.
+ */
+vv_status vvi_blockstore_get_range_unchecked(vv_blockstore *store, const vv_cid *cid,
+                                             vv_range range, vv_buf *out, vv_error *err);
+
+/*
  * Check blocks against their names, short ones together and long ones on several threads.
  * Only blocks whose status is VV_OK are looked at; it becomes VV_ECORRUPT, VV_EUNSUPPORTED or
  * VV_ENOMEM where a block does not pass.

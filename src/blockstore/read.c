@@ -112,26 +112,26 @@ static vv_status get_checked(vv_blockstore *store, const vv_cid *cid, vv_buf *ou
     return status;
 }
 
-static vv_status get_whole(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
-                           vv_error *err)
+static vv_status get_whole(vv_blockstore *store, const vv_cid *cid, bool check,
+                           vv_buf *out, vv_error *err)
 {
-    return store->trusted ? store->ops->get(store, cid, out, err)
-                          : get_checked(store, cid, out, err);
+    return check && !store->trusted ? get_checked(store, cid, out, err)
+                                    : store->ops->get(store, cid, out, err);
 }
 
 /* *bytes: what the backend gave, which is the whole block where that has to be checked. */
 static vv_status get_part(vv_blockstore *store, const vv_cid *cid, vv_range range,
-                          vv_buf *out, uint64_t *bytes, vv_error *err)
+                          bool check, vv_buf *out, uint64_t *bytes, vv_error *err)
 {
     vv_buf whole = VV_BUF_INIT;
     vv_status status;
 
-    if (store->trusted && store->ops->get_range) {
+    if ((store->trusted || !check) && store->ops->get_range) {
         VVI_TRY(store->ops->get_range(store, cid, range, out, err));
         *bytes = out->len;
         return VV_OK;
     }
-    status = get_whole(store, cid, &whole, err);
+    status = get_whole(store, cid, check, &whole, err);
     *bytes = whole.len;
     if (!status)
         status = vvi_buf_cut(&whole, range, err);
@@ -143,7 +143,7 @@ static vv_status get_part(vv_blockstore *store, const vv_cid *cid, vv_range rang
 
 /* The same as without metrics, counted. */
 static vv_status get_counted(vv_blockstore *store, const vv_cid *cid, vv_range range,
-                             vv_buf *out, vv_error *err)
+                             bool check, vv_buf *out, vv_error *err)
 {
     bool has_range = range.kind != VV_RANGE_WHOLE;
     char text[VV_CID_TEXT_MAX];
@@ -155,8 +155,8 @@ static vv_status get_counted(vv_blockstore *store, const vv_cid *cid, vv_range r
     vv_cid_format(cid, text);
     vvi_load_begin(&load, text, has_range, true);
     before = vvi_loads_set_told((vvi_told_loads){ &load, 1, 0 });
-    status = has_range ? get_part(store, cid, range, out, &bytes, err)
-                       : get_whole(store, cid, out, err);
+    status = has_range ? get_part(store, cid, range, check, out, &bytes, err)
+                       : get_whole(store, cid, check, out, err);
     vvi_loads_set_told(before);
     if (!status && !has_range)
         bytes = out->len;
@@ -176,8 +176,8 @@ vv_status vv_blockstore_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out
     if (vvi_cid_holds_block(cid))
         return vvi_buf_set(out, vvi_bytes(cid->digest, cid->digest_len), err);
     if (is_counted(store))
-        return get_counted(store, cid, VV_RANGE_ALL, out, err);
-    return get_whole(store, cid, out, err);
+        return get_counted(store, cid, VV_RANGE_ALL, true, out, err);
+    return get_whole(store, cid, true, out, err);
 }
 
 /* A part of a block that its CID holds. */
@@ -201,8 +201,21 @@ vv_status vv_blockstore_get_range(vv_blockstore *store, const vv_cid *cid, vv_ra
     if (vvi_cid_holds_block(cid))
         return get_held_part(cid, range, out, err);
     if (is_counted(store))
-        return get_counted(store, cid, range, out, err);
-    return get_part(store, cid, range, out, &bytes, err);
+        return get_counted(store, cid, range, true, out, err);
+    return get_part(store, cid, range, true, out, &bytes, err);
+}
+
+vv_status vvi_blockstore_get_range_unchecked(vv_blockstore *store, const vv_cid *cid,
+                                             vv_range range, vv_buf *out, vv_error *err)
+{
+    uint64_t bytes;
+
+    if (store->trusted || vvi_cid_holds_block(cid) || range.kind == VV_RANGE_WHOLE)
+        return vv_blockstore_get_range(store, cid, range, out, err);
+    VVI_TRY(vvi_check_block_name(cid, err));
+    if (is_counted(store))
+        return get_counted(store, cid, range, false, out, err);
+    return get_part(store, cid, range, false, out, &bytes, err);
 }
 
 /* ---- many blocks ------------------------------------------------------------------------- */

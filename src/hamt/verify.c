@@ -11,6 +11,7 @@
 #include "util/options.h"
 
 #include <varvite/blockstore_backend.h>
+#include <varvite/cbor.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -164,24 +165,67 @@ static bool is_sampled(const verifier *self, const vv_cid *cid)
     return (mixed ^ mixed >> 31) < self->share;
 }
 
-static void check_value(verifier *self, const vvi_entry *entry)
+/* Read and hash a block of a value. */
+static void check_block(verifier *self, const vvi_entry *entry, const vv_cid *cid)
 {
     vv_error err = VV_ERROR_INIT;
     vv_buf block = VV_BUF_INIT;
+    vv_status status;
+
+    if (!is_sampled(self, cid))
+        return;
+    status = read_block(self, cid, &block, &err);
+    if (status == VV_ENOMEM)
+        fail(self, status, &err);
+    else if (status)
+        found_value(self, entry, cid, status, err.message);
+    else
+        count_block(self, block.len, false);
+    vv_buf_clear(&block);
+}
+
+typedef struct linked {
+    verifier *self;
+    const vvi_entry *entry;
+} linked;
+
+static vv_status check_linked(void *ctx, const vv_cid *link, vv_error *err)
+{
+    linked *at = ctx;
+
+    (void)err;
+    check_block(at->self, at->entry, link);
+    return VV_OK;
+}
+
+/* A name that holds DAG-CBOR, as encrypted stores name their values, stands for the blocks it links to. */
+static void check_links(verifier *self, const vvi_entry *entry, const vv_cid *name)
+{
+    linked at = { self, entry };
+    vv_error err = VV_ERROR_INIT;
+    vv_status status = vv_cbor_links(vvi_bytes(name->digest, name->digest_len),
+                                     check_linked, &at, &err);
+
+    if (status == VV_ENOMEM)
+        fail(self, status, &err);
+    else if (status)
+        found_value(self, entry, name, VV_ECORRUPT, err.message);
+}
+
+static void check_value(verifier *self, const vvi_entry *entry)
+{
+    vv_error err = VV_ERROR_INIT;
     vv_cid cid;
     vv_status status = vvi_link_to_cid(entry->link, &cid, &err);
 
-    if (!status && !is_sampled(self, &cid))
-        return;
-    if (!status)
-        status = read_block(self, &cid, &block, &err);
     if (status == VV_ENOMEM)
         fail(self, status, &err);
     else if (status)
         found_value(self, entry, &cid, status, err.message);
+    else if (cid.hash == VV_HASH_IDENTITY && cid.codec == VV_CODEC_DAG_CBOR)
+        check_links(self, entry, &cid);
     else
-        count_block(self, block.len, false);
-    vv_buf_clear(&block);
+        check_block(self, entry, &cid);
 }
 
 /* ---- nodes ------------------------------------------------------------------------------ */

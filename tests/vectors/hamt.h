@@ -30,5 +30,7 @@ vv_buf hamt_value(const json_t *typed, bool values_are_bytes);
 
 /* Check the bug with this id, if it is one of the Zarr store over a HAMT; false: it is not. */
 bool run_zarr_bug(vector_run *run, const char *id);
+/* The same for the encrypted store. */
+bool run_encrypted_bug(vector_run *run, const char *id);
 
 #endif

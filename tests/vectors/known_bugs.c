@@ -213,7 +213,7 @@ void run_known_bugs(vector_run *run, const json_t *document)
             k++;
         self.options.max_bucket_size = (uint32_t)int_of(self.entry, "max_bucket_size", 4);
         if (k == count) {
-            if (!run_zarr_bug(run, id))
+            if (!run_zarr_bug(run, id) && !run_encrypted_bug(run, id))
                 vector_skip(run, id, "a bug of another kind of store");
             continue;
         }
