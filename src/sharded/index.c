@@ -306,34 +306,62 @@ static vv_status set(vvi_chunk_index *index, const uint64_t *coords, const vv_ci
     }
 }
 
-/* The same as set() of one, counted. */
-static vv_status set_counted(vvi_chunk_index *index, const uint64_t *coords,
-                             const vv_cid *cid, bool *changed, vv_error *err)
-{
-    uint64_t begun_ns = vvi_now_ns();
-    vvi_held *held = NULL;
-    uint64_t number = 0;
-    bool is_ready;
-    vv_status status;
+/* Chunks counted in one turn of the lock. */
+#define COUNTED 64u
 
+/* The shards of n chunks, and which of them are held now, or will be for a chunk before. */
+static void look_ahead(vvi_chunk_index *index, const uint64_t *coords, size_t n,
+                       uint64_t *shards, bool *hits)
+{
     vvi_mutex_lock(&index->cache->lock);
-    if (!vvi_chunk_index_number(index, &index->geometry, coords, &number, NULL))
-        held = vvi_held_find_locked(index, number / index->slots);
-    is_ready = held && held->state == VVI_HELD_READY;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t number = 0;
+        vvi_held *held;
+
+        (void)vvi_chunk_index_number(index, &index->geometry, coords + i * index->ndim,
+                                     &number, NULL);
+        shards[i] = number / index->slots;
+        held = vvi_held_find_locked(index, shards[i]);
+        hits[i] = held && held->state == VVI_HELD_READY;
+        for (size_t k = 0; k < i && !hits[i]; k++)
+            hits[i] = shards[k] == shards[i];
+    }
     vvi_mutex_unlock(&index->cache->lock);
-    status = set(index, coords, cid, 1, changed, err);
-    if (status != VV_ERANGE)
-        vvi_count_shard_load(number / index->slots, is_ready, status ? 0 : index->slots,
-                             vvi_now_ns() - begun_ns);
-    return status;
+}
+
+/* The same as set(), counted. */
+static vv_status set_counted(vvi_chunk_index *index, const uint64_t *coords,
+                             const vv_cid *cids, size_t n, bool *changed, vv_error *err)
+{
+    uint64_t shards[COUNTED];
+    bool hits[COUNTED];
+    size_t some;
+
+    for (size_t at = 0; at < n; at += some) {
+        const uint64_t *from = coords + at * index->ndim;
+        uint64_t begun_ns = vvi_now_ns();
+        vv_status status;
+        uint64_t ns;
+
+        some = n - at < COUNTED ? n - at : COUNTED;
+        look_ahead(index, from, some, shards, hits);
+        status = set(index, from, cids ? cids + at : NULL, some, changed, err);
+        if (status == VV_ERANGE)
+            return status;
+        ns = vvi_now_ns() - begun_ns;
+        for (size_t i = 0; i < some; i++)
+            vvi_count_shard_load(shards[i], hits[i], status ? 0 : index->slots, ns);
+        VVI_TRY(status);
+    }
+    return VV_OK;
 }
 
 vv_status vvi_chunk_index_set(vvi_chunk_index *index, const uint64_t *coords,
                               const vv_cid *cid, bool *changed, vv_error *err)
 {
     bool any = false;
-    vv_status status = vvi_metrics_on() ? set_counted(index, coords, cid, &any, err)
-                                        : set(index, coords, cid, 1, &any, err);
+    vv_status status = (vvi_metrics_on() ? set_counted : set)(index, coords, cid, 1, &any,
+                                                              err);
 
     if (changed)
         *changed = !status && any;
@@ -345,5 +373,7 @@ vv_status vvi_chunk_index_set_many(vvi_chunk_index *index, const uint64_t *coord
 {
     bool any;
 
-    return n ? set(index, coords, cids, n, &any, err) : VV_OK;
+    if (n == 0)
+        return VV_OK;
+    return (vvi_metrics_on() ? set_counted : set)(index, coords, cids, n, &any, err);
 }

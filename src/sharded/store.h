@@ -246,4 +246,14 @@ vv_status vvi_sharded_infer_primary(vvi_sharded *self, vv_error *err);
 /* Save what changed and name the root; without a flush of the block store. With changes held to write. */
 vv_status vvi_sharded_save(vvi_sharded *self, vv_error *err);
 
+/* ---- counted.c: the same reading calls, counted when someone wants to know ---------------------- */
+
+vv_status vvi_sharded_counted_get(vv_store *base, const char *key, vv_range range,
+                                  vv_buf *out, vv_error *err);
+vv_status vvi_sharded_counted_get_many(vv_store *base, const char *const *keys,
+                                       const vv_range *ranges, size_t n, vv_buf *outs,
+                                       vv_status *statuses, vv_error *err);
+vv_status vvi_sharded_counted_open_value(vv_store *base, const char *key,
+                                         vv_store_value *out, vv_error *err);
+
 #endif

@@ -5,8 +5,10 @@
 #include "hamt.h"
 
 #include "store/internal.h"
+#include "util/buf.h"
 
 #include <varvite/blockstore_backend.h>
+#include <varvite/sharded.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -25,8 +27,14 @@ static vv_status source_get_range(vv_blockstore *base, const vv_cid *cid, vv_ran
                                   vv_buf *out, vv_error *err)
 {
     source *self = (source *)base;
-    vv_status status = self->memory->ops->get_range(self->memory, cid, range, out, err);
+    vv_buf whole = VV_BUF_INIT;
+    vv_status status = self->memory->ops->get(self->memory, cid, &whole, err);
 
+    if (!status)
+        status = vvi_buf_cut(&whole, range, err);
+    if (!status)
+        vvi_buf_move(out, &whole);
+    vv_buf_clear(&whole);
     if (self->fails_once || status)
         vv_metrics_tell_load(0, self->fails_once,
                              status ? VV_LOAD_HTTP_ERROR : VV_LOAD_OK);
