@@ -3,6 +3,7 @@
 #include "stores.h"
 
 #include <varvite/dag.h>
+#include <varvite/open.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -130,7 +131,7 @@ static vv_status verify_tree(verification *self, vv_blockstore *blocks,
     options.report = report;
     options.progress = progress_tick;
     options.ctx = self;
-    return vv_hamt_verify(blocks, root, &options, &self->result, &call->err);
+    return vv_root_verify(blocks, root, &options, &self->result, &call->err);
 }
 
 static vv_status visit(void *ctx, const vv_dag_visit *seen, vv_error *err)

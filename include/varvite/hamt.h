@@ -149,8 +149,8 @@ VV_API void vv_hamt_stat(vv_hamt *hamt, vv_hamt_stats *out);
 /** A key whose value, or a node above it, is missing or damaged. */
 typedef struct vv_verify_finding {
     vv_status status;  /* VV_ENOTFOUND, VV_ECORRUPT, VV_EUNSUPPORTED, VV_EIO */
-    bool is_node;      /* a HAMT node: every key below it is out of reach */
-    const char *key;   /* of the value; for a node, the hash prefix as hexadecimal */
+    bool is_node;      /* a HAMT node, a shard, a root: every key below it is out of reach */
+    const char *key;   /* of the value; for a node, the hash prefix as hexadecimal; "g/temp shard 3" */
     const vv_cid *cid; /* of the value or the node */
     const char *message;
 } vv_verify_finding;

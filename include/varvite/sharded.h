@@ -163,6 +163,17 @@ VV_API vv_status vv_sharded_store_graft(vv_store *store, const vv_cid *source_ro
 VV_API vv_status vv_sharded_store_migrate(vv_store *store, const char *array_path,
                                           vv_cid *root, vv_error *err);
 
+/* ---- verification --------------------------------------------------------------------------- */
+
+/**
+ * Hash every block below a sharded root again and check the root, the shards, and that all they name is
+ * there. As vv_hamt_verify(), whose options and findings these are: nodes are the root ("root") and shards
+ * ("g/temp shard 3"); options->hamt is passed by.
+ */
+VV_API vv_status vv_sharded_verify(vv_blockstore *blocks, const vv_cid *root,
+                                   const vv_verify_options *options,
+                                   vv_verify_result *result, vv_error *err);
+
 /* ---- conversion ---------------------------------------------------------------------------- */
 
 /** What a conversion makes. */

@@ -528,9 +528,19 @@ vv_status vvi_zarr_sink_new(vv_store *store, char *clean_path, const vvi_plan *p
                             const vvi_zarr_names *names, vv_recorder_root_fn root,
                             void *root_ctx, vvi_zarr_sink **out, vv_error *err)
 {
-    vvi_zarr_sink *self = vvi_alloc_zero(sizeof(*self));
+    vvi_zarr_sink *self;
     vv_status status = VV_OK;
 
+    /* Chunks are stored before the length that counts them. */
+    if (store->indexes_chunks) {
+        vvi_free(clean_path);
+        return vvi_fail(
+            err, VV_EUNSUPPORTED,
+            "a %s store takes no chunk behind the end of its array, so nothing "
+            "is recorded into it; record into a HAMT, and convert that",
+            vv_store_name(store));
+    }
+    self = vvi_alloc_zero(sizeof(*self));
     if (!self) {
         vvi_free(clean_path);
         return vvi_fail_nomem(err, sizeof(*self));

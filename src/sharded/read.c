@@ -347,6 +347,17 @@ static void try_group(vvi_sharded *self, many *all, const char *const *keys, siz
         }
 }
 
+/* Where all values lie: keys[i].pointer of those whose status is VV_OK. */
+static void find_all(vvi_sharded *self, many *all, const char *const *keys, size_t n,
+                     vv_status *statuses)
+{
+    place_all(self, all, keys, n, statuses);
+    for (size_t i = 0; i < n; i++)
+        if (all->keys[i].entry)
+            ask_array(self, all, i, n, statuses);
+    try_group(self, all, keys, n, statuses);
+}
+
 vv_status vvi_sharded_get_many(vv_store *base, const char *const *keys,
                                const vv_range *ranges, size_t n, vv_buf *outs,
                                vv_status *statuses, vv_error *err)
@@ -358,12 +369,29 @@ vv_status vvi_sharded_get_many(vv_store *base, const char *const *keys,
     for (size_t i = 0; status && i < n; i++)
         statuses[i] = status;
     if (!status) {
-        place_all(self, &all, keys, n, statuses);
-        for (size_t i = 0; i < n; i++)
-            if (all.keys[i].entry)
-                ask_array(self, &all, i, n, statuses);
-        try_group(self, &all, keys, n, statuses);
+        find_all(self, &all, keys, n, statuses);
         get_values(self, &all, keys, ranges, n, outs, statuses);
+        if (err && all.why.status)
+            *err = all.why;
+        status = all.why.status;
+    }
+    many_clear(&all, n);
+    return status;
+}
+
+vv_status vvi_sharded_pointers(vv_store *base, const char *const *keys, size_t n,
+                               vv_cid *outs, vv_status *statuses, vv_error *err)
+{
+    many all;
+    vv_status status = many_init(&all, n, err);
+
+    for (size_t i = 0; status && i < n; i++)
+        statuses[i] = status;
+    if (!status) {
+        find_all(shared_of(base), &all, keys, n, statuses);
+        for (size_t i = 0; i < n; i++)
+            if (!statuses[i])
+                outs[i] = all.keys[i].pointer;
         if (err && all.why.status)
             *err = all.why;
         status = all.why.status;

@@ -149,6 +149,11 @@ static vv_status sharded_copy(vv_store *base, const char *from, const char *to,
     return vvi_sharded_set_pointer(base, to, &pointer, err);
 }
 
+static vv_blockstore *sharded_blocks(vv_store *base)
+{
+    return ((vvi_sharded_store *)base)->shared->blocks;
+}
+
 static const vv_store_ops sharded_ops = {
     .name = "sharded",
     .get = vvi_sharded_counted_get,
@@ -169,6 +174,8 @@ static const vv_store_ops sharded_ops = {
     .commit = sharded_commit,
     .pointer = sharded_pointer,
     .set_pointer = vvi_sharded_set_pointer,
+    .pointers = vvi_sharded_pointers,
+    .blocks = sharded_blocks,
 };
 
 vv_status vvi_sharded_of(vv_store *store, vvi_sharded **out, vv_error *err)
@@ -206,6 +213,7 @@ static vv_status new_handle(vvi_sharded *shared, bool read_only, vv_store **out,
     vv_store_base_init(&self->base, &sharded_ops, read_only);
     self->base.is_near = shared->blocks->is_near;
     self->base.slashed_keys = true;
+    self->base.indexes_chunks = true;
     __atomic_add_fetch(&shared->refs, 1, __ATOMIC_RELAXED);
     self->shared = shared;
     *out = &self->base;

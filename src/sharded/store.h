@@ -207,6 +207,9 @@ vv_status vvi_sharded_get(vv_store *base, const char *key, vv_range range, vv_bu
 vv_status vvi_sharded_get_many(vv_store *base, const char *const *keys,
                                const vv_range *ranges, size_t n, vv_buf *outs,
                                vv_status *statuses, vv_error *err);
+/* Of vv_store_pointers(). */
+vv_status vvi_sharded_pointers(vv_store *base, const char *const *keys, size_t n,
+                               vv_cid *outs, vv_status *statuses, vv_error *err);
 vv_status vvi_sharded_open_value(vv_store *base, const char *key, vv_store_value *out,
                                  vv_error *err);
 void vvi_sharded_close_value(vv_store *base, vv_store_value *value);

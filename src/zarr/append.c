@@ -1,11 +1,14 @@
 /*
  * Appending: the elements are written beyond the array's end first, where no reader looks, and the metadata
- * that lets them be seen last. Whoever is killed in between has changed nothing that can be seen.
+ * that lets them be seen last. Whoever is killed in between has changed nothing that can be seen. Stores that
+ * are committed show nothing before that, and those among them that index chunks take the metadata first.
  */
 #include "zarr/array.h"
 
 #include "util/alloc.h"
 #include "zarr/node.h"
+
+#include <varvite/store_backend.h>
 
 #include <string.h>
 
@@ -120,6 +123,38 @@ static vv_status load_longer(const vv_array *array, uint32_t axis, uint64_t leng
     return status;
 }
 
+/* Elements first, so that no reader sees a length without them. */
+static vv_status write_then_save(vv_array *array, vv_array *longer, uint32_t axis,
+                                 uint64_t before, uint64_t count, const void *data,
+                                 size_t data_bytes, vv_error *err)
+{
+    VVI_TRY(write_behind(longer, axis, before, count, data, data_bytes, err));
+    return count ? vvi_node_save(array->store, array->path, longer->meta.document, err)
+                 : VV_OK;
+}
+
+/* Where chunks are kept in an index of their array, there is no place for them before the document has made
+ * it. The former document comes back when they could not be written. */
+static vv_status save_then_write(vv_array *array, vv_array *longer, uint32_t axis,
+                                 uint64_t before, uint64_t count, const void *data,
+                                 size_t data_bytes, vv_error *err)
+{
+    vvi_json *former = NULL;
+    vv_status status;
+
+    if (!count)
+        return VV_OK;
+    VVI_TRY(load_longer(array, axis, before, &former, err));
+    status = vvi_node_save(array->store, array->path, longer->meta.document, err);
+    if (!status) {
+        status = write_behind(longer, axis, before, count, data, data_bytes, err);
+        if (status)
+            (void)vvi_node_save(array->store, array->path, former, NULL);
+    }
+    vvi_json_free(former);
+    return status;
+}
+
 vv_status vv_array_append(vv_array *array, uint32_t axis, uint64_t count,
                           const void *data, size_t data_bytes, vv_error *err)
 {
@@ -132,9 +167,8 @@ vv_status vv_array_append(vv_array *array, uint32_t axis, uint64_t count,
     before = array->meta.grid.shape[axis];
     VVI_TRY(load_longer(array, axis, before + count, &document, err));
     VVI_TRY(vvi_array_of_document(array->store, array->path, document, &longer, err));
-    status = write_behind(longer, axis, before, count, data, data_bytes, err);
-    if (!status && count)
-        status = vvi_node_save(array->store, array->path, longer->meta.document, err);
+    status = (array->store->indexes_chunks ? save_then_write : write_then_save)(
+        array, longer, axis, before, count, data, data_bytes, err);
     if (!status)
         take_length(array, longer, axis);
     vv_array_free(longer);

@@ -11,6 +11,8 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 
+#include <varvite/store_backend.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +133,35 @@ static vv_status take_key(void *ctx, const char *key, vv_error *err)
                             : copy_key(self, key, err);
 }
 
+static vv_status take_value(void *ctx, const char *key, vv_error *err)
+{
+    return is_document(key) ? VV_OK : copy_key(ctx, key, err);
+}
+
+/* Documents behind all else, those of the nodes above last, so that no reader finds a part. */
+static vv_status copy_documents_last(tree_copy *self, const char *prefix, vv_error *err)
+{
+    VVI_TRY(vv_store_list(self->store, prefix, take_key, self, err));
+    if (self->documents.count)
+        qsort(self->documents.keys, self->documents.count, sizeof(*self->documents.keys),
+              by_length);
+    for (size_t i = self->documents.count; i > 0; i--)
+        VVI_TRY(copy_key(self, self->documents.keys[i - 1], err));
+    return VV_OK;
+}
+
+/* Where chunks are kept in an index of their array, which its document makes. */
+static vv_status copy_documents_first(tree_copy *self, const char *prefix, vv_error *err)
+{
+    VVI_TRY(vv_store_list(self->store, prefix, keep_document, &self->documents, err));
+    if (self->documents.count)
+        qsort(self->documents.keys, self->documents.count, sizeof(*self->documents.keys),
+              by_length);
+    for (size_t i = 0; i < self->documents.count; i++)
+        VVI_TRY(copy_key(self, self->documents.keys[i], err));
+    return vv_store_list(self->store, prefix, take_value, self, err);
+}
+
 static vv_status copy_tree(vv_store *store, const char *from, const char *to,
                            vv_error *err)
 {
@@ -140,12 +171,8 @@ static vv_status copy_tree(vv_store *store, const char *from, const char *to,
 
     copy.from_len = prefix.len;
     if (!status)
-        status = vv_store_list(store, (const char *)prefix.data, take_key, &copy, err);
-    if (copy.documents.count)
-        qsort(copy.documents.keys, copy.documents.count, sizeof(*copy.documents.keys),
-              by_length);
-    for (size_t i = copy.documents.count; i > 0 && !status; i--)
-        status = copy_key(&copy, copy.documents.keys[i - 1], err);
+        status = (store->indexes_chunks ? copy_documents_first : copy_documents_last)(
+            &copy, (const char *)prefix.data, err);
     clear_keys(&copy.documents);
     vv_buf_clear(&copy.key);
     vv_buf_clear(&prefix);
