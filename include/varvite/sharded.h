@@ -155,10 +155,13 @@ VV_API vv_status vv_sharded_store_graft(vv_store *store, const vv_cid *source_ro
                                         uint64_t *grafted, vv_error *err);
 
 /**
- * Make a v1 store a v2 store whose array lies at array_path; its shards stay as they are. What is found at
- * other names than array_path moves there, as py-hamt's migrate_v1_to_v2() moves it.
- * @return VV_OK, VV_EREADONLY, VV_EINVAL (empty path, not v1, or documents of another name that would be left
- *         behind), VV_EIO, VV_ENOMEM
+ * Make a v1 store a v2 store whose array lies at array_path; its shards stay as they are. Documents and other
+ * keys move as py-hamt's migrate_v1_to_v2() moves them: those found at array_path, under its last name or at
+ * the root become the array's. Where nothing is found there, those of the array that the index is of do.
+ *
+ * @param root  of the v2 store, which is committed
+ * @return VV_OK, VV_EREADONLY, VV_EINVAL (empty path, not v1), VV_ECORRUPT (a document above the array), VV_EIO,
+ *         VV_ENOMEM; it is of v1 still unless the commit failed, which can be made again
  */
 VV_API vv_status vv_sharded_store_migrate(vv_store *store, const char *array_path,
                                           vv_cid *root, vv_error *err);
