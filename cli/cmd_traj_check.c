@@ -41,6 +41,7 @@ static void conclude(cli_call *call, const vv_traj_check_report *report)
 {
     if (call->json) {
         json_bool("open", report->is_open);
+        json_bool("written", report->is_written);
         json_uint("groups", report->groups);
         json_uint("leaves", report->leaves);
         json_uint("chunks", report->chunks);
@@ -93,13 +94,16 @@ vv_status cmd_traj_check(cli_call *call)
     if (report.problems)
         return cli_fail(call, VV_ENOTFOUND, "%.200s: %s%s", call->args[0],
                         cli_count_text(report.problems, "problem"),
-                        report.is_open ? "; the writer did not close it, or has it open"
-                                       : "");
+                        report.is_written ? "; a writer has it open now"
+                        : report.is_open  ? "; its writer did not close it"
+                                          : "");
     if (report.is_open)
         return cli_fail(
             call, VV_ENOTFOUND,
-            "%.200s was not closed: a writer has it open, or was killed; then "
-            "'varvite traj repair' makes it an ordinary file",
+            report.is_written
+                ? "%.200s is being written: a writer has it open"
+                : "%.200s was not closed: its writer was killed, or locks nothing; "
+                  "'varvite traj repair' makes it an ordinary file",
             call->args[0]);
     return VV_OK;
 }

@@ -44,8 +44,9 @@ typedef struct vv_traj_info {
         config; /* leaves are groups, by their names; NULL: not there, or not decodable */
     const char *config_problem; /* why it is NULL; NULL: it is there */
     uint64_t file_bytes;
-    bool is_recording;  /* made by the recorder: valid rows and their steps are known */
-    bool has_next_step; /* of a recording: one past the last step that a commit covered; of H5MD and DCD: past the
+    bool is_recording; /* made by the recorder: valid rows and their steps are known */
+    bool
+        has_next_step; /* of a recording: one past the last step that a commit covered; of H5MD and DCD: past the
                            last step */
     int64_t next_step;
     const char *
@@ -239,6 +240,13 @@ VV_API vv_status vv_traj_refresh(vv_traj *traj, vv_error *err);
 VV_API vv_status vv_traj_follow(vv_traj *traj, size_t group, uint64_t seen,
                                 uint32_t timeout_ms, uint64_t *rows, vv_error *err);
 
+/**
+ * Has a writer the file open now? Told by its lock: the recorder holds one as long as it records, h5py unless in SWMR mode.
+ * A file that was not closed and that no writer has was left by one that was killed.
+ * @return VV_OK, VV_EIO, VV_ENOMEM
+ */
+VV_API vv_status vv_traj_is_written(const vv_traj *traj, bool *out, vv_error *err);
+
 /* ---- what is stored ---------------------------------------------------------------------------- */
 
 /** How a leaf is stored. */
@@ -270,8 +278,9 @@ typedef struct vv_traj_check_report {
     size_t struct_size; /* set by VV_TRAJ_CHECK_REPORT_INIT */
     uint64_t problems;
     uint64_t groups, leaves, chunks;
-    uint64_t bytes; /* decoded */
-    bool is_open;   /* a writer has it open, or was killed: counted as no problem */
+    uint64_t bytes;  /* decoded */
+    bool is_open;    /* a writer has it open, or was killed: counted as no problem */
+    bool is_written; /* of these, by its lock: a writer has it open now */
 } vv_traj_check_report;
 #define VV_TRAJ_CHECK_REPORT_INIT \
     ((vv_traj_check_report){ .struct_size = sizeof(vv_traj_check_report) })

@@ -432,6 +432,7 @@ static vv_status check_all(check *self, vv_error *err)
     const vv_traj_info *info = &self->traj->info;
 
     self->report.is_open = info->is_open;
+    VVI_TRY(vv_traj_is_written(self->traj, &self->report.is_written, err));
     if (info->schema_problem)
         VVI_TRY(report(self, "", info->schema_problem, err));
     if (info->config_problem)

@@ -1,11 +1,57 @@
 /* Waiting for rows of a file that is being written. */
 #include "trajectory/trajectory.h"
 
+#include "h5/journal.h"
+#include "util/alloc.h"
+#include "util/buf.h"
+#include "util/file.h"
+
+#include <string.h>
+
 /* Pauses between looks at the file. */
 #define PAUSE_FIRST_NS ((uint64_t)1000000)
 #define PAUSE_LAST_NS  ((uint64_t)50000000)
 /* A file that looks corrupt for so long is. */
 #define CORRUPT_NS ((uint64_t)2000000000)
+
+/* Does somebody hold a lock on a file that keeps others from writing? A file that is not there nobody has. */
+static vv_status is_locked(const char *path, bool *out, vv_error *err)
+{
+    vvi_file file = VVI_FILE_INIT;
+    vv_status status = vvi_file_open(&file, path, VVI_FILE_READ, err);
+
+    *out = false;
+    if (status)
+        return status == VV_ENOTFOUND ? VV_OK : status;
+    status = vvi_file_lock(&file, VVI_LOCK_SHARED, 0, err);
+    *out = status == VV_EBUSY;
+    vvi_file_close(&file); /* which lets go of it */
+    return *out ? VV_OK : status;
+}
+
+vv_status vv_traj_is_written(const vv_traj *traj, bool *out, vv_error *err)
+{
+    vv_buf journal = VV_BUF_INIT;
+    char *real;
+    vv_status status;
+
+    *out = false;
+    if (!traj->info.is_open)
+        return VV_OK;
+    real = vvi_path_real(traj->path);
+    if (!real)
+        return vvi_fail_nomem(err, strlen(traj->path));
+    status = is_locked(real, out, err);
+    if (!status && !*out)
+        status = vvi_buf_printf(&journal, err, "%s%s", real, VVI_H5_JOURNAL_SUFFIX);
+    if (!status && !*out)
+        status = vvi_buf_terminate(&journal, err);
+    if (!status && !*out)
+        status = is_locked((const char *)journal.data, out, err);
+    vv_buf_clear(&journal);
+    vvi_free(real);
+    return status;
+}
 
 vv_status vv_traj_follow(vv_traj *traj, size_t group, uint64_t seen, uint32_t timeout_ms,
                          uint64_t *rows, vv_error *err)

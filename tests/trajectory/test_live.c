@@ -54,6 +54,19 @@ static int record(const char *path, int rows, bool closes)
     return vv_recorder_close(recorder, NULL) ? 3 : 0;
 }
 
+static void expect_writer(const char *path, bool is_open, bool is_written)
+{
+    vv_error err = VV_ERROR_INIT;
+    bool found = !is_written;
+    vv_traj *traj;
+
+    assert_vv_ok(vv_traj_open(path, &traj, &err));
+    assert_int_equal(vv_traj_get_info(traj)->is_open, is_open);
+    assert_vv_ok(vv_traj_is_written(traj, &found, &err));
+    assert_int_equal(found, is_written);
+    vv_traj_close(traj);
+}
+
 static pid_t start(const char *path, int rows, bool closes)
 {
     pid_t child = fork();
@@ -122,6 +135,39 @@ static uint64_t follow(vv_traj *traj, uint32_t timeout_ms, vv_status *end, size_
     }
     check_rows(traj, 0, seen);
     return seen;
+}
+
+/* A file that is open has a writer, or one that is gone: its lock tells. */
+static void a_live_writer_is_told_from_a_killed_one(void **state)
+{
+    vv_traj_check_report report = VV_TRAJ_CHECK_REPORT_INIT;
+    char *directory = make_directory();
+    vv_error err = VV_ERROR_INIT;
+    vv_recorder *recorder = NULL;
+    vv_schema *schema = NULL;
+    vv_traj *traj;
+    char path[300], link[300];
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/run.h5", directory);
+    snprintf(link, sizeof(link), "%s/link.h5", directory);
+    assert_int_equal(symlink("run.h5", link), 0);
+    assert_vv_ok(vv_schema_from_json(schema_text, &schema, &err));
+    assert_vv_ok(vv_recorder_create_hdf5(path, schema, NULL, &recorder, &err));
+    expect_writer(path, true, true);
+    expect_writer(link, true, true);
+    assert_vv_ok(vv_traj_open(path, &traj, &err));
+    assert_vv_ok(vv_traj_check(traj, NULL, &report, &err));
+    assert_true(report.is_open && report.is_written);
+    vv_traj_close(traj);
+    vv_recorder_abandon(recorder);
+    expect_writer(path, true, false);
+    expect_writer(link, true, false);
+    assert_vv_ok(vv_recorder_append_hdf5(path, NULL, -1, NULL, &recorder, &err));
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+    expect_writer(path, false, false);
+    vv_schema_free(schema);
+    remove_directory(directory);
 }
 
 static void rows_are_read_while_they_are_written(void **state)
@@ -227,6 +273,7 @@ static void rows_are_right_when_the_file_was_closed_meanwhile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_live_writer_is_told_from_a_killed_one),
         cmocka_unit_test(rows_are_read_while_they_are_written),
         cmocka_unit_test(rows_that_a_killed_writer_flushed_are_there),
         cmocka_unit_test(rows_are_right_when_the_file_was_closed_meanwhile),
