@@ -32,7 +32,7 @@ typedef enum vv_sharded_version {
 
 /** How a shard that is not cached is read for one chunk. Results do not depend on it. */
 typedef enum vv_shard_read {
-    VV_SHARD_AUTO = 0, /* sparse at first, whole once a shard is asked often */
+    VV_SHARD_AUTO = 0, /* whole while the cache has room for it, else sparse the first time */
     VV_SHARD_FULL,     /* decode and keep the shard */
     VV_SHARD_SPARSE    /* step to the entry in the block, keep nothing */
 } vv_shard_read;
@@ -124,8 +124,9 @@ VV_API vv_status vv_sharded_store_arrays(vv_store *store, vv_sharded_array_fn vi
 VV_API vv_status vv_sharded_store_resize(vv_store *store, const char *array_path,
                                          uint32_t ndim, const uint64_t *shape,
                                          vv_error *err);
-/** The same for an array's document and then its index: "shape" of <name>/zarr.json is set and the document
- *  written anew, as py-hamt writes it. @return also VV_ENOTFOUND (no document) */
+/** The same for an array's document and its index: "shape" of <name>/zarr.json is set and the document written
+ *  anew, as py-hamt writes it. In v1 the index stays as it is. @return also VV_ENOTFOUND (no document),
+ *  VV_ECORRUPT (no JSON object) */
 VV_API vv_status vv_sharded_store_resize_variable(vv_store *store, const char *name,
                                                   uint32_t ndim, const uint64_t *shape,
                                                   vv_error *err);

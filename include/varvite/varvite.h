@@ -24,6 +24,7 @@
 #include <varvite/plot.h>
 #include <varvite/pytree.h>
 #include <varvite/recorder.h>
+#include <varvite/sharded.h>
 #include <varvite/stats.h>
 #include <varvite/store.h>
 #include <varvite/trajectory.h>

@@ -152,6 +152,13 @@ static size_t plain_span(const document *self)
     return at - self->at;
 }
 
+/* Half a surrogate pair as UTF-8 would have it, which Python lets pass. */
+static bool is_surrogate(const uint8_t *at, size_t left)
+{
+    return left >= 3 && at[0] == 0xED && at[1] >= 0xA0 && at[1] <= 0xBF &&
+           (at[2] & 0xC0) == 0x80;
+}
+
 /* A character past ASCII, or DEL. */
 static vv_status take_wide(document *self)
 {
@@ -162,6 +169,10 @@ static vv_status take_wide(document *self)
     char character[5] = { 0 };
     const char *next = character;
 
+    if (is_surrogate(at, left)) {
+        self->at += 3;
+        return put_unit(self, 0xD000 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu));
+    }
     if (len > left || !vvi_is_utf8(vvi_bytes(at, len)))
         return refuse(self, "a string that is not UTF-8");
     memcpy(character, at, len);
@@ -563,6 +574,7 @@ vv_status vvi_python_json(vv_bytes text, const vvi_python_edit *edit, unsigned i
     if (text.len > VVI_PYTHON_JSON_BYTES_MAX)
         return vvi_fail(err, VV_ELIMIT, "JSON text of %zu bytes; at most %zu are read",
                         text.len, VVI_PYTHON_JSON_BYTES_MAX);
+    (void)take_word(&self, "\xEF\xBB\xBF"); /* the mark of UTF-8 */
     status = read_all(&self);
     if (!status)
         status = change(&self, edit);

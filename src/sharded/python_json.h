@@ -3,8 +3,8 @@
  * blocks depend on it. py-hamt does so with documents it changes.
  *
  * Characters past ASCII become \uXXXX, floats the fewest digits that read back equal, integers stay as long
- * as they are; of repeated names the last value stands at the first one's place. NaN, Infinity and lone
- * surrogates (\ud800) are read and written as Python does.
+ * as they are; of repeated names the last value stands at the first one's place. NaN, Infinity, lone
+ * surrogates (\ud800) and the mark of UTF-8 in front are read as Python reads them.
  */
 #ifndef VVI_SHARDED_PYTHON_JSON_H
 #define VVI_SHARDED_PYTHON_JSON_H
