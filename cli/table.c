@@ -55,7 +55,8 @@
 
 const cli_option cli_global_options[] = {
     WITH("store", 's', CLI_DIRECTORY, "URL|DIR",
-         "the block store: a directory made by init, a CAR file, or local:DIR, car:FILE. "
+         "the block store: a directory made by init, a CAR file, or local:DIR, car:FILE, "
+         "kubo://HOST:PORT, gateway+https://HOST. "
          "The default is $VARVITE_STORE, else the nearest .varvite from the working "
          "directory upward"),
     PICK("color", 0, "WHEN", "auto|always|never",

@@ -26,8 +26,8 @@ typedef struct vv_open_options {
 #define VV_OPEN_OPTIONS_INIT ((vv_open_options){ .struct_size = sizeof(vv_open_options) })
 
 /**
- * Open "local:DIR", "mem:", "car:FILE", or a bare path (a directory is a local store, a file a
- * CAR).
+ * Open "local:DIR", "mem:", "car:FILE", "kubo://HOST:PORT" or "gateway+https://HOST" (kubo.h), or a bare path (a
+ * directory is a local store, a file a CAR).
  * @return as the backend's constructor; VV_EUNSUPPORTED for a scheme that this build lacks
  */
 VV_API vv_status vv_blockstore_open(const char *url, const vv_open_options *options,

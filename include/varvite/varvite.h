@@ -18,6 +18,7 @@
 #include <varvite/hamt.h>
 #include <varvite/hash.h>
 #include <varvite/http.h>
+#include <varvite/kubo.h>
 #include <varvite/local.h>
 #include <varvite/metrics.h>
 #include <varvite/open.h>

@@ -294,11 +294,14 @@ static uint64_t min_u64(uint64_t a, uint64_t b)
 /* End what took too long or was canceled. Returns when to look again. */
 static uint64_t check_active(vvi_http *http, uint64_t now_ns)
 {
-    uint64_t idle_ns = http->opts.idle_timeout_ms * MS;
     uint64_t next_ns = now_ns + IDLE_WAIT_MS * MS;
     vvi_http_request *after;
 
     for (vvi_http_request *request = http->active; request; request = after) {
+        uint64_t idle_ns = (request->idle_timeout_ms ? request->idle_timeout_ms
+                                                     : http->opts.idle_timeout_ms) *
+                           MS;
+
         after = request->next;
         if (is_canceled(http, request)) {
             abort_active(http, request, VV_ECANCELED, "canceled");

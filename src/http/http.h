@@ -88,9 +88,10 @@ struct vvi_http_request {
     vv_bytes body[VVI_HTTP_BODY_PARTS]; /* sent one behind the other */
     uint64_t max_body_bytes;            /* of a 2xx answer; longer ones are VV_ELIMIT */
     uint32_t max_retries;
-    uint64_t delay_ns; /* before the first attempt */
-    bool once;         /* must not be sent twice, whatever the failure */
-    bool is_500_final; /* 500 is an answer, not to be tried again */
+    uint32_t idle_timeout_ms; /* 0: the client's */
+    uint64_t delay_ns;        /* before the first attempt */
+    bool once;                /* must not be sent twice, whatever the failure */
+    bool is_500_final;        /* 500 is an answer, not to be tried again */
     void *user;
 
     /*

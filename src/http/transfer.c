@@ -24,7 +24,9 @@ static void copy_value(char out[VVI_HTTP_HEADER_TEXT], const char *value, size_t
         len--;
     if (len >= VVI_HTTP_HEADER_TEXT)
         len = VVI_HTTP_HEADER_TEXT - 1;
-    memcpy(out, value, len);
+    /* It may stand in a message. */
+    for (size_t i = 0; i < len; i++)
+        out[i] = (unsigned char)value[i] < 32 || value[i] == 127 ? '?' : value[i];
     out[len] = '\0';
 }
 
@@ -266,11 +268,22 @@ static bool add_header(struct curl_slist **list, const char *name, const char *v
     return longer != NULL;
 }
 
+/* What libcurl would add to a POST: "Expect", and a wait for "100 Continue", to long ones; a type for a body that
+ * has none. */
+static bool leave_out(const vvi_http_request *request, struct curl_slist **list)
+{
+    struct curl_slist *longer = curl_slist_append(*list, "Expect:");
+
+    if (longer && request->header_count == 0)
+        longer = curl_slist_append(longer, "Content-Type:");
+    if (longer)
+        *list = longer;
+    return longer != NULL;
+}
+
 static bool make_headers(const vvi_http *http, const vvi_http_request *request,
                          bool trusted, struct curl_slist **list)
 {
-    struct curl_slist *longer = NULL;
-
     for (size_t i = 0; i < http->opts.header_count; i++) {
         const vv_http_header *header = &http->opts.headers[i];
 
@@ -281,14 +294,7 @@ static bool make_headers(const vvi_http *http, const vvi_http_request *request,
     for (size_t i = 0; i < request->header_count; i++)
         if (!add_header(list, request->headers[i].name, request->headers[i].value))
             return false;
-    /* No waiting for "100 Continue": libcurl asks for it with long bodies. */
-    if (request->method == VVI_HTTP_POST) {
-        longer = curl_slist_append(*list, "Expect:");
-        if (longer)
-            *list = longer;
-        return longer != NULL;
-    }
-    return true;
+    return request->method != VVI_HTTP_POST || leave_out(request, list);
 }
 
 #define SET(option_, value_)                                         \
@@ -339,8 +345,8 @@ static CURLcode set_up(const vvi_http *http, vvi_http_request *request, CURL *ea
     SET(CURLOPT_WRITEFUNCTION, on_body);
     SET(CURLOPT_WRITEDATA, request);
     SET(CURLOPT_HTTP_VERSION,
-        (long)(strncmp(url, "https", 5) == 0 ? CURL_HTTP_VERSION_2TLS
-                                             : CURL_HTTP_VERSION_1_1));
+        (long)(strncasecmp(url, "https", 5) == 0 ? CURL_HTTP_VERSION_2TLS
+                                                 : CURL_HTTP_VERSION_1_1));
     if (request->once)
         SET(CURLOPT_FRESH_CONNECT, 1L);
     if (opts->proxy)

@@ -11,6 +11,9 @@
 #ifdef VV_HAVE_CAR
 #include <varvite/car.h>
 #endif
+#ifdef VV_HAVE_KUBO
+#include <varvite/kubo.h>
+#endif
 
 #include <errno.h>
 #include <stdlib.h>
@@ -67,6 +70,31 @@ static vv_status open_memory(const char *rest, const vv_open_options *opts,
     return vv_memory_blockstore_new(out, err);
 }
 
+/* kubo://…, kubo+https://…, gateway+http(s)://… */
+static bool is_kubo(const char *url)
+{
+    return strncmp(url, "kubo:", 5) == 0 || strncmp(url, "kubo+http", 9) == 0 ||
+           strncmp(url, "gateway+http", 12) == 0;
+}
+
+/* A daemon is there or not: there is nothing to create. */
+static vv_status open_kubo(const char *url, const vv_open_options *opts,
+                           vv_blockstore **out, vv_error *err)
+{
+#ifdef VV_HAVE_KUBO
+    vv_kubo_options kubo = VV_KUBO_OPTIONS_INIT;
+
+    kubo.read_only = opts->read_only;
+    kubo.trusted = opts->trusted;
+    return vv_kubo_open_url(url, &kubo, out, err);
+#else
+    (void)url;
+    (void)opts;
+    (void)out;
+    return vvi_fail(err, VV_EUNSUPPORTED, "this build has no stores behind HTTP");
+#endif
+}
+
 static const struct {
     const char *name;
     vv_status (*open)(const char *rest, const vv_open_options *opts, vv_blockstore **out,
@@ -114,6 +142,8 @@ vv_status vv_blockstore_open(const char *url, const vv_open_options *options,
     if (opts.create && opts.read_only)
         return vvi_fail(err, VV_EINVAL, "%s: create and read_only exclude each other",
                         url);
+    if (is_kubo(url))
+        return open_kubo(url, &opts, out, err);
     scheme = scheme_len(url);
     if (!scheme)
         return open_path(url, &opts, out, err);
@@ -124,8 +154,8 @@ vv_status vv_blockstore_open(const char *url, const vv_open_options *options,
     }
     return vvi_fail(
         err, VV_EUNSUPPORTED,
-        "%s: this build knows local:DIR, car:FILE, mem: and paths (a path with a "
-        "colon is written ./%s)",
+        "%s: this build knows local:DIR, car:FILE, mem:, kubo://HOST:PORT, gateway+https://HOST "
+        "and paths (a path with a colon is written ./%s)",
         url, url);
 }
 
