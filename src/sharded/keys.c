@@ -333,8 +333,15 @@ vv_status vvi_chunk_key_append(const vvi_sharded *self, const vvi_index_entry *e
     VVI_TRY(vvi_buf_append_text(out, path, err));
     VVI_TRY(vvi_buf_append_text(out, marker, err));
     for (uint32_t i = 0; i < entry->ndim; i++) {
-        VVI_TRY(vvi_buf_append_byte(out, '/', err));
-        VVI_TRY(vvi_buf_printf(out, err, "%" PRIu64, coords[i]));
+        char text[21], *at = text + sizeof(text);
+        uint64_t rest = coords[i];
+
+        do
+            *--at = (char)('0' + rest % 10);
+        while (rest /= 10);
+        *--at = '/';
+        VVI_TRY(
+            vvi_buf_append(out, vvi_bytes(at, (size_t)(text + sizeof(text) - at)), err));
     }
     return vvi_buf_append_byte(out, 0, err);
 }

@@ -240,8 +240,7 @@ static vv_status keep_odd_shard(vvi_index_entry *entry, uint64_t shard, vv_bytes
 }
 
 /* Let the index have its shards. As py-hamt has it, an entry that is no link harms its own shard only. */
-static vv_status read_shards(vv_bytes value, vvi_index_entry *entry, uint64_t expected,
-                             vv_error *err)
+static vv_status read_shards(vv_bytes value, vvi_index_entry *entry, vv_error *err)
 {
     vv_cbor_reader reader;
     vv_cbor_item item;
@@ -250,11 +249,8 @@ static vv_status read_shards(vv_bytes value, vvi_index_entry *entry, uint64_t ex
 
     vvi_cbor_reader_init(&reader, value);
     status = vv_cbor_next(&reader, &item, err);
-    if (!status && item.u.count != expected)
-        status = vvi_fail(err, VV_ECORRUPT, "%" PRIu64 " shards are named, not %" PRIu64,
-                          item.u.count, expected);
-    else if (!status)
-        count = expected;
+    if (!status)
+        count = item.u.count;
     for (uint64_t i = 0; i < count && !status; i++) {
         vv_cid cid;
 
@@ -282,14 +278,20 @@ static vv_status add_array(vvi_sharded *self, const char *path, size_t path_len,
 {
     vvi_geometry geometry;
     vvi_index_entry *entry;
+    vv_cbor_item item;
     vv_status status;
 
     VVI_TRY(read_geometry(members, &geometry, err));
+    /* Before anything that takes memory for that many. */
+    VVI_TRY(first_item(members->shards, &item, err));
+    if (item.u.count != geometry.shard_count)
+        return vvi_fail(err, VV_ECORRUPT, "%" PRIu64 " shards are named, not %" PRIu64,
+                        item.u.count, geometry.shard_count);
     if (vvi_sharded_find(self, path, path_len))
         return vvi_fail(err, VV_ECORRUPT, "there are two of it");
     VVI_TRY(vvi_sharded_reserve(self, err));
     VVI_TRY(vvi_index_entry_new(self->cache, path, path_len, &geometry, &entry, err));
-    status = read_shards(members->shards, entry, geometry.shard_count, err);
+    status = read_shards(members->shards, entry, err);
     if (status)
         vvi_index_entry_release(entry);
     else

@@ -66,19 +66,21 @@ static vv_status look_at(vvi_sharded *self, const candidate *list, size_t n,
     vv_cid cids[DOCUMENTS_AT_ONCE];
     vv_buf blocks[DOCUMENTS_AT_ONCE];
     vv_status statuses[DOCUMENTS_AT_ONCE];
+    vv_error why = VV_ERROR_INIT;
     vv_status status = VV_OK;
 
     memset(blocks, 0, sizeof(blocks));
     for (size_t i = 0; i < n; i++)
         cids[i] = list[i].cid;
-    (void)vv_blockstore_get_many(self->blocks, cids, n, blocks, statuses, NULL);
+    (void)vv_blockstore_get_many(self->blocks, cids, n, blocks, statuses, &why);
     for (size_t i = 0; i < n && !status && !out->over; i++) {
         vvi_document document;
 
-        if (statuses[i] == VV_ENOMEM)
-            status = vvi_fail_nomem(err, 0);
-        else if (statuses[i])
+        if (statuses[i] == VV_ENOTFOUND || statuses[i] == VV_ECORRUPT ||
+            statuses[i] == VV_EUNSUPPORTED)
             out->over = true;
+        else if (statuses[i]) /* perhaps another time */
+            status = vvi_fail(err, statuses[i], "%s", why.message);
         if (status || out->over)
             break;
         status = vvi_document_read(vvi_buf_bytes(&blocks[i]), &document, err);
