@@ -1,6 +1,7 @@
 /* copy: a hierarchy to another place, in other chunks if asked. */
 #include "describe.h"
 #include "fill.h"
+#include "keys.h"
 #include "out.h"
 
 #include <varvite/copy.h>
@@ -13,6 +14,7 @@
 typedef struct copy {
     cli_fill fill; /* first: see cli_fill_tick() */
     vv_copy_options options;
+    vv_key *key; /* of the source; NULL: none */
     char *source_name;
     vv_copy_result result;
 } copy;
@@ -46,6 +48,11 @@ static vv_status read_options(cli_call *call, copy *self)
     if (!status && cli_text(call, "to") &&
         (cli_text(call, "root") || cli_text(call, "resume")))
         status = cli_usage(call, "--to does not go with --root and --resume");
+    if (!status && cli_text(call, "to") &&
+        (cli_text(call, "to-key-file") || cli_text(call, "to-key-fd") ||
+         cli_text(call, "to-key-env") || cli_text(call, "layout")))
+        status = cli_usage(
+            call, "--to is a plain Zarr directory: no key for it, and no --layout");
     if (status)
         return status;
     self->options.memory_bytes = self->fill.memory_bytes;
@@ -68,16 +75,9 @@ static vv_status read_options(cli_call *call, copy *self)
  * copied by name. */
 static vv_status open_source(cli_call *call, copy *self, const char *root, vv_store **out)
 {
-    vv_hamt_options options = VV_HAMT_OPTIONS_INIT;
     vv_cid cid;
 
-    if (vv_cid_parse(root, &cid, NULL) == VV_OK && self->fill.blocks) {
-        options.read_only = true;
-        vv_status status = vv_hamt_store_open(self->fill.blocks, &cid, &options, out,
-                                              &call->err);
-        return status ? cli_wrap(call, status, "root") : VV_OK;
-    }
-    vv_status status = cli_open_root(call, root, out);
+    vv_status status = cli_open_root_by(call, root, self->key, self->fill.blocks, out);
     if (!status && vv_cid_parse(root, &cid, NULL)) {
         char *real = realpath(root, NULL);
         if (real && asprintf(&self->source_name, "directory %s", real) < 0)
@@ -124,8 +124,8 @@ static vv_status copy_into_tree(cli_call *call, copy *self, const char *root,
     cli_tree tree = { NULL, NULL };
     vv_cid made;
 
-    vv_status status = cli_tree_open(call, resume ? resume : cli_text(call, "root"),
-                                     &tree);
+    vv_status status = cli_tree_open_by(call, resume ? resume : cli_text(call, "root"),
+                                        "to-key", &tree);
     self->fill.blocks = tree.blocks;
     if (!status)
         status = open_source(call, self, root, &from);
@@ -258,6 +258,8 @@ vv_status cmd_copy(cli_call *call)
     copy self = { 0 };
 
     vv_status status = read_options(call, &self);
+    if (!status)
+        status = cli_key(call, "key", &self.key);
     if (!status) {
         cli_split_root(call->args[0], &root, &path);
         status = cli_text(call, "to")
@@ -267,6 +269,7 @@ vv_status cmd_copy(cli_call *call)
     }
     if (status == VV_EEXISTS)
         cli_wrap(call, status, "give --force to replace it");
+    vv_key_free(self.key);
     free(self.source_name);
     cli_fill_clear(&self.fill);
     free(root);

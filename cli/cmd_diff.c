@@ -1,4 +1,5 @@
 /* diff: what two hierarchies do not have in common. */
+#include "keys.h"
 #include "out.h"
 #include "progress.h"
 #include "stores.h"
@@ -217,6 +218,28 @@ static vv_status run_diff(cli_call *call, vv_store *const *stores, char *const *
     return status;
 }
 
+/* --key-file and its like are for BEFORE, --to-key-file and its like for AFTER; where that is not given
+ * and AFTER is encrypted too, one key is for both. */
+static vv_status open_both(cli_call *call, char **roots, char **paths, vv_store **stores)
+{
+    vv_key *keys[2] = { NULL, NULL };
+    vv_status status = cli_key(call, "key", &keys[0]);
+
+    if (!status)
+        status = cli_key(call, "to-key", &keys[1]);
+    for (int i = 0; i < 2 && !status; i++) {
+        const vv_key *key = keys[i];
+
+        cli_split_root(call->args[i], &roots[i], &paths[i]);
+        if (i && !key && keys[0] && cli_root_is_encrypted(call, roots[i]))
+            key = keys[0];
+        status = cli_open_root_by(call, roots[i], key, NULL, &stores[i]);
+    }
+    vv_key_free(keys[0]);
+    vv_key_free(keys[1]);
+    return status;
+}
+
 vv_status cmd_diff(cli_call *call)
 {
     vv_diff_options options = VV_DIFF_OPTIONS_INIT;
@@ -231,10 +254,8 @@ vv_status cmd_diff(cli_call *call)
     if (!status)
         status = cli_number(call, "threads", 0, 1024, &threads);
     options.threads = (uint32_t)threads;
-    for (int i = 0; i < 2 && !status; i++) {
-        cli_split_root(call->args[i], &roots[i], &paths[i]);
-        status = cli_open_root(call, roots[i], &stores[i]);
-    }
+    if (!status)
+        status = open_both(call, roots, paths, stores);
     if (!status)
         status = run_diff(call, stores, paths, &options, &result);
     if (!status && !result.same)

@@ -37,6 +37,11 @@ static vv_status read_options(cli_call *call, import *self)
     vv_status status = cli_fill_init(&self->fill, call, "var");
     if (status)
         return status;
+    if (cli_text(call, "layout") && strcmp(cli_text(call, "layout"), "sharded") == 0 &&
+        !cli_text(call, "into"))
+        return cli_usage(call,
+                         "--layout sharded needs --into GROUP: readers of that layout "
+                         "look for arrays in groups");
     self->options.memory_bytes = self->fill.memory_bytes;
     self->options.threads = self->fill.threads;
     self->options.chunks = self->fill.chunks;

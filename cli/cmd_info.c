@@ -2,11 +2,13 @@
 #include "out.h"
 #include "stores.h"
 
+#include "layout.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LAYOUT "_nc_layout"
+#define NC_LAYOUT "_nc_layout"
 
 static void print_span(cli_span span)
 {
@@ -24,7 +26,7 @@ static void print_attributes(const char *name, cli_span attributes)
     while (scan_next(&scan, &key, &value)) {
         /* What import keeps for export, of no interest to people; --json has it. */
         cli_span plain = scan_unquoted(key);
-        if (plain.len == strlen(LAYOUT) && memcmp(plain.at, LAYOUT, plain.len) == 0)
+        if (plain.len == strlen(NC_LAYOUT) && memcmp(plain.at, NC_LAYOUT, plain.len) == 0)
             continue;
         out_text("    ");
         out_name(name);
@@ -254,7 +256,7 @@ static void print_fill(const vv_array *array)
     out_text(quoted ? "\"\n" : "\n");
 }
 
-static vv_status print_array(cli_call *call, const vv_array *array)
+static vv_status print_array(cli_call *call, vv_store *store, const vv_array *array)
 {
     const vv_array_meta *meta = vv_array_get_meta(array);
     char dtype[CLI_DTYPE_MAX];
@@ -284,6 +286,7 @@ static vv_status print_array(cli_call *call, const vv_array *array)
     print_lengths(meta->shape, meta->ndim);
     out_text("\n");
     print_grid(array, codecs);
+    layout_print_index(store, path);
     print_fill(array);
     if (meta->attributes)
         print_attributes(name, (cli_span){ meta->attributes, strlen(meta->attributes) });
@@ -291,7 +294,7 @@ static vv_status print_array(cli_call *call, const vv_array *array)
     return VV_OK;
 }
 
-static vv_status array_json(cli_call *call, const vv_array *array)
+static vv_status array_json(cli_call *call, vv_store *store, const vv_array *array)
 {
     const vv_array_meta *meta = vv_array_get_meta(array);
     uint64_t grid[VV_NDIM_MAX];
@@ -305,6 +308,7 @@ static vv_status array_json(cli_call *call, const vv_array *array)
     if (meta->inner_chunk_shape)
         json_uints("inner_chunks", meta->inner_chunk_shape, meta->ndim);
     json_uint("zarr_format", meta->zarr_format);
+    layout_json_index(store, vv_array_path(array));
     vv_status status = vv_array_metadata_json(array, &document, &call->err);
     if (!status)
         json_raw("metadata", (const char *)document.data, document.len);
@@ -327,9 +331,9 @@ static vv_status describe_array(cli_call *call, vv_store *store, const cli_node 
         out_text("\n");
         status = VV_OK;
     } else if (!status && call->json) {
-        status = array_json(call, array);
+        status = array_json(call, store, array);
     } else if (!status) {
-        status = print_array(call, array);
+        status = print_array(call, store, array);
     }
     vv_array_free(array);
     return status;
@@ -356,7 +360,8 @@ static vv_status describe_group(cli_call *call, vv_store *store, const cli_node 
     return VV_OK;
 }
 
-static vv_status describe(cli_call *call, vv_store *store, const cli_nodes *nodes)
+static vv_status describe(cli_call *call, vv_store *store, const cli_layout *layout,
+                          const cli_nodes *nodes)
 {
     vv_status status = VV_OK;
 
@@ -369,6 +374,8 @@ static vv_status describe(cli_call *call, vv_store *store, const cli_nodes *node
             json_object(NULL);
             json_text("path", node->path);
             json_text("kind", is_array ? "array" : "group");
+            if (i == 0)
+                layout_json(layout);
         } else if (i) {
             out_text("\n");
         }
@@ -388,12 +395,17 @@ vv_status cmd_info(cli_call *call)
     char *copy = cli_strdup(call->arg_count > 1 ? call->args[1] : "");
     cli_nodes nodes = { NULL, 0, 0 };
     vv_store *store = NULL;
+    cli_layout layout;
 
     vv_status status = cli_open_root(call, call->args[0], &store);
     if (!status)
-        status = cli_nodes_read(call, store, cli_trim_slashes(copy), true, &nodes);
+        status = layout_read(call, store, &layout);
     if (!status)
-        status = describe(call, store, &nodes);
+        status = cli_nodes_read(call, store, cli_trim_slashes(copy), true, &nodes);
+    if (!status && !call->json && call->arg_count == 1)
+        layout_print(&layout);
+    if (!status)
+        status = describe(call, store, &layout, &nodes);
     cli_nodes_clear(&nodes);
     vv_store_free(store);
     free(copy);

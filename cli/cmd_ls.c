@@ -17,7 +17,7 @@ typedef struct listing {
 static vv_status details(listing *self, const char *name)
 {
     cli_call *call = self->call;
-    bool in_tree = strcmp(vv_store_name(self->store), "HAMT") == 0;
+    bool in_tree = true;
     size_t len = strlen(self->base) + strlen(name) + 1;
     uint64_t bytes;
     vv_cid cid;
@@ -26,8 +26,11 @@ static vv_status details(listing *self, const char *name)
     strcpy(key, self->base);
     strcat(key, name);
     vv_status status = vv_store_size(self->store, key, &bytes, &call->err);
-    if (!status && in_tree)
+    if (!status) {
         status = vv_store_pointer(self->store, key, &cid, &call->err);
+        in_tree = status != VV_EINVAL; /* a directory has no names */
+        status = in_tree ? status : VV_OK;
+    }
     free(key);
     if (status)
         return status;

@@ -1,5 +1,6 @@
 #include "stores.h"
 
+#include "keys.h"
 #include "out.h"
 
 #include <varvite/trajectory.h>
@@ -50,10 +51,29 @@ static vv_status open_recording(cli_call *call, vv_status status, const char *ro
                  : neither(call, status, root);
 }
 
-vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
+/* --key-header, the associated data of py-hamt's encrypted format. */
+static vv_bytes header_option(const cli_call *call)
 {
-    vv_hamt_options options = VV_HAMT_OPTIONS_INIT;
-    vv_blockstore *blocks;
+    const char *text = cli_text(call, "key-header");
+
+    return text ? vv_bytes_of(text) : (vv_bytes){ NULL, 0 };
+}
+
+/* What the key of an encrypted root is given by, said where it lacks. */
+static vv_status want_key(cli_call *call, vv_status status)
+{
+    char text[VV_ERROR_MESSAGE_SIZE];
+
+    if (status != VV_EAUTH || !strstr(call->err.message, "it is opened by key"))
+        return status;
+    strcpy(text, call->err.message);
+    return cli_fail(call, status, "%s; give --key-file, --key-fd or --key-env", text);
+}
+
+vv_status cli_open_root_by(cli_call *call, const char *root, const vv_key *key,
+                           vv_blockstore *blocks, vv_store **out)
+{
+    vv_root_options options = VV_ROOT_OPTIONS_INIT;
     vv_cid cid;
 
     vv_status status = vv_cid_parse(root, &cid, &call->err);
@@ -61,13 +81,42 @@ vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
         return vv_directory_store_open(root, true, out, &call->err);
     if (status)
         return open_recording(call, status, root, out);
-    status = cli_open_blocks(call, CLI_READ, &blocks);
+    if (blocks)
+        blocks = vv_blockstore_retain(blocks);
+    else
+        status = cli_open_blocks(call, CLI_READ, &blocks);
     if (status)
         return status;
     options.read_only = true;
-    status = vv_hamt_store_open(blocks, &cid, &options, out, &call->err);
+    options.key = key;
+    options.header = key ? header_option(call) : (vv_bytes){ NULL, 0 };
+    status = vv_root_open(blocks, &cid, &options, out, &call->err);
     vv_blockstore_free(blocks);
-    return status ? cli_wrap(call, status, "root") : VV_OK;
+    return status ? want_key(call, cli_wrap(call, status, "root")) : VV_OK;
+}
+
+vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
+{
+    vv_key *key;
+    vv_status status = cli_key(call, "key", &key);
+
+    if (!status)
+        status = cli_open_root_by(call, root, key, NULL, out);
+    vv_key_free(key);
+    return status;
+}
+
+bool cli_root_is_encrypted(cli_call *call, const char *root)
+{
+    vv_blockstore *blocks = NULL;
+    vv_layout layout = VV_LAYOUT_HAMT;
+    vv_cid cid;
+
+    if (vv_cid_parse(root, &cid, NULL) == VV_OK &&
+        cli_open_blocks(call, CLI_READ, &blocks) == VV_OK)
+        (void)vv_root_layout(blocks, &cid, &layout, NULL);
+    vv_blockstore_free(blocks);
+    return layout == VV_LAYOUT_ENCRYPTED;
 }
 
 vv_status cli_check_source(cli_call *call, vv_status status, const char *source,
@@ -131,26 +180,88 @@ static vv_status name_blocks(cli_call *call, const vv_cid *root, vv_cid_prefix *
     return VV_OK;
 }
 
-vv_status cli_tree_open(cli_call *call, const char *root, cli_tree *out)
+/* --layout, of a new tree; with a key and without --layout it is our encrypted one. */
+static vv_status layout_option(cli_call *call, bool is_new, bool with_key, vv_layout *out)
 {
-    vv_hamt_options options = VV_HAMT_OPTIONS_INIT;
+    static const struct {
+        const char *name;
+        vv_layout layout;
+    } layouts[] = { { "hamt", VV_LAYOUT_HAMT },
+                    { "sharded", VV_LAYOUT_SHARDED_V2 },
+                    { "encrypted", VV_LAYOUT_ENCRYPTED } };
+    const char *text = cli_text(call, "layout");
+
+    *out = with_key ? VV_LAYOUT_ENCRYPTED : VV_LAYOUT_HAMT;
+    if (text && !is_new)
+        return cli_usage(call,
+                         "--layout is of a new tree; one that is there keeps its own");
+    for (size_t i = 0; text && i < sizeof(layouts) / sizeof(*layouts); i++)
+        if (strcmp(text, layouts[i].name) == 0)
+            *out = layouts[i].layout;
+    if (*out == VV_LAYOUT_SHARDED_V2 && with_key)
+        return cli_usage(call, "--layout sharded is not encrypted: leave the key out");
+    if (*out == VV_LAYOUT_ENCRYPTED && !with_key)
+        return cli_usage(call, "--layout encrypted needs a key: --key-file, --key-fd or "
+                               "--key-env");
+    if (cli_text(call, "chunks-per-shard") && *out != VV_LAYOUT_SHARDED_V2)
+        return cli_usage(call, "--chunks-per-shard is of a new sharded tree");
+    return VV_OK;
+}
+
+/* What a tree is opened or begun with, apart from its key. */
+static vv_status tree_options(cli_call *call, const vv_cid *root, bool with_key,
+                              vv_root_options *options)
+{
+    vv_cid_prefix ids = { .hash = 0 };
     uint64_t bucket;
+
+    *options = VV_ROOT_OPTIONS_INIT;
+    vv_status status = layout_option(call, !root, with_key, &options->layout);
+    if (!status)
+        status = cli_number(call, "bucket-size", 0, UINT32_MAX, &bucket);
+    if (!status)
+        status = name_blocks(call, root, &ids);
+    if (status)
+        return status;
+    options->hamt = VV_HAMT_OPTIONS_INIT;
+    options->sharded = VV_SHARDED_OPTIONS_INIT;
+    options->encrypted = VV_ENCRYPTED_OPTIONS_INIT;
+    options->hamt.ids = options->sharded.ids = options->encrypted.ids = ids;
+    options->hamt.max_bucket_size = options->encrypted.max_bucket_size = (uint32_t)bucket;
+    return cli_number(call, "chunks-per-shard", 0, UINT64_MAX,
+                      &options->sharded.chunks_per_shard);
+}
+
+vv_status cli_tree_open_by(cli_call *call, const char *root, const char *key_option,
+                           cli_tree *out)
+{
+    vv_root_options options;
+    vv_key *key = NULL;
     vv_cid cid;
 
     *out = (cli_tree){ NULL, NULL };
     vv_status status = root ? cli_cid(call, root, &cid) : VV_OK;
     if (!status)
-        status = cli_number(call, "bucket-size", 0, UINT32_MAX, &bucket);
+        status = cli_key(call, key_option, &key);
     if (!status)
-        status = name_blocks(call, root ? &cid : NULL, &options.ids);
+        status = tree_options(call, root ? &cid : NULL, key, &options);
     if (!status)
         status = cli_open_blocks(call, CLI_WRITE, &out->blocks);
-    if (status)
-        return status;
-    options.max_bucket_size = (uint32_t)bucket;
-    status = vv_hamt_store_open(out->blocks, root ? &cid : NULL, &options, &out->store,
-                                &call->err);
-    return status ? cli_wrap(call, status, "root") : VV_OK;
+    if (!status) {
+        options.key = key;
+        options.header = key ? header_option(call) : (vv_bytes){ NULL, 0 };
+        status = vv_root_open(out->blocks, root ? &cid : NULL, &options, &out->store,
+                              &call->err);
+        if (status)
+            want_key(call, cli_wrap(call, status, "root"));
+    }
+    vv_key_free(key);
+    return status;
+}
+
+vv_status cli_tree_open(cli_call *call, const char *root, cli_tree *out)
+{
+    return cli_tree_open_by(call, root, "key", out);
 }
 
 vv_status cli_tree_commit(cli_call *call, cli_tree *tree, vv_cid *root)

@@ -5,7 +5,8 @@
 #include "call.h"
 
 #include <varvite/blockstore.h>
-#include <varvite/hamt.h>
+#include <varvite/crypto.h>
+#include <varvite/open.h>
 #include <varvite/store.h>
 
 /* The URL or directory of the chosen store, to be freed with free(). */
@@ -18,8 +19,14 @@ typedef enum cli_access {
 
 vv_status cli_open_blocks(cli_call *call, cli_access access, vv_blockstore **out);
 
-/* The tree of a root, the Zarr store in a directory, or a recording, for reading. */
+/* The tree of a root, the Zarr store in a directory, or a recording, for reading. An encrypted root is
+ * opened by the key of --key-file, --key-fd or --key-env. */
 vv_status cli_open_root(cli_call *call, const char *root, vv_store **out);
+/* The same by a key in hand, NULL for none; the tree of a root in blocks, NULL for the chosen store. */
+vv_status cli_open_root_by(cli_call *call, const char *root, const vv_key *key,
+                           vv_blockstore *blocks, vv_store **out);
+/* Is it the CID of a root of our own encrypted format? */
+bool cli_root_is_encrypted(cli_call *call, const char *root);
 
 /* "ROOT:PATH" taken apart, both to be freed; "" where there is no path. A directory whose name has a
  * colon is taken as it is. */
@@ -40,14 +47,17 @@ vv_status cli_check_parent(cli_call *call, const char *target);
 vv_status cli_check_directory(cli_call *call, vv_store *store, const char *path);
 
 /*
- * A tree to change: that of root, or an empty one for NULL. --bucket-size and --hash are obeyed
- * where the command has them.
+ * A tree to change: that of root, or an empty one for NULL. --bucket-size, --hash, --layout and
+ * --chunks-per-shard are obeyed where the command has them; so is the key that key_option names ("key" for
+ * --key-file and its like), with which a new tree is encrypted.
  */
 typedef struct cli_tree {
     vv_blockstore *blocks;
     vv_store *store;
 } cli_tree;
 vv_status cli_tree_open(cli_call *call, const char *root, cli_tree *out);
+vv_status cli_tree_open_by(cli_call *call, const char *root, const char *key_option,
+                           cli_tree *out);
 /* Save it, make it durable, and name it. */
 vv_status cli_tree_commit(cli_call *call, cli_tree *tree, vv_cid *root);
 /* The same, and print the new root. */

@@ -50,6 +50,24 @@
 #define OUTPUT                            \
     WITH("output", 'o', CLI_FILE, "FILE", \
          "write to FILE instead of standard output; it appears when it is complete")
+#define KEYS_OF(prefix_, what_)                                                      \
+    WITH(prefix_ "-file", 0, CLI_FILE, "FILE", "the key of " what_ " lies in FILE"), \
+        WITH(prefix_ "-fd", 0, CLI_NUMBER, "N",                                      \
+             "the same, read from the open file descriptor N"),                      \
+        WITH(prefix_ "-env", 0, CLI_TEXT, "NAME",                                    \
+             "the same, the value of the environment variable NAME")
+#define KEY_HEADER                                                                      \
+    WITH("key-header", 0, CLI_TEXT, "TEXT",                                             \
+         "associated data of the values, in py-hamt's encrypted format. A HAMT that a " \
+         "key is given with is one of that format")
+#define ROOT_KEY KEYS_OF("key", "an encrypted root"), KEY_HEADER
+#define NEW_LAYOUT                                                                   \
+    PICK("layout", 0, "LAYOUT", "hamt|sharded|encrypted",                            \
+         "how a new tree is laid out: hamt, the default; sharded, as py-hamt's "     \
+         "sharded_zarr_v2, whose chunks are found by arithmetic; or encrypted, the " \
+         "default with a key. With a key hamt means py-hamt's encrypted format"),    \
+        WITH("chunks-per-shard", 0, CLI_NUMBER, "N",                                 \
+             "chunks that a shard of a new sharded tree lists; the default is 6250")
 #define THREADS \
     WITH("threads", 0, CLI_NUMBER, "N", "threads to use; the default is one a processor")
 
@@ -90,7 +108,7 @@ const cli_exit_code cli_exit_codes[] = {
 const char *const cli_about =
     "varvite keeps N-dimensional arrays as blocks that are named by their own hash. One "
     "root, a CID, names a whole data set: a Zarr v3 hierarchy over a hash-array-mapped trie "
-    "(HAMT), as py-hamt writes it. The blocks lie in an embedded store on disk, or in a CAR "
+    "(HAMT) or over sharded indexes, as py-hamt writes them, or encrypted. The blocks lie in an embedded store on disk, or in a CAR "
     "file, and every byte that is read is checked against the name it was asked by.\n"
     "\n"
     "A ROOT is the CID of such a tree. Commands that only read also take the directory of a "
@@ -137,8 +155,10 @@ static const cli_option import_options[] = {
     WITH("resume", 0, CLI_CID, "CID",
          "go on where a stopped import of the same file ended: CID is the root it named, "
          "and the chunks in it are not read again"),
+    NEW_LAYOUT,
     BUCKET,
     TREE_HASH,
+    ROOT_KEY,
     THREADS,
     WITH("memory", 0, CLI_TEXT, "SIZE",
          "cap of the buffers, as in 256M; the default is 128M"),
@@ -157,6 +177,7 @@ static const cli_option export_options[] = {
         "write this array, by name or path, and what it refers to into a netCDF file; without "
         "it, all"),
     FLAG("force", 'f', "replace OUT if it exists"),
+    ROOT_KEY,
     WITH("deflate", 0, CLI_NUMBER, "LEVEL",
          "compress the variables of a netCDF file, 0 to 9; the default is 0"),
     WITH("memory", 0, CLI_TEXT, "SIZE",
@@ -167,6 +188,7 @@ static const cli_option export_options[] = {
 
 static const cli_option compare_options[] = {
     WITH("path", 0, CLI_KEY, "PATH", "compare with this group; the default is the top"),
+    ROOT_KEY,
     JSON,
     END,
 };
@@ -199,8 +221,12 @@ static const cli_option copy_options[] = {
          "copy into a Zarr directory instead of a tree; the same command goes on where a "
          "stopped one ended"),
     FLAG("force", 'f', "replace what lies at the target"),
+    NEW_LAYOUT,
     BUCKET,
     TREE_HASH,
+    KEYS_OF("key", "an encrypted SOURCE"),
+    KEYS_OF("to-key", "an encrypted target, or of one to begin,"),
+    KEY_HEADER,
     THREADS,
     MEMORY,
     JSON,
@@ -212,6 +238,9 @@ static const cli_option diff_options[] = {
         "values", 0,
         "decode what differs, count the elements that do, and give the largest difference; "
         "the same values in another form are then the same"),
+    KEYS_OF("key", "an encrypted BEFORE"),
+    KEYS_OF("to-key", "an encrypted AFTER, where it is another one,"),
+    KEY_HEADER,
     THREADS,
     MEMORY,
     JSON,
@@ -223,6 +252,7 @@ static const cli_option ls_options[] = {
     FLAG("recursive", 'r', "every key below PATH, in full"),
     FLAG("unsorted", 'U',
          "in the order of the tree, as they come: no memory for the list"),
+    ROOT_KEY,
     JSON,
     END,
 };
@@ -231,27 +261,33 @@ static const cli_option get_options[] = {
     WITH("offset", 0, CLI_NUMBER, "N", "begin at byte N"),
     WITH("length", 0, CLI_NUMBER, "N", "at most N bytes"),
     WITH("last", 0, CLI_NUMBER, "N", "only the last N bytes"),
+    ROOT_KEY,
     OUTPUT,
     END,
 };
 
-static const cli_option put_options[] = { BUCKET, TREE_HASH, JSON, END };
+static const cli_option put_options[] = { NEW_LAYOUT, BUCKET, TREE_HASH,
+                                          ROOT_KEY,   JSON,   END };
+static const cli_option tree_options[] = { ROOT_KEY, JSON, END };
+static const cli_option cat_options[] = { ROOT_KEY, END };
 
 static const cli_option rm_options[] = {
     FLAG("recursive", 'r', "delete every key below each KEY too"),
     FLAG("force", 'f', "no error for a key that is not there"),
     BUCKET,
+    ROOT_KEY,
     JSON,
     END,
 };
 
-static const cli_option node_options[] = { BUCKET, JSON, END };
+static const cli_option node_options[] = { BUCKET, ROOT_KEY, JSON, END };
 
 static const cli_option slice_options[] = {
     FLAG("csv", 0, "one line for each number: the labels of its dimensions, the number"),
     FLAG("npy", 0, "NumPy's binary format"),
     FLAG("index", 0, "label by index, also where there are coordinates"),
     AT,
+    ROOT_KEY,
     OUTPUT,
     JSON,
     END,
@@ -278,11 +314,13 @@ static const cli_option plot_options[] = {
         "colours; the default is tide, or poles where values lie to both sides of zero alike"),
     FLAG("log", 0, "values on a logarithmic scale"),
     WITH("title", 0, CLI_TEXT, "TEXT", "in place of the array's long_name"),
+    ROOT_KEY,
     END,
 };
 
 static const cli_option stats_options[] = {
     FLAG("histogram", 0, "also how the values are spread"),
+    ROOT_KEY,
     THREADS,
     WITH("memory", 0, CLI_TEXT, "SIZE",
          "cap of the decoded elements held at once, as in 64M; the default is 256M"),
@@ -470,6 +508,18 @@ const cli_command cli_commands[] = {
       diff_options,
       cmd_diff,
       SINCE_FIRST },
+    { "resize",
+      "change the shape of an array, and print the new root",
+      "Gives the array at ARRAY another SHAPE of as many dimensions. What is cut off is gone; what is new "
+      "reads as the fill value.",
+      "varvite resize bafy... TEMP 24,180,360",
+      { ROOT,
+        { "ARRAY", CLI_KEY, NULL, false, false },
+        { "SHAPE", CLI_TEXT, NULL, false, false },
+        NO_MORE },
+      node_options,
+      cmd_resize,
+      SINCE_FIRST },
     { "ls",
       "list what is directly below a path",
       "Lists the entries of a directory of the tree, one a line and sorted; a name with a "
@@ -485,7 +535,7 @@ const cli_command cli_commands[] = {
       "element type of each array.",
       "varvite tree bafy...",
       { ROOT, PATH, NO_MORE },
-      json_only,
+      tree_options,
       cmd_tree,
       SINCE_FIRST },
     { "info",
@@ -494,7 +544,7 @@ const cli_command cli_commands[] = {
       "of the array at PATH, or of the group and the arrays in it.",
       "varvite info bafy...\nvarvite info --json bafy... TEMP",
       { ROOT, PATH, NO_MORE },
-      json_only,
+      tree_options,
       cmd_info,
       SINCE_FIRST },
     { "slice",
@@ -629,7 +679,7 @@ const cli_command cli_commands[] = {
       { { "CID|ROOT", CLI_CID, NULL, false, false },
         { "KEY", CLI_KEY, NULL, true, true },
         NO_MORE },
-      NULL,
+      cat_options,
       cmd_cat,
       SINCE_FIRST },
     { "verify",

@@ -109,6 +109,7 @@ vv_status cmd_ls(cli_call *call);
 vv_status cmd_man(cli_call *call);
 vv_status cmd_plot(cli_call *call);
 vv_status cmd_put(cli_call *call);
+vv_status cmd_resize(cli_call *call);
 vv_status cmd_rm(cli_call *call);
 vv_status cmd_slice(cli_call *call);
 vv_status cmd_stats(cli_call *call);

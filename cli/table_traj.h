@@ -34,6 +34,7 @@ static const cli_option traj_tail_options[] = {
          "into a Zarr directory, in place of a tree in the store"), \
         WITH("root", 0, CLI_CID, "ROOT",                            \
              "into the tree of ROOT, in place of a new one"),       \
+        ROOT_KEY,                                                   \
         WITH("into", 0, CLI_KEY, "PATH",                            \
              "the group that it becomes; the default is the root")
 

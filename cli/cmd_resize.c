@@ -1,0 +1,48 @@
+/* resize: another shape for an array. */
+#include "lengths.h"
+#include "stores.h"
+
+#include <varvite/zarr.h>
+
+#include <stdlib.h>
+
+static vv_status check_rank(cli_call *call, const vv_array_meta *meta, uint32_t ndim)
+{
+    if (ndim == meta->ndim)
+        return VV_OK;
+    return cli_usage(call, "%.200s has %u dimensions, and the new shape has %u",
+                     call->args[1], (unsigned)meta->ndim, (unsigned)ndim);
+}
+
+static vv_status resize(cli_call *call, vv_store *store, const char *path, uint32_t ndim,
+                        const uint64_t *shape)
+{
+    vv_array *array = NULL;
+
+    vv_status status = vv_array_open(store, path, &array, &call->err);
+    if (!status)
+        status = check_rank(call, vv_array_get_meta(array), ndim);
+    if (!status)
+        status = vv_array_resize(array, shape, &call->err);
+    vv_array_free(array);
+    return status;
+}
+
+vv_status cmd_resize(cli_call *call)
+{
+    uint64_t shape[CLI_LENGTHS_MAX];
+    char *copy = cli_strdup(call->args[1]);
+    cli_tree tree = { NULL, NULL };
+    uint32_t ndim;
+
+    vv_status status = cli_lengths(call, "SHAPE", call->args[2], shape, &ndim);
+    if (!status)
+        status = cli_tree_open(call, call->args[0], &tree);
+    if (!status)
+        status = resize(call, tree.store, cli_trim_slashes(copy), ndim, shape);
+    if (!status)
+        status = cli_tree_finish(call, &tree);
+    cli_tree_clear(&tree);
+    free(copy);
+    return status;
+}

@@ -1,0 +1,295 @@
+# Sharded roots: read, changed, copied, compared and verified as any other; made and converted.
+. "$(dirname "$0")/lib.sh"
+need python3
+
+python3 "$(dirname "$0")/make_zarr.py" "$base/set" || exit 1
+set=$base/set
+
+begin() { # a store, the set in a HAMT as $hamt, and in group g of a sharded root as $root
+    run init
+    run copy "$set"
+    hamt=$(cat "$out")
+    run copy "$set" --layout sharded --chunks-per-shard 2 --into g
+    root=$(cat "$out")
+}
+
+# put_root HEX: a root that somebody made by hand
+put_root() {
+    printf '%s' "$1" | xxd -r -p >block
+    "$VARVITE" block put --codec dag-cbor block
+}
+
+test_every_reading_command_reads_a_sharded_root() {
+    begin
+    expect_code 0
+    run info "$root"
+    expect_out_has '^layout  sharded v2: 10 arrays in [0-9]+ shards of 2, [0-9]+ keys by name$'
+    expect_out_has '^    listed  in 4 shards of 2$'
+    run info --json "$root" g/x
+    expect_json "d[0]['layout']['name'] == 'sharded v2' and d[0]['layout']['arrays'] == 10 and
+        d[0]['index'] == {'shards': 4, 'chunks_per_shard': 2}"
+    run info "$hamt"
+    expect_out_has '^layout  HAMT$'
+    run tree "$root"
+    expect_out_has 'x \(time: 4, lat: 3, lon: 5\) float32'
+    run ls -r "$root"
+    expect_out_has '^g/x/c/1/1/1$'
+    run ls -l "$root" g/x
+    expect_out_has ' baf[a-z2-7]+  zarr.json$'
+    run get "$root" g/x/zarr.json
+    cp "$out" document
+    run get "$hamt" x/zarr.json
+    expect_same_file "$out" document
+    run slice "$root" 'g/x[0]'
+    cp "$out" numbers
+    run slice "$hamt" 'x[0]'
+    expect_equal "$(tail -n +3 numbers)" "$(tail -n +3 "$out")"
+    run stats --json "$root" g/x
+    expect_json "d[0]['path'] == 'g/x'"
+    run export "$root" --path g out.zarr
+    expect_code 0
+    run diff out.zarr "$hamt"
+    expect_out same
+    run car export "$root" -o all.car
+    run --store all.car verify "$root"
+    expect_code 0
+}
+
+# Where all arrays lie in one group, it need not be named.
+test_the_one_group_need_not_be_named() {
+    begin
+    run slice "$root" 'x[0,0]'
+    expect_code 0
+    run ls "$root"
+    expect_out_has '^x/$'
+}
+
+test_changing_keeps_the_layout() {
+    begin
+    echo hello >note
+    run put "$root" g/note note
+    run put "$(cat "$out")" g/x/c/0/0/0 /dev/null
+    local changed=$(cat "$out")
+    run info "$changed"
+    expect_out_has '^layout  sharded v2: '
+    run diff "$root" "$changed"
+    expect_code 1
+    expect_out_has '^\+ g/note: key of no array$'
+    expect_out_has '^  g/x: 1 chunk changed'
+    run rm -r "$root" g/x
+    run diff "$root" "$(cat "$out")"
+    expect_out '- g/x: array'
+    run mv "$root" g/x g/deep/y
+    run verify "$(cat "$out")"
+    expect_code 0
+    run diff "$hamt:x" "$("$VARVITE" mv "$root" g/x g/deep/y):g/deep/y"
+    expect_out same
+    run cp "$root" g/x h/x
+    run diff "$(cat "$out"):g/x" "$(cat "$out"):h/x"
+    expect_out same
+    run attr "$root" g/x units='"K"'
+    run diff "$root" "$(cat "$out")"
+    expect_out '  g/x: attributes.units: "degC" -> "K"'
+}
+
+test_copies_go_by_name_between_layouts() {
+    begin
+    run copy "$root:g"
+    expect_err_has 'by name'
+    expect_out "$hamt"
+    run copy "$hamt" --into g --layout sharded --chunks-per-shard 2
+    expect_err_has 'by name'
+    expect_out "$root"
+    run copy "$hamt" --into h --root "$root"
+    run diff "$(cat "$out"):h" "$(cat "$out"):g"
+    expect_out same
+    run rechunk --chunk time=1 "$root:g" --into h --root "$root"
+    local both=$(cat "$out")
+    run diff --values "$both:h" "$hamt"
+    expect_code 0
+    expect_out_has '^same values, in another form$'
+    run verify "$both"
+    expect_code 0
+}
+
+# Listings of a sharded root name every chunk in one form; what reads them finds the array's own.
+test_arrays_with_other_chunk_keys_are_read_and_copied() {
+    begin
+    run copy "$set" --keys v2. --layout sharded --into g
+    local dotted=$(cat "$out")
+    run diff "$dotted:g" "$root:g"
+    expect_code 1
+    run diff --values "$dotted:g" "$root:g"
+    expect_code 0
+    run copy "$dotted:g"
+    local plain=$(cat "$out")
+    run ls "$plain" x
+    expect_out_has '^0\.0\.0$'
+    run diff "$plain" "$dotted:g"
+    expect_out same
+    run diff "$dotted:g" "$("$VARVITE" copy -q "$dotted:g")"
+    expect_out same
+    run export "$dotted" --path g out.zarr
+    expect_true test -e out.zarr/x/0.0.0
+    run diff out.zarr "$dotted:g"
+    expect_out same
+}
+
+test_import_makes_a_sharded_root() {
+    begin
+    run import "$set" --layout sharded
+    expect_failure 2 "needs --into GROUP"
+    run import "$set" --layout sharded --chunks-per-shard 2 --into g
+    run diff "$root" "$(cat "$out")"
+    expect_out same
+    run import "$set" --layout hamt --chunks-per-shard 2
+    expect_failure 2 "of a new sharded tree"
+    run import "$set" --layout sharded --root "$root" --into h
+    expect_failure 2 "keeps its own"
+    run import "$set" --root "$root" --into h
+    expect_code 0
+    run diff "$(cat "$out"):g" "$(cat "$out"):h"
+    expect_out same
+}
+
+test_verify_names_what_is_missing_or_damaged() {
+    begin
+    local cid shard
+    cid=$("$VARVITE" ls -l "$root" g/x/c/1/1 | sed -n 's/.*\(baf[a-z2-7]*\)  1$/\1/p')
+    cp -r .varvite whole
+    run block rm "$cid"
+    run verify "$root"
+    expect_code 3
+    expect_out_has "^missing  value g/x/c/1/1/1  $cid: "
+    run verify --json "$root"
+    expect_json "d['missing'] == 1 and d['found'][0]['key'] == 'g/x/c/1/1/1' and d['nodes'] > 5"
+    run get "$root" g/x/c/1/1/1
+    expect_failure 3 "$cid"
+    rm -rf .varvite && mv whole .varvite
+    shard=$("$VARVITE" dag get "$root/arrays/g%2Fx/shard_cids/3" 2>/dev/null; "$VARVITE" dag get --compact "$root" |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["arrays"]["g/x"]["shard_cids"][3]["/"])')
+    run block rm "$shard"
+    run verify "$root"
+    expect_code 3
+    expect_out_has "^missing  node g/x shard 3  $shard: "
+    expect_out_has '0 bad, 1 missing$'
+    run verify --sample 50% --max-seconds 10 "$root"
+    expect_code 3
+    run get "$root" g/x/c/1/1/1
+    expect_failure 3 "$shard"
+    run get "$root" g/x/c/0/0/0
+    expect_code 0
+    run slice "$root" 'g/x[3]'
+    expect_failure 3 "g/x"
+}
+
+test_verify_finds_a_shard_of_the_wrong_form() {
+    begin
+    # The root again, the shard of g/flags a list of three, and of a text.
+    for item in 83f6f6f6 826161f6 a0; do
+        bad=$(put_root "$item")
+        "$VARVITE" block get "$root" | python3 -c '
+import sys
+block, old, new = sys.stdin.buffer.read(), *sys.argv[1:]
+import base64
+raw = lambda cid: base64.b32decode(cid[1:].upper() + "=" * (-len(cid[1:]) % 8))
+assert raw(old) in block
+sys.stdout.buffer.write(block.replace(raw(old), raw(new)))' "$(
+            "$VARVITE" dag get --compact "$root" |
+                python3 -c 'import json, sys; print(json.load(sys.stdin)["arrays"]["g/flags"]["shard_cids"][0]["/"])'
+        )" "$bad" >made
+        run block put --codec dag-cbor made
+        local other=$(cat "$out")
+        run verify "$other"
+        expect_code 3
+        expect_out_has "^bad  node g/flags shard 0  $bad: "
+        run get "$other" g/flags/c/0
+        expect_failure 3 "g/flags"
+        run ls -r "$other"
+        expect_code 3
+        run get "$other" g/x/c/0/0/0
+        expect_code 0
+    done
+}
+
+test_what_is_no_root_is_refused_by_name() {
+    run init
+    # {"manifest_version": "sharded_zarr_v3"}
+    local future=$(put_root a1706d616e69666573745f76657273696f6e6f736861726465645f7a6172725f7633)
+    run ls "$future"
+    expect_failure 3 "$future: manifest version 'sharded_zarr_v3'; this build knows"
+    run verify "$future"
+    expect_code 3
+    expect_out_has "^unsupported  node root  $future: .*sharded_zarr_v3"
+    run put "$future" a /dev/null
+    expect_failure 3 "sharded_zarr_v3"
+    expect_no_out
+    # {"a": 1}; raw bytes
+    run info "$(put_root a1616101)"
+    expect_failure 3 "no root of a store, but a map of 1 member: 'a'"
+    echo text >file
+    run tree "$("$VARVITE" block put file)"
+    expect_failure 3 "raw bytes"
+    # v1, 4 × 6 in chunks of 2 × 2, 4 a shard: three shards instead of two
+    local shards=$(put_root a3666368756e6b73a46a73686172645f6369647383f6f6f66b61727261795f73686170658204066b6368756e6b5f73686170658202026f7368617264696e675f636f6e666967a1706368756e6b735f7065725f736861726404686d65746164617461a0706d616e69666573745f76657273696f6e6f736861726465645f7a6172725f7631)
+    run ls "$shards"
+    expect_failure 3 "[Ss]hards"
+    run verify "$shards"
+    expect_code 3
+    expect_out_has "^bad  node root  $shards: "
+}
+
+test_bad_changes_leave_nothing() {
+    begin
+    blocks() { "$VARVITE" block stat --json | tr -d ' \n'; }
+    run put "$root" g/x/c/9/9/9 /dev/null
+    expect_failure 2 "g/x/c/9/9/9"
+    expect_no_out
+    run put "$root" none/c/0 /dev/null
+    expect_failure 2 "none"
+    expect_no_out
+    run car export "$root" -o all.car
+    run --store all.car put "$root" note /dev/null
+    expect_failure 4 "read-only|reading only|cannot be written"
+    expect_no_out
+    run ls "$root" --key-env NOTHING
+    expect_failure 1 "NOTHING"
+    export SOME=0000000000000000000000000000000000000000000000000000000000000001
+    run ls "$root" --key-env SOME
+    expect_failure 2 "not encrypted"
+}
+
+test_resize_keeps_chunks_at_their_coordinates() {
+    begin
+    for which in "$root g/x" "$hamt x"; do
+        set -- $which
+        run resize "$1" "$2" 6,4,7
+        expect_code 0
+        local grown=$(cat "$out")
+        run info "$grown" "$2"
+        expect_out_has '^    shape   6 x 4 x 7$'
+        run slice --csv --index "$grown" "$2[:4,:3,:5]"
+        cp "$out" after
+        run slice --csv --index "$1" "$2"
+        expect_same_file after "$out"
+        run verify "$grown"
+        expect_code 0
+        run resize "$grown" "$2" 4,3,5
+        run diff --values "$1" "$(cat "$out")"
+        expect_code 0
+        # What was cut off is gone.
+        run resize "$1" "$2" 1,1,1
+        run resize "$(cat "$out")" "$2" 4,3,5
+        run slice --csv "$(cat "$out")" "$2[2]" --index
+        expect_out_lacks ',[1-9]'$
+    done
+    run resize "$root" g/x 4,3
+    expect_failure 2 "3 dimensions"
+    run resize "$root" g/x 4,3,-1
+    expect_failure 2 "SHAPE 4,3,-1"
+    run resize "$root" g/none 4
+    expect_failure 1 "g/none"
+    expect_no_out
+}
+
+run_tests
