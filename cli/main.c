@@ -1,4 +1,5 @@
 /* varvite: see table.c for what it can do. */
+#include "measure.h"
 #include "out.h"
 #include "progress.h"
 
@@ -37,6 +38,7 @@ static int conclude(cli_call *call, vv_status status)
 int main(int argc, char **argv)
 {
     cli_call call = { .err = VV_ERROR_INIT };
+    bool is_measured = false;
 
     setlocale(LC_CTYPE, "");  /* whether lines can be drawn; numbers keep their point */
     signal(SIGPIPE, SIG_IGN); /* a reader that left is seen as EPIPE */
@@ -44,9 +46,18 @@ int main(int argc, char **argv)
     vv_status status = cli_parse(&call, argc, argv);
     if (!status && cli_has(&call, "help"))
         status = cli_help_for(&call, call.command);
-    else if (!status)
+    else if (!status) {
+        is_measured = cli_text(&call, "metrics") != NULL;
+        measure_begin(&call);
         status = call.command->run(&call);
+    }
     int code = conclude(&call, status);
+    if (is_measured) {
+        status = measure_end(&call);
+        if (status)
+            cli_complain(&call, "%s", call.err.message);
+        code = code == 0 ? cli_exit_code_of(status) : code;
+    }
     cli_call_clear(&call);
     return code;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 48
 
 /* What getopt_long takes, made from up to two lists of the table. */
 typedef struct getopt_tables {

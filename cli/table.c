@@ -79,6 +79,10 @@ const cli_option cli_global_options[] = {
          "directory upward"),
     PICK("color", 0, "WHEN", "auto|always|never",
          "colours; auto, the default, means on a terminal and without $NO_COLOR"),
+    WITH("metrics", 0, CLI_FILE, "FILE",
+         "when the command has ended, however it did, write what it counted and timed to FILE: "
+         "for Prometheus where that ends in .prom, else as JSON; - is standard error, and "
+         "otlp:http://HOST:4318 sends it and the spans to an OpenTelemetry collector"),
     FLAG("quiet", 'q', "no talk and no progress on standard error, errors excepted"),
     FLAG("help", 'h', "print what the command does and its options"),
     END,
@@ -120,6 +124,8 @@ const char *const cli_environment[] = {
     "the store to use when --store is not given: a directory or a URL",
     "NO_COLOR",
     "no colours, when set and not empty",
+    "IPFS_RETRIEVAL_TRACE_SAMPLE_LIMIT",
+    "samples that --metrics keeps of each series; the default is 2000",
     NULL,
 };
 
