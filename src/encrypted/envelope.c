@@ -208,16 +208,21 @@ static vv_status read_all(vv_bytes block, vvi_envelope *out, vv_error *err)
 /* What a later version has is not for us to check. */
 static vv_status check_version(vv_bytes block, vv_error *err)
 {
-    vv_cbor_item version;
+    vv_cbor_item item;
+    vv_status status = find_member(block, members[MEMBER_FORMAT], &item);
 
-    if (!vvi_is_envelope(block))
+    if (status == VV_ENOMEM)
+        return vvi_fail_nomem(err, 0);
+    if (status || !is_text(&item, VVI_ENC_NAME))
         return fail_form(err, "it does not say that it is one");
-    if (find_member(block, members[MEMBER_VERSION], &version) == VV_OK &&
-        version.kind == VV_CBOR_UINT && version.u.uint != VVI_ENC_VERSION)
+    status = find_member(block, members[MEMBER_VERSION], &item);
+    if (status == VV_ENOMEM)
+        return vvi_fail_nomem(err, 0);
+    if (!status && item.kind == VV_CBOR_UINT && item.u.uint != VVI_ENC_VERSION)
         return vvi_fail(err, VV_EUNSUPPORTED,
                         "an encrypted data set of version %" PRIu64
                         "; this library knows version %u",
-                        version.u.uint, VVI_ENC_VERSION);
+                        item.u.uint, VVI_ENC_VERSION);
     return VV_OK;
 }
 
@@ -304,8 +309,11 @@ vv_status vvi_envelope_check_seal(vv_bytes block, const vvi_data_keys *keys,
     vv_cbor_item seal;
     vv_status status = vvi_buf_set(&copy, block, err);
 
-    if (!status && (find_member(block, members[MEMBER_SEAL], &seal) != VV_OK ||
-                    seal.bytes.len != sizeof(given)))
+    if (!status)
+        status = find_member(block, members[MEMBER_SEAL], &seal);
+    if (status == VV_ENOMEM)
+        status = vvi_fail_nomem(err, block.len);
+    else if (status || seal.bytes.len != sizeof(given))
         status = fail_form(err, "'seal'");
     if (!status) {
         memcpy(given, seal.bytes.data, sizeof(given));
