@@ -385,24 +385,3 @@ vv_status vvi_sharded_set_document(vvi_sharded *store, const char *key, vv_bytes
     vvi_free(self.scratch);
     return status ? vvi_wrap(err, status, "key '%s'", key) : VV_OK;
 }
-
-vv_status vvi_sharded_put_document(vvi_sharded *store, const char *key, vv_bytes value,
-                                   vv_error *err)
-{
-    vvi_naming naming = { NULL, 0, 0 };
-    vv_cid pointer;
-    vv_status status;
-
-    status = vv_blockstore_put(store->blocks, &store->raw_ids, value, &pointer, err);
-    if (status)
-        return vvi_wrap(err, status, "key '%s'", key);
-    vvi_rwlock_read(&store->changes);
-    vvi_rwlock_write(&store->lock);
-    status = vvi_naming_add(&naming, &store->names, key, strlen(key), &pointer, err);
-    if (!status && vvi_naming_apply(&naming, &store->names))
-        vvi_sharded_mark(store);
-    vvi_naming_clear(&naming, &store->names);
-    vvi_rwlock_unlock(&store->lock);
-    vvi_rwlock_unlock(&store->changes);
-    return status;
-}

@@ -186,9 +186,6 @@ vv_status vvi_document_strip(vv_bytes text, vv_buf *out, vv_error *err);
 vv_status vvi_sharded_set_document(vvi_sharded *self, const char *key, vv_bytes value,
                                    const vv_cid *pointer, bool only_if_absent,
                                    vv_error *err);
-/* The same without a look at it: no index changes. */
-vv_status vvi_sharded_put_document(vvi_sharded *self, const char *key, vv_bytes value,
-                                   vv_error *err);
 /* Group documents that py-hamt writes beside arrays. */
 #define VVI_GROUP_V3 "{\"zarr_format\": 3, \"node_type\": \"group\", \"attributes\": {}}"
 #define VVI_GROUP_V2 "{\"zarr_format\": 2}"

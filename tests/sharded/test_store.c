@@ -279,6 +279,78 @@ static void readers_may_leave_the_only_group_out(void **state)
     assert_text(store, "note", "hi");
 }
 
+static void stored_keys_are_those_of_the_root(void **state)
+{
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+    vv_store *store = store_of(state), *plain = NULL, *reader;
+    vv_error err = VV_ERROR_INIT;
+    vv_cid root;
+
+    set_text(store, "0/t/zarr.json", array_document("4", "1"));
+    set_text(store, "0/t/c/1", "one");
+    set_text(store, "1/t/zarr.json", array_document("4", "1"));
+    assert_vv_ok(vv_store_commit(store, &root, &err));
+    options.read_only = options.stored_keys = true;
+    assert_vv_ok(vv_sharded_store_open(faulty_of(state), &root, &options, &plain, &err));
+    assert_listing(dir_listing(plain, ""), "0/ 1/ zarr.json");
+    assert_absent(plain, "t/c/1");
+    vv_store_free(plain);
+    /* A reader of several groups has to name one. */
+    reader = reopen(state, true);
+    assert_int_equal(vv_store_list_dir(reader, "", NULL, NULL, &err), VV_EINVAL);
+    assert_listing(dir_listing(reader, "0"), "t/ zarr.json");
+    vv_store_free(reader);
+}
+
+static void many_keys_are_found_wherever_they_lie(void **state)
+{
+    static const char *const keys[] = { "g/t/c/1", "g/u/0.1", "g/t/c/2",
+                                        "note",    "t/c/1",   "g/t/c/9",
+                                        "g/x/c/0", "g/t/c/x", "g/u/1/1" };
+    static const char *const values[] = { "one", "u01", NULL, "n",  "one",
+                                          NULL,  NULL,  NULL, "u11" };
+    const size_t n = sizeof(keys) / sizeof(*keys);
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+    vv_status statuses[9];
+    vv_buf outs[9];
+
+    set_text(store, "g/t/zarr.json", array_document("4", "1"));
+    set_text(store, "g/u/zarr.json", array_document("4, 4", "2, 2"));
+    set_text(store, "g/t/c/1", "one");
+    set_text(store, "g/u/c/0/1", "u01");
+    set_text(store, "g/u/c/1/1", "u11");
+    set_text(store, "note", "n");
+    memset(outs, 0, sizeof(outs));
+    assert_vv_ok(vv_store_get_many(store, keys, NULL, n, outs, statuses, &err));
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(statuses[i], values[i] ? VV_OK : VV_ENOTFOUND);
+        if (values[i]) {
+            assert_int_equal(outs[i].len, strlen(values[i]));
+            assert_memory_equal(outs[i].data, values[i], outs[i].len);
+        }
+        vv_buf_clear(&outs[i]);
+    }
+}
+
+/* Such as it is after a migration: a value that the chunk had before its array was registered. */
+static void a_chunk_kept_by_name_is_read_until_its_slot_is_set(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(store, "g/u/zarr.json", array_document("4", "1"));
+    set_text(store, "g/t/0", "by name");
+    set_text(store, "g/t/zarr.json", array_document("4", "1"));
+    assert_text(store, "g/t/0", "by name");
+    set_text(store, "g/t/c/1", "slot");
+    set_text(store, "g/t/0", "slot");
+    assert_text(store, "g/t/c/0", "slot");
+    assert_listing(listing(store, "g/t/"), "g/t/c/0 g/t/c/1 g/t/zarr.json");
+    assert_vv_ok(vv_store_delete(store, "g/t/0", &err));
+    assert_absent(store, "g/t/0");
+}
+
 /* ---- deleting -------------------------------------------------------------------------------------- */
 
 static void a_directory_of_chunks_is_cleared(void **state)
@@ -688,6 +760,9 @@ int main(void)
         PROMISE(an_array_leaves_with_its_last_document),
         PROMISE(a_root_that_is_a_group_wants_arrays_below_groups),
         PROMISE(readers_may_leave_the_only_group_out),
+        PROMISE(stored_keys_are_those_of_the_root),
+        PROMISE(many_keys_are_found_wherever_they_lie),
+        PROMISE(a_chunk_kept_by_name_is_read_until_its_slot_is_set),
         PROMISE(a_directory_of_chunks_is_cleared),
         PROMISE(handles_share_everything),
         PROMISE(a_shard_that_is_missing_is_damage),
