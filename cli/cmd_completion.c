@@ -152,7 +152,13 @@ static void bash_family(const char *family)
 
 static void bash_family_pattern(const char *family)
 {
-    out_format("%s%s", strcmp(family, "block") == 0 ? "" : "|", family);
+    const cli_command *first = cli_commands;
+    size_t n = strlen(family);
+
+    while (!strchr(first->name, ' '))
+        first++;
+    bool is_first = strncmp(first->name, family, n) == 0 && first->name[n] == ' ';
+    out_format("%s%s", is_first ? "" : "|", family);
 }
 
 static void bash_script(void)

@@ -347,6 +347,19 @@ static const cli_option verify_options[] = {
     END,
 };
 
+static const cli_option key_options[] = {
+    KEYS_OF("key", "an encrypted root"),
+    JSON,
+    END,
+};
+
+static const cli_option new_key_options[] = {
+    KEYS_OF("key", "an encrypted root"),
+    KEYS_OF("new-key", "who is to open it"),
+    JSON,
+    END,
+};
+
 static const cli_option fsck_options[] = {
     FLAG(
         "repair", 0,
@@ -699,6 +712,56 @@ const cli_command cli_commands[] = {
       { ROOT, NO_MORE },
       verify_options,
       cmd_verify,
+      SINCE_FIRST },
+    { "key new",
+      "make a key for encrypted roots",
+      "Draws a key, writes it to FILE, which its owner alone may read and which must not be "
+      "there yet, and prints the key's name. Who has the file can read what is encrypted with "
+      "it; without it nobody can.",
+      "varvite key new climate.key\nvarvite copy --to-key-file climate.key bafy...",
+      { { "FILE", CLI_FILE, NULL, false, false }, NO_MORE },
+      json_only,
+      cmd_key_new,
+      SINCE_FIRST },
+    { "key info",
+      "print the name of a key, and which keys open a root",
+      "Prints the name of each key that opens the encrypted ROOT, for which no key is needed; "
+      "without ROOT, the name of the key that --key-file gives. Names tell nothing of the keys.",
+      "varvite key info bafy...\nvarvite key info --key-file climate.key",
+      { { "ROOT", CLI_CID, NULL, true, false }, NO_MORE },
+      key_options,
+      cmd_key_info,
+      SINCE_FIRST },
+    { "key wrap",
+      "let one more key open a root",
+      "Wraps the key of the data set under the new key too, and prints the new root, which both "
+      "keys open. No value is read or written: the data lie below both roots.",
+      "varvite key wrap --key-file mine.key --new-key-file hers.key bafy...",
+      { { "ROOT", CLI_CID, NULL, false, false }, NO_MORE },
+      new_key_options,
+      cmd_key_wrap,
+      SINCE_FIRST },
+    { "key rotate",
+      "open a root by a new key in place of the old one",
+      "Wraps the key of the data set under the new key instead of the old one, and prints the "
+      "new root. No value is read or written. The old root can still be opened by the old key, "
+      "until one of them is destroyed; to keep out for good who had it, copy the data set, "
+      "which encrypts it anew.",
+      "varvite key rotate --key-file old.key --new-key-file new.key bafy...",
+      { { "ROOT", CLI_CID, NULL, false, false }, NO_MORE },
+      new_key_options,
+      cmd_key_rotate,
+      SINCE_FIRST },
+    { "key drop",
+      "let a key not open a root any more",
+      "Takes the key with the name NAME, as key info prints it, out of the root, and prints the "
+      "new root. The last key stays. What rotate says of old roots holds here too.",
+      "varvite key drop --key-file mine.key bafy... 3f2a91bc00112233",
+      { { "ROOT", CLI_CID, NULL, false, false },
+        { "NAME", CLI_TEXT, NULL, false, false },
+        NO_MORE },
+      key_options,
+      cmd_key_drop,
       SINCE_FIRST },
     { "fsck",
       "check the files of the store, and repair them",
