@@ -238,7 +238,7 @@ VV_API vv_status vv_recorder_append_hdf5(const char *path, const vv_schema *sche
 typedef void (*vv_recorder_root_fn)(void *ctx, const vv_cid *root);
 /**
  * Begin a Zarr hierarchy below path of a store: a group for each group, an array for each leaf. A HAMT store has
- * one root a flush.
+ * one root a flush. In a directory store it is locked against a second writer, VV_EBUSY; in others the caller sees to it.
  * @param root  may be NULL
  * @return as vv_recorder_create_hdf5()
  */

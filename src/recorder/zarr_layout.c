@@ -404,10 +404,14 @@ vv_status vvi_zarr_sink_create(vv_store *store, const char *path, const vvi_plan
         status = make_recording(self, plan, &names, schema_json, err);
     if (!status)
         status = vvi_zarr_sink_ready(self, err);
+    if (!status && overwrite)
+        status = vvi_zarr_sink_lock(self, err); /* of what is to be replaced */
     if (!status)
         status = make_way(store, self->path, overwrite, err);
     if (!status)
         status = put_all(self, plan, &names, overwrite, err);
+    if (!status)
+        status = vvi_zarr_sink_lock(self, err);
     vvi_zarr_names_clear(&names);
     if (status)
         vvi_zarr_sink_free(self);

@@ -474,7 +474,9 @@ vv_status vvi_zarr_sink_append(vv_store *store, const char *path, vvi_plan *plan
         return status;
     }
     self->document = document;
-    status = open_arrays(self, plan, err);
+    status = vvi_zarr_sink_lock(self, err);
+    if (!status)
+        status = open_arrays(self, plan, err);
     if (!status)
         status = vvi_zarr_sink_ready(self, err);
     if (!status)

@@ -436,12 +436,35 @@ static vv_status sink_close(vvi_sink *sink, const uint64_t *rows, int64_t next_s
     return status ? vvi_wrap(err, status, "recording '%s'", self->path) : VV_OK;
 }
 
+/* ---- locking ------------------------------------------------------------------------------------ */
+
+static void unlock(vvi_zarr_sink *self)
+{
+    if (vvi_file_is_open(&self->lock))
+        (void)vvi_file_lock(&self->lock, VVI_LOCK_NONE, 0, NULL);
+    vvi_file_close(&self->lock);
+}
+
+vv_status vvi_zarr_sink_lock(vvi_zarr_sink *self, vv_error *err)
+{
+    vv_status status;
+
+    unlock(self);
+    status = vvi_directory_lock(self->store, self->path, &self->lock, err);
+    return status == VV_EBUSY
+               ? vvi_fail(err, status, "another writer records into '%s'", self->path)
+               : status;
+}
+
 /* ---- the sink ------------------------------------------------------------------------------------ */
 
 static void sink_free(vvi_sink *sink, bool forked)
 {
-    (void)forked; /* nothing is written here */
-    vvi_zarr_sink_free((vvi_zarr_sink *)sink);
+    vvi_zarr_sink *self = (vvi_zarr_sink *)sink;
+
+    if (!forked) /* a child that lives on has the lock too */
+        unlock(self);
+    vvi_zarr_sink_free(self);
 }
 
 static const vvi_sink_ops sink_ops = {
@@ -477,6 +500,7 @@ void vvi_zarr_sink_free(vvi_zarr_sink *self)
         vvi_free(group->leaves);
         vvi_free(group->written);
     }
+    vvi_file_close(&self->lock);
     vvi_free(self->groups);
     vvi_free(self->path);
     vvi_free(self->pad);
@@ -546,6 +570,7 @@ vv_status vvi_zarr_sink_new(vv_store *store, char *clean_path, const vvi_plan *p
         return vvi_fail_nomem(err, sizeof(*self));
     }
     self->base.ops = &sink_ops;
+    self->lock = VVI_FILE_INIT;
     self->store = vv_store_retain(store);
     self->path = clean_path;
     self->has_root = vvi_store_has_root(store);

@@ -10,6 +10,7 @@
 #include "grid/grid.h"
 #include "recorder/sink.h"
 #include "recorder/zarr_names.h"
+#include "util/file.h"
 #include "zarr/meta.h"
 #include "json/json.h"
 
@@ -52,6 +53,7 @@ typedef struct vvi_zarr_sink {
     vv_recorder_root_fn root;
     void *root_ctx;
     uint64_t stored;
+    vvi_file lock; /* of a directory store: held against other writers */
     /* Of the thread that writes. */
     uint8_t *pad; /* as long as the longest chunk of ROWS */
     vvi_encoded encoded;
@@ -93,6 +95,8 @@ void vvi_zarr_sink_free(vvi_zarr_sink *sink); /* NULL is fine */
 /* What has to be known of a leaf once its metadata is there. Returns VV_ELIMIT. */
 vv_status vvi_zarr_leaf_ready(vvi_zarr_leaf *leaf, const vvi_plan_leaf *planned,
                               vv_error *err);
+/* Be the one writer of the recording's directory, in place of the lock held so far; VV_EBUSY. Other stores have no locks. */
+vv_status vvi_zarr_sink_lock(vvi_zarr_sink *sink, vv_error *err);
 /* The buffer for unfinished chunks, once all leaves are ready. */
 vv_status vvi_zarr_sink_ready(vvi_zarr_sink *sink, vv_error *err);
 /* Say in the recording's document what counts, the groups' rows, without storing it. */

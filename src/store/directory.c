@@ -700,6 +700,28 @@ static const vv_store_ops directory_ops = {
     .close_value = directory_close_value,
 };
 
+vv_status vvi_directory_lock(vv_store *store, const char *path, vvi_file *out,
+                             vv_error *err)
+{
+    const directory_store *self = (const directory_store *)store;
+    char *directory = NULL;
+    vv_status status;
+
+    *out = VVI_FILE_INIT;
+    if (store->ops != &directory_ops || vvi_dir_is_remote(self->root))
+        return VV_OK;
+    if (*path)
+        VVI_TRY(path_of(self, path, &directory, err));
+    status = vvi_file_open(out, directory ? directory : self->root, VVI_FILE_READ, err);
+    vvi_free(directory);
+    if (status)
+        return status == VV_ENOTFOUND ? VV_OK : status;
+    status = vvi_file_lock(out, VVI_LOCK_EXCLUSIVE, 0, err);
+    if (status)
+        vvi_file_close(out);
+    return status;
+}
+
 static vv_status find_root(const char *path, bool read_only, vv_error *err)
 {
     vvi_path_kind kind;

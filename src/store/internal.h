@@ -5,6 +5,7 @@
 #include <varvite/store_backend.h>
 
 #include "util/error.h"
+#include "util/file.h"
 
 /* Is it a key at all? VV_EINVAL otherwise. */
 vv_status vvi_store_check_key(const vv_store *store, const char *key, vv_error *err);
@@ -24,6 +25,15 @@ vv_hamt *vvi_hamt_store_map(vv_store *store);
  * store. VV_EINVAL: no HAMT store. */
 vv_status vvi_hamt_store_parts(vv_store *store, vv_blockstore **blocks, vv_cid *root,
                                vv_error *err);
+/* ---- directory stores (directory.c) ---- */
+
+/*
+ * Lock the directory of the keys below path ("" the whole store) against all who lock it so, until the file is closed. Stays
+ * closed where the store is no directory, nothing lies there, or the file system is another host's. VV_EBUSY: another has it.
+ */
+vv_status vvi_directory_lock(vv_store *store, const char *path, vvi_file *out,
+                             vv_error *err);
+
 /* ---- stores with blocks ---- */
 
 /* Can it be committed? */

@@ -866,6 +866,47 @@ static void damaged_recordings_are_refused(void **state)
     drop_plan(&f);
 }
 
+/* A directory has one writer, whatever store object it is reached by. */
+static void a_second_writer_of_a_directory_is_refused(void **state)
+{
+    char *directory = make_directory();
+    vvi_sink *sink = NULL;
+    vv_store *store, *other;
+    fixture f;
+    driver d, e;
+
+    (void)state;
+    make_plan(&f);
+    assert_vv_ok(vv_directory_store_open(directory, false, &store, &err));
+    assert_vv_ok(vv_directory_store_open(directory, false, &other, &err));
+    create(&d, &f, store, NULL, NULL);
+    while (d.rows < 10)
+        assert_vv_ok(log_row(&d));
+    assert_int_equal(append(&e, &f, other, -1), VV_EBUSY);
+    f.plan.options.overwrite = true;
+    assert_int_equal(
+        vvi_zarr_sink_create(other, "run", &f.plan, "{}", NULL, NULL, &sink, &err),
+        VV_EBUSY);
+    assert_non_null(strstr(err.message, "'run'"));
+    /* Beside it there is room. */
+    assert_vv_ok(
+        vvi_zarr_sink_create(other, "run2", &f.plan, "{}", NULL, NULL, &sink, &err));
+    sink->ops->free(sink, false);
+    assert_vv_ok(finish(&d, NULL));
+    stop(&d);
+    check_exactly(other, &f, 10);
+    assert_vv_ok(append(&e, &f, other, -1));
+    assert_int_equal(append(&d, &f, store, -1), VV_EBUSY);
+    stop(&e);
+    create(&d, &f, store, NULL, NULL);
+    assert_int_equal(append(&e, &f, other, -1), VV_EBUSY);
+    stop(&d);
+    vv_store_free(store);
+    vv_store_free(other);
+    remove_directory(directory);
+    drop_plan(&f);
+}
+
 /* ---- failures ------------------------------------------------------------------------------------ */
 
 /* A short recording from its beginning to its end, then gone on with. */
@@ -979,6 +1020,7 @@ int main(void)
         cmocka_unit_test(places_are_counted_by_their_marks),
         cmocka_unit_test(what_is_no_recording_is_left_alone),
         cmocka_unit_test(damaged_recordings_are_refused),
+        cmocka_unit_test(a_second_writer_of_a_directory_is_refused),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(any_file_call_may_fail),
     };
