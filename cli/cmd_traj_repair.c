@@ -4,7 +4,10 @@
 
 #include <varvite/recorder.h>
 
+#include <varvite/store.h>
+
 #include <inttypes.h>
+#include <sys/stat.h>
 
 static void print_report(const cli_call *call, const vv_repair_report *report, bool dry)
 {
@@ -21,11 +24,27 @@ static void print_report(const cli_call *call, const vv_repair_report *report, b
         out_format("given back %s\n", cli_bytes_text(report->bytes_freed));
 }
 
+/* A file, or the directory of a recording in Zarr. */
+static vv_status repair(cli_call *call, bool dry, vv_repair_report *report)
+{
+    const char *path = call->args[0];
+    vv_store *store = NULL;
+    struct stat facts;
+
+    if (stat(path, &facts) != 0 || !S_ISDIR(facts.st_mode))
+        return vv_traj_repair(path, dry, report, &call->err);
+    vv_status status = vv_directory_store_open(path, dry, &store, &call->err);
+    if (!status)
+        status = vv_recorder_repair_zarr(store, "", dry, report, &call->err);
+    vv_store_free(store);
+    return status ? cli_wrap(call, status, "%.200s", path) : VV_OK;
+}
+
 vv_status cmd_traj_repair(cli_call *call)
 {
     vv_repair_report report = { 0 };
     bool dry = cli_has(call, "dry-run");
-    vv_status status = vv_traj_repair(call->args[0], dry, &report, &call->err);
+    vv_status status = repair(call, dry, &report);
 
     if (status)
         return status;

@@ -234,7 +234,9 @@ static const cli_option traj_repair_options[] = {
       "Brings the last flush of a writer that was killed into FILE, cuts off what no flush covered, and "
       "closes it, so that everything that reads HDF5 opens it. Files of kUPS are closed too; how many of "
       "their rows were written is not known. A file that is closed stays as it is; one that a writer has "
-      "open is refused. A power cut in the midst leaves it to be done again.",
+      "open is refused. A power cut in the midst leaves it to be done again.\n"
+      "\n"
+      "FILE may be the directory of a recording in Zarr: arrays that are longer than the last flush says are cut.",
       "varvite traj repair run.h5\nvarvite traj repair --dry-run run.h5",
       { RECORDING, NO_MORE },
       traj_repair_options,

@@ -342,6 +342,13 @@ typedef struct vv_repair_report {
  */
 VV_API vv_status vv_traj_repair(const char *path, bool dry_run, vv_repair_report *out,
                                 vv_error *err);
+/**
+ * The same for a Zarr recording that a killed writer left in a store that it wrote to as it went, a directory: arrays of a
+ * group may be longer than its last commit covered, and are cut to that. A HAMT has no such state: its last root is whole.
+ * @return also VV_EINVAL (a group of the caller's own frequency: its program goes on with it and closes it)
+ */
+VV_API vv_status vv_recorder_repair_zarr(vv_store *store, const char *path, bool dry_run,
+                                         vv_repair_report *out, vv_error *err);
 
 #ifdef __cplusplus
 }

@@ -103,3 +103,24 @@ vv_status vv_recorder_append_zarr(vv_store *store, const char *path,
     vv_schema_free(own);
     return status;
 }
+
+vv_status vv_recorder_repair_zarr(vv_store *store, const char *path, bool dry_run,
+                                  vv_repair_report *out, vv_error *err)
+{
+    vv_repair_report report = { .was_open = false };
+    vv_recorder *recorder = NULL;
+    bool is_closed = true;
+
+    VVI_TRY(vvi_zarr_recording_state(store, path, &is_closed, &report.rows, err));
+    report.was_open = !is_closed;
+    if (!is_closed && !dry_run) {
+        /* Going on cuts off what no commit covered, and closing says that this is all. */
+        VVI_TRY(vv_recorder_append_zarr(store, path, NULL, -1, NULL, NULL, NULL,
+                                        &recorder, err));
+        VVI_TRY(vv_recorder_close(recorder, err));
+        report.changed = true;
+    }
+    if (out)
+        *out = report;
+    return VV_OK;
+}

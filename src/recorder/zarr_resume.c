@@ -72,6 +72,32 @@ vv_status vvi_zarr_recording_schema(vv_store *store, const char *path, vv_buf *o
     return status;
 }
 
+vv_status vvi_zarr_recording_state(vv_store *store, const char *path, bool *is_closed,
+                                   uint64_t *rows, vv_error *err)
+{
+    vvi_json *document = NULL;
+    char *clean = NULL;
+    vv_status status;
+
+    VVI_TRY(vvi_path_clean(path, &clean, err));
+    status = load_recording(store, clean, &document, err);
+    vvi_free(clean);
+    if (status)
+        return status;
+    *is_closed = false;
+    *rows = 0;
+    (void)vvi_json_bool(vvi_json_get(ours_of(document), "closed"), is_closed);
+    for (const vvi_json *at = vvi_json_first(vvi_json_get(ours_of(document), "rows")); at;
+         at = vvi_json_next(at)) {
+        uint64_t count;
+
+        if (vvi_json_uint64(at, &count) && count <= UINT64_MAX - *rows)
+            *rows += count;
+    }
+    vvi_json_free(document);
+    return VV_OK;
+}
+
 /* ---- arrays ------------------------------------------------------------------------------------- */
 
 static vv_status mismatch(const vvi_zarr_leaf *leaf, const char *what, vv_error *err)

@@ -75,6 +75,9 @@ vv_status vvi_zarr_sink_create(vv_store *store, const char *path, const vvi_plan
  * recorder did not make), VV_ECORRUPT. */
 vv_status vvi_zarr_recording_schema(vv_store *store, const char *path, vv_buf *out,
                                     vv_error *err);
+/* Was the recording at path closed, and how many rows of all groups does its document count? As above. */
+vv_status vvi_zarr_recording_state(vv_store *store, const char *path, bool *is_closed,
+                                   uint64_t *rows, vv_error *err);
 /*
  * Go on with a recording: rows of steps from next_step on (-1: none) are cut off, and with them all that no commit
  * covered. The plan gets the chunks that the arrays have; its functions say which places are to be cut. Clear resume

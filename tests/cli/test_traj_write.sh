@@ -303,6 +303,23 @@ test_convert_writes_h5md() {
     expect_equal "$(ls)" out.h5md
 }
 
+test_repair_takes_a_zarr_directory() {
+    python3 "$base/frames.py" 8 >raw
+    run -q traj record --schema "$base/schema.json" --to run.zarr <raw
+    run traj repair run.zarr
+    expect_code 0
+    expect_out 'is closed; nothing to do'
+    sed -i 's/"closed": true/"closed": false/' run.zarr/zarr.json
+    run traj repair --dry-run run.zarr
+    expect_out_has 'would be closed'
+    run traj repair run.zarr
+    expect_out_has '^run.zarr: closed'
+    expect_true grep -q '"closed": true' run.zarr/zarr.json
+    mkdir empty
+    run traj repair empty
+    expect_failure 1 'no recording'
+}
+
 test_convert_writes_a_leaf() {
     run traj convert --leaf energy --rows ::18 "$runs/closed.h5" -
     expect_code 0

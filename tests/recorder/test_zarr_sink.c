@@ -866,6 +866,55 @@ static void damaged_recordings_are_refused(void **state)
     drop_plan(&f);
 }
 
+/* What a kill between two documents leaves: lengths that differ. */
+static void a_recording_that_was_not_closed_is_repaired(void **state)
+{
+    static const char text[] = "{\"groups\": {\"step\": {\"every\": 1, \"leaves\": "
+                               "{\"a\": \"float64\", \"b\": \"int32[3]\"}}}}";
+    const uint64_t longer[2] = { 9, 3 }, start[2] = { 0, 0 }, count[2] = { 5, 3 };
+    vv_repair_report report = { .was_open = false };
+    vv_recorder *recorder = NULL;
+    vv_schema *schema = NULL;
+    vv_store *store;
+    vv_array *array;
+    int32_t values[15];
+
+    (void)state;
+    assert_vv_ok(vv_memory_store_new(&store, &err));
+    assert_vv_ok(vv_schema_from_json(text, &schema, &err));
+    assert_vv_ok(
+        vv_recorder_create_zarr(store, "run", schema, NULL, NULL, NULL, &recorder, &err));
+    for (int32_t step = 0; step < 5; step++) {
+        const int32_t b[3] = { step, 2 * step, 3 * step };
+        const double a = step;
+        const void *leaves[] = { &a, b };
+
+        assert_vv_ok(vv_recorder_log_group(recorder, step, 0, leaves, 2, &err));
+    }
+    assert_vv_ok(vv_recorder_flush(recorder, VV_PROCESS, 0, &err));
+    vv_recorder_abandon(recorder);
+    assert_vv_ok(vv_array_open(store, "run/step/b", &array, &err));
+    assert_vv_ok(vv_array_resize(array, longer, &err));
+    vv_array_free(array);
+    assert_vv_ok(vv_recorder_repair_zarr(store, "run", true, &report, &err));
+    assert_true(report.was_open && !report.changed && report.rows == 5);
+    assert_int_equal(length_of(store, "run/step/b"), 9);
+    assert_vv_ok(vv_recorder_repair_zarr(store, "run", false, &report, &err));
+    assert_true(report.was_open && report.changed && report.rows == 5);
+    assert_int_equal(length_of(store, "run/step/b"), 5);
+    assert_vv_ok(vv_array_open(store, "run/step/b", &array, &err));
+    assert_vv_ok(vv_array_read(array, start, count, NULL, values, sizeof(values), &err));
+    vv_array_free(array);
+    for (int32_t i = 0; i < 15; i++)
+        assert_int_equal(values[i], i / 3 * (i % 3 + 1));
+    assert_vv_ok(vv_recorder_repair_zarr(store, "run", false, &report, &err));
+    assert_true(!report.was_open && !report.changed);
+    assert_int_equal(vv_recorder_repair_zarr(store, "none", false, &report, &err),
+                     VV_ENOTFOUND);
+    vv_schema_free(schema);
+    vv_store_free(store);
+}
+
 /* A directory has one writer, whatever store object it is reached by. */
 static void a_second_writer_of_a_directory_is_refused(void **state)
 {
@@ -1020,6 +1069,7 @@ int main(void)
         cmocka_unit_test(places_are_counted_by_their_marks),
         cmocka_unit_test(what_is_no_recording_is_left_alone),
         cmocka_unit_test(damaged_recordings_are_refused),
+        cmocka_unit_test(a_recording_that_was_not_closed_is_repaired),
         cmocka_unit_test(a_second_writer_of_a_directory_is_refused),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(any_file_call_may_fail),
