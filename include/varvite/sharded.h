@@ -9,8 +9,9 @@
  * that header's. Keys are the v3 forms ("g/temp/c/0/0") and, for arrays that are known, the two of Zarr
  * 2; listings show the v3 form.
  *
- * Threads: any call at any time. Readers do not wait for writers of other shards; changes of the grid
- * wait for the writers before them. Memory: the names of all shards and documents, and shards up to
+ * Threads: any call at any time. No lock is held while a value is stored, and readers wait for nobody but
+ * who reads the same shard. A commit, a change of a grid and the registering of an array run alone among
+ * changes: writers go on storing values meanwhile, and name them afterwards. Memory: the names of all shards and documents, and shards up to
  * cache_bytes; changed shards are kept until the next commit whatever the cap.
  */
 #ifndef VARVITE_SHARDED_H

@@ -232,7 +232,7 @@ static vv_status new_shared(vv_blockstore *blocks, vvi_sharded **out, vv_error *
     status = vvi_rwlock_init_writers_first(&self->changes, err);
     if (status)
         goto no_changes;
-    status = vvi_rwlock_init(&self->lock, err);
+    status = vvi_rwlock_init_writers_first(&self->lock, err);
     if (status)
         goto no_lock;
     status = vvi_views_init(&self->views, err);

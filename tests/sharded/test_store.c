@@ -333,6 +333,28 @@ static void many_keys_are_found_wherever_they_lie(void **state)
     }
 }
 
+static void the_last_of_many_values_of_a_chunk_stays(void **state)
+{
+    static const char *const keys[] = { "g/t/c/1", "g/t/c/2", "g/t/1", "g/t/c/3" };
+    const vv_bytes values[] = { vv_bytes_of("a"), vv_bytes_of("b"), vv_bytes_of("c"),
+                                vv_bytes_of("d") };
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(store, "g/t/zarr.json", array_document("4", "1"));
+    assert_vv_ok(vv_store_set_many(store, keys, values, 4, &err));
+    assert_text(store, "g/t/c/1", "c");
+    assert_listing(listing(store, "g/t/c"), "g/t/c/1 g/t/c/2 g/t/c/3");
+    assert_int_equal(vv_store_set_if_absent(store, "g/t/c/1", vv_bytes_of("e"), &err),
+                     VV_EEXISTS);
+    assert_vv_ok(vv_store_set_if_absent(store, "g/t/c/0", vv_bytes_of("e"), &err));
+    assert_text(store, "g/t/0", "e");
+    assert_int_equal(vv_store_set_if_absent(store, "g/t/zarr.json",
+                                            vv_bytes_of(array_document("9", "1")), &err),
+                     VV_EEXISTS);
+    assert_int_equal(vv_store_set(store, "g/t/c/4", vv_bytes_of("x"), &err), VV_ERANGE);
+}
+
 /* Such as it is after a migration: a value that the chunk had before its array was registered. */
 static void a_chunk_kept_by_name_is_read_until_its_slot_is_set(void **state)
 {
@@ -762,6 +784,7 @@ int main(void)
         PROMISE(readers_may_leave_the_only_group_out),
         PROMISE(stored_keys_are_those_of_the_root),
         PROMISE(many_keys_are_found_wherever_they_lie),
+        PROMISE(the_last_of_many_values_of_a_chunk_stays),
         PROMISE(a_chunk_kept_by_name_is_read_until_its_slot_is_set),
         PROMISE(a_directory_of_chunks_is_cleared),
         PROMISE(handles_share_everything),
