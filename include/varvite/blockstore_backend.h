@@ -49,6 +49,9 @@ typedef struct vv_blockstore_ops {
 struct vv_blockstore {
     const vv_blockstore_ops *ops;
     bool trusted; /* fixed once made: what it returns is not hashed again */
+    /* Set once made: get and get_many return only blocks that match, as a backend that asks several others has to
+     * find out itself. get_range is not meant. */
+    bool checks_itself;
     /* Set once made: a block is in memory or on a disk here, so that getting one by one costs no round
      * trips. */
     bool is_near;

@@ -9,6 +9,7 @@ void vv_blockstore_base_init(vv_blockstore *base, const vv_blockstore_ops *ops,
     base->ops = ops;
     base->trusted = trusted;
     base->is_near = false;
+    base->checks_itself = false;
     base->is_wrapper = false;
     __atomic_store_n(&base->refs, 1, __ATOMIC_RELAXED);
 }

@@ -8,15 +8,15 @@
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
-static vv_status kubo_get_range(vv_blockstore *store, const vv_cid *cid, vv_range range,
-                                vv_buf *out, vv_error *err)
+static vv_status read_one(vvi_kubo *self, const vv_cid *cid, vv_range range, bool check,
+                          bool as_file, vv_buf *out, vv_error *err)
 {
     vv_buf got = VV_BUF_INIT;
     vv_status each;
     vv_status status = VV_OK;
 
     if (!vvi_kubo_range_is_empty(range))
-        status = vvi_kubo_load_many((vvi_kubo *)store, cid, 1, range, false, &got, &each,
+        status = vvi_kubo_load_many(self, cid, 1, range, check, as_file, &got, &each,
                                     err);
     if (!status)
         vvi_buf_move(out, &got);
@@ -27,14 +27,22 @@ static vv_status kubo_get_range(vv_blockstore *store, const vv_cid *cid, vv_rang
 static vv_status kubo_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out,
                           vv_error *err)
 {
-    return kubo_get_range(store, cid, VV_RANGE_ALL, out, err);
+    return read_one((vvi_kubo *)store, cid, VV_RANGE_ALL, !store->trusted, false, out,
+                    err);
+}
+
+/* Asked for where nobody checks the part, or the caller does in another way. */
+static vv_status kubo_get_range(vv_blockstore *store, const vv_cid *cid, vv_range range,
+                                vv_buf *out, vv_error *err)
+{
+    return read_one((vvi_kubo *)store, cid, range, false, false, out, err);
 }
 
 static vv_status kubo_get_many(vv_blockstore *store, const vv_cid *cids, size_t n,
                                vv_buf *outs, vv_status *statuses, vv_error *err)
 {
-    return vvi_kubo_load_many((vvi_kubo *)store, cids, n, VV_RANGE_ALL, false, outs,
-                              statuses, err);
+    return vvi_kubo_load_many((vvi_kubo *)store, cids, n, VV_RANGE_ALL, !store->trusted,
+                              false, outs, statuses, err);
 }
 
 /* ---- making and freeing --------------------------------------------------------------------- */
@@ -121,8 +129,8 @@ vv_status vvi_kubo_open_with(const vv_kubo_options *options, const vvi_kubo_hook
     if (hooks)
         self->hooks = *hooks;
     status = vvi_kubo_configure(self, options, err);
-    /* What is read is checked here: the public calls need not do it again. */
-    vv_blockstore_base_init(&self->base, ops_of(self), true);
+    vv_blockstore_base_init(&self->base, ops_of(self), self->opts.trusted);
+    self->base.checks_itself = true;
     if (status)
         kubo_free(&self->base);
     else
@@ -180,9 +188,6 @@ vv_status vv_kubo_cancel(vv_blockstore *store, vv_error *err)
 vv_status vv_kubo_load_range(vv_blockstore *store, const vv_cid *cid, vv_range range,
                              vv_buf *out, vv_error *err)
 {
-    vv_buf got = VV_BUF_INIT;
-    vv_status each;
-    vv_status status = VV_OK;
     vvi_kubo *self;
 
     VVI_TRY(vvi_kubo_of(store, &self, err));
@@ -191,12 +196,7 @@ vv_status vv_kubo_load_range(vv_blockstore *store, const vv_cid *cid, vv_range r
     if (!self->opts.trusted)
         return vvi_fail(err, VV_EUNSUPPORTED,
                         "a file of several blocks cannot be checked against its CID");
-    if (!vvi_kubo_range_is_empty(range))
-        status = vvi_kubo_load_many(self, cid, 1, range, true, &got, &each, err);
-    if (!status)
-        vvi_buf_move(out, &got);
-    vv_buf_clear(&got);
-    return status;
+    return read_one(self, cid, range, false, true, out, err);
 }
 
 vv_status vv_kubo_gateway_at(vv_blockstore *store, size_t index, vv_kubo_gateway *out,

@@ -75,9 +75,9 @@ vv_status vvi_kubo_check_range(vv_range range, uint32_t http_status,
 
 /* ---- load.c ---- */
 /* Read n blocks; statuses (n places) and outs (n, empty) are filled. Returns the first failure, with its message.
- * as_file: of dag-pb the file. */
+ * check: hash what comes, for which the whole is asked for. as_file: of dag-pb the file. */
 vv_status vvi_kubo_load_many(vvi_kubo *self, const vv_cid *cids, size_t n, vv_range range,
-                             bool as_file, vv_buf *outs, vv_status *statuses,
+                             bool check, bool as_file, vv_buf *outs, vv_status *statuses,
                              vv_error *err);
 
 /* ---- breaker.c ---- */

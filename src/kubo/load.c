@@ -47,6 +47,7 @@ typedef struct load {
 typedef struct loading {
     vvi_kubo *self;
     vv_range range;
+    bool check;
     bool as_file;
     vvi_http_batch batch;
     load *loads;
@@ -88,7 +89,7 @@ static vv_status make_url(const loading *all, load *one, const vvi_kubo_gateway 
 /* What a gateway is asked for: the range only where nobody has to see the whole to check it. */
 static bool asks_for_range(const loading *all, const load *one)
 {
-    return all->self->opts.trusted && !all->self->gateways[one->gateway].is_rpc &&
+    return !all->check && !all->self->gateways[one->gateway].is_rpc &&
            !one->tried[one->gateway].no_range;
 }
 
@@ -188,9 +189,8 @@ static vv_status status_of_answer(const vvi_kubo_gateway *gateway,
 }
 
 /* The bytes of an answer: the part that was asked for, and of the right block. */
-static vv_status judge_body(loading *all, load *one, tried *here)
+static vv_status judge_body(const loading *all, load *one, tried *here)
 {
-    vvi_kubo *self = all->self;
     vvi_http_request *request = &one->request;
     bool as_range = asks_for_range(all, one);
     vv_error error = VV_ERROR_INIT;
@@ -204,7 +204,7 @@ static vv_status judge_body(loading *all, load *one, tried *here)
         as_range ? all->range : VV_RANGE_ALL, request->http_status,
         request->has_content_range ? request->content_range : NULL, &request->answer,
         &error);
-    if (!status && !self->opts.trusted)
+    if (!status && all->check)
         status = vv_cid_verify(one->cid, vvi_buf_bytes(&request->answer), &error);
     if (!status && !as_range)
         status = vvi_buf_cut(&request->answer, all->range, &error);
@@ -497,11 +497,12 @@ static void run(loading *all, const vv_cid *cids, size_t n)
 }
 
 vv_status vvi_kubo_load_many(vvi_kubo *self, const vv_cid *cids, size_t n, vv_range range,
-                             bool as_file, vv_buf *outs, vv_status *statuses,
+                             bool check, bool as_file, vv_buf *outs, vv_status *statuses,
                              vv_error *err)
 {
     loading all = { .self = self,
                     .range = range,
+                    .check = check,
                     .as_file = as_file,
                     .outs = outs,
                     .statuses = statuses };

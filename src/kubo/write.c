@@ -141,7 +141,7 @@ static vv_status add_file(vvi_kubo *self, vv_bytes data, uint32_t codec, vv_cid 
                           vv_error *err)
 {
     vvi_kubo_call call;
-    vv_cid named;
+    vv_cid named = { 0 };
     vv_status status = vvi_kubo_init_add(self, &call, self->hasher, err);
 
     if (status)

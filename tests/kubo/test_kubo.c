@@ -2,6 +2,8 @@
 #include "kubo/little_kubo.h"
 #include "support/support.h"
 
+#include "blockstore/internal.h"
+
 #include <pthread.h>
 #include <stdio.h>
 
@@ -157,6 +159,21 @@ static void a_gateway_that_lies_is_named_and_passed_by(void **state)
     assert_true(gateway_of(store, 0).is_tripped);
     assert_int_equal(vv_blockstore_get_range(store, &cid, VV_RANGE_OF(4, 5), &part, &err),
                      VV_ECORRUPT);
+    vv_blockstore_free(store);
+}
+
+static void a_part_is_asked_for_where_the_caller_checks_it_otherwise(void **state)
+{
+    world *self = *state;
+    vv_cid cid = put_into(self->servers[0], "sealed bytes", VV_CODEC_RAW);
+    vv_blockstore *store = open_gateways(self->urls, 1, quick_options());
+    vv_buf part = VV_BUF_INIT;
+
+    assert_vv_ok(
+        vvi_blockstore_get_range_unchecked(store, &cid, VV_RANGE_OF(7, 5), &part, &err));
+    assert_int_equal(part.len, 5);
+    assert_memory_equal(part.data, "bytes", 5);
+    vv_buf_clear(&part);
     vv_blockstore_free(store);
 }
 
@@ -656,6 +673,7 @@ int main(void)
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_gateway_that_lies_is_named_and_passed_by),
+        TEST(a_part_is_asked_for_where_the_caller_checks_it_otherwise),
         TEST(not_found_is_told_apart_from_unreachable),
         TEST(a_dead_gateway_costs_no_wait_when_another_answers),
         TEST(what_failed_is_asked_again_when_no_other_is_left),

@@ -203,7 +203,7 @@ vv_status load_text(vv_blockstore *store, const char *cid, vv_range range, vv_bu
         abort();
     if (parsed.hash != VV_HASH_IDENTITY)
         return vv_kubo_load_range(store, &parsed, range, out, err);
-    return vvi_kubo_load_many(self, &parsed, 1, range, true, out, &each, err);
+    return vvi_kubo_load_many(self, &parsed, 1, range, false, true, out, &each, err);
 }
 
 const char *compare_bytes(const char *hex, vv_status status, const vv_buf *got)
