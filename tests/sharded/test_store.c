@@ -1,126 +1,10 @@
 /* Sharded stores keep the contract of stores; and what they alone promise: arrays, groups, roots. */
-#include "store/contract.h"
-#include "support/faulty_blockstore.h"
+#include "sharded/store_support.h"
 
 #include "util/buf.h"
 #include "util/thread.h"
 
-#include <varvite/sharded.h>
-
 #include <stdio.h>
-
-#define GROUP_DOCUMENT \
-    "{\"zarr_format\": 3, \"node_type\": \"group\", \"attributes\": {}}"
-
-/* The block stores below the store: state of a test is a store_fixture whose held is one of these. */
-typedef struct below {
-    vv_blockstore *memory, *faulty;
-} below;
-
-static int setup_with(void **state, const vv_sharded_options *options)
-{
-    store_fixture *fixture = calloc(1, sizeof(*fixture));
-    below *blocks = calloc(1, sizeof(*blocks));
-
-    *state = fixture;
-    if (!fixture || !blocks || vv_memory_blockstore_new(&blocks->memory, NULL))
-        return 1;
-    fixture->held = blocks;
-    blocks->faulty = faulty_blockstore_new(blocks->memory);
-    return vv_sharded_store_open(blocks->faulty, NULL, options, &fixture->store, NULL) !=
-           VV_OK;
-}
-
-static int setup(void **state)
-{
-    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
-
-    options.chunks_per_shard = 4;
-    return setup_with(state, &options);
-}
-
-/* An array of 4 × 6 elements in chunks of 2 × 2. */
-static int setup_v1(void **state)
-{
-    static const uint64_t shape[] = { 4, 6 }, chunk[] = { 2, 2 };
-    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
-
-    options.version = VV_SHARDED_V1;
-    options.chunks_per_shard = 4;
-    options.ndim = 2;
-    options.array_shape = shape;
-    options.chunk_shape = chunk;
-    return setup_with(state, &options);
-}
-
-static int teardown(void **state)
-{
-    store_fixture *fixture = *state;
-    below *blocks = fixture->held;
-
-    vv_store_free(fixture->store);
-    vv_blockstore_free(blocks->faulty);
-    vv_blockstore_free(blocks->memory);
-    free(blocks);
-    free(fixture);
-    return 0;
-}
-
-static vv_store *store_of(void **state)
-{
-    return ((store_fixture *)*state)->store;
-}
-
-static vv_blockstore *faulty_of(void **state)
-{
-    return ((below *)((store_fixture *)*state)->held)->faulty;
-}
-
-/* The document of an array; shapes as "4, 6". One of a few static buffers. */
-static const char *array_document(const char *shape, const char *chunk)
-{
-    static char texts[4][256];
-    static int next;
-    char *text = texts[next++ % 4];
-
-    snprintf(text, sizeof(texts[0]),
-             "{\"zarr_format\": 3, \"node_type\": \"array\", \"shape\": [%s], "
-             "\"chunk_grid\": {\"name\": \"regular\", \"configuration\": "
-             "{\"chunk_shape\": [%s]}}}",
-             shape, chunk);
-    return text;
-}
-
-static vv_status set(vv_store *store, const char *key, const char *value, vv_error *err)
-{
-    return vv_store_set(store, key, vv_bytes_of(value), err);
-}
-
-static const char *commit(vv_store *store)
-{
-    static char texts[4][VV_CID_TEXT_MAX];
-    static int next;
-    char *text = texts[next++ % 4];
-    vv_error err = VV_ERROR_INIT;
-    vv_cid root;
-
-    assert_vv_ok(vv_store_commit(store, &root, &err));
-    vv_cid_format(&root, text);
-    return text;
-}
-
-static vv_store *reopen(void **state, bool read_only)
-{
-    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
-    vv_error err = VV_ERROR_INIT;
-    vv_store *again = NULL;
-    vv_cid root;
-
-    options.read_only = read_only;
-    assert_vv_ok(vv_store_commit(store_of(state), &root, &err));
-    assert_vv_ok(vv_sharded_store_open(faulty_of(state), &root, &options, &again, &err));
-    return again;
-}
 
 /* ---- arrays and keys ------------------------------------------------------------------------- */
 
@@ -190,7 +74,7 @@ static void a_chunk_that_the_array_has_not_is_refused_and_never_stored(void **st
     set_text(store, "g/t/zarr.json", array_document("4, 6", "2, 2"));
     calls = faulty_calls(faulty_of(state));
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-        assert_int_equal(set(store, bad[i].key, "x", &err), bad[i].status);
+        assert_int_equal(set_value(store, bad[i].key, "x", &err), bad[i].status);
         assert_non_null(strstr(err.message, bad[i].key));
         assert_absent(store, bad[i].key);
         assert_vv_ok(vv_store_exists(store, bad[i].key, &there, &err));
@@ -213,7 +97,7 @@ static void values_are_looked_at_under_document_keys_only(void **state)
     assert_text(store, "g/t/c/0/0", digits);
     set_text(store, "g/t/c/0/1", array_document("9", "9"));
     assert_text(store, "g/t/c/0/1", array_document("9", "9"));
-    assert_vv_ok(set(store, "g/t/zarr.json", "no JSON at all", &err));
+    assert_vv_ok(set_value(store, "g/t/zarr.json", "no JSON at all", &err));
     assert_text(store, "g/t/c/0/0", digits);
 }
 
@@ -229,8 +113,9 @@ static void a_document_resizes_its_array_and_never_its_chunks(void **state)
     assert_text(store, "g/t/c/1/1", "kept");
     assert_absent(store, "g/t/c/1/2");
     set_text(store, "g/t/c/3/1", "new");
-    assert_int_equal(set(store, "g/t/zarr.json", array_document("8, 4", "2, 4"), &err),
-                     VV_EINVAL);
+    assert_int_equal(
+        set_value(store, "g/t/zarr.json", array_document("8, 4", "2, 4"), &err),
+        VV_EINVAL);
     assert_non_null(strstr(err.message, "g/t"));
     assert_text(store, "g/t/zarr.json", array_document("8, 4", "2, 2"));
 }
@@ -259,7 +144,7 @@ static void a_root_that_is_a_group_wants_arrays_below_groups(void **state)
 
     set_text(store, "zarr.json", GROUP_DOCUMENT);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(set(store, "t/zarr.json", array_document("4", "1"), &err),
+        assert_int_equal(set_value(store, "t/zarr.json", array_document("4", "1"), &err),
                          VV_EINVAL);
     assert_listing(listing(store, ""), "zarr.json");
     set_text(store, "0/t/zarr.json", array_document("4", "1"));
@@ -414,7 +299,7 @@ static void handles_share_everything(void **state)
     set_text(writer, "g/t/zarr.json", array_document("4", "1"));
     set_text(writer, "g/t/c/0", "x");
     assert_text(reader, "g/t/c/0", "x");
-    assert_int_equal(set(reader, "g/t/c/0", "y", &err), VV_EREADONLY);
+    assert_int_equal(set_value(reader, "g/t/c/0", "y", &err), VV_EREADONLY);
     assert_int_equal(vv_store_commit(reader, &root, &err), VV_EREADONLY);
     assert_string_equal(commit(store), commit(writer));
     assert_vv_ok(vv_store_commit(reader, &root, &err));
@@ -465,7 +350,7 @@ static void a_set_that_fails_changes_nothing(void **state)
             vv_error err = VV_ERROR_INIT;
 
             faulty_fail_after(faulty_of(state), n, VV_EIO, false);
-            status = set(store, keys[i], values[i], &err);
+            status = set_value(store, keys[i], values[i], &err);
             if (!faulty_stop(faulty_of(state)))
                 break;
             assert_int_equal(status, VV_EIO);
@@ -499,7 +384,7 @@ static void a_commit_that_fails_can_be_made_again(void **state)
     const char *right;
     void *other;
 
-    assert_int_equal(setup(&other), 0);
+    assert_int_equal(setup_v2(&other), 0);
     fill(store_of(&other));
     right = commit(store_of(&other));
     teardown(&other);
@@ -539,7 +424,7 @@ static vv_status whole_life(void *ctx)
     options.chunks_per_shard = 4;
     status = vv_sharded_store_open(ctx, NULL, &options, &store, NULL);
     if (!status)
-        status = set(store, "g/t/zarr.json", array_document("4, 6", "2, 2"), NULL);
+        status = set_value(store, "g/t/zarr.json", array_document("4, 6", "2, 2"), NULL);
     if (!status)
         status = vv_store_set_many(store, keys, values, 4, NULL);
     if (!status)
@@ -571,8 +456,7 @@ static vv_status whole_life(void *ctx)
 static void every_call_survives_a_failing_allocation(void **state)
 {
     assert_int_equal(whole_life(faulty_of(state)), VV_OK);
-    survives_failing_allocations(whole_life,
-                                 ((below *)((store_fixture *)*state)->held)->memory);
+    survives_failing_allocations(whole_life, memory_of(state));
 }
 
 static void every_call_survives_a_block_store_that_fails(void **state)
@@ -594,10 +478,10 @@ static vv_status write_or_read(void *ctx, size_t i, vv_error *err)
     if (i % 50 == 49)
         return vv_store_commit(store, &root, err);
     if (i % 50 == 25)
-        return set(store, "g/t/.zarray",
-                   i % 100 == 25 ? "{\"shape\": [600], \"chunks\": [1]}"
-                                 : "{\"shape\": [500], \"chunks\": [1]}",
-                   err);
+        return set_value(store, "g/t/.zarray",
+                         i % 100 == 25 ? "{\"shape\": [600], \"chunks\": [1]}"
+                                       : "{\"shape\": [500], \"chunks\": [1]}",
+                         err);
     if (i % 50 == 20) {
         char *all = listing(store, "g/t/");
 
@@ -605,7 +489,7 @@ static vv_status write_or_read(void *ctx, size_t i, vv_error *err)
         return VV_OK;
     }
     snprintf(key, sizeof(key), "g/t/c/%zu", i % 400);
-    VVI_TRY(set(store, key, key, err));
+    VVI_TRY(set_value(store, key, key, err));
     status = vv_store_get(store, key, VV_RANGE_ALL, &out, err);
     if (!status && (out.len != strlen(key) || memcmp(out.data, key, out.len) != 0))
         status = vvi_fail(err, VV_ECORRUPT, "%s holds something else", key);
@@ -631,149 +515,10 @@ static void threads_write_read_resize_and_commit_at_once(void **state)
     vv_store_free(again);
 }
 
-/* ---- version 1 ------------------------------------------------------------------------------------------ */
-
-static void the_first_chunk_says_whose_index_it_is(void **state)
-{
-    vv_store *store = store_of(state), *again;
-
-    assert_string_equal(commit(store),
-                        "bafyr4ifam7zqzquxufv7oaglflyogmcyubd6sl2ku4tbfikwspaq3olasq");
-    set_text(store, "temp/c/0/1", "A");
-    set_text(store, "precip/c/0/1", "B");
-    assert_text(store, "temp/c/0/1", "A");
-    assert_text(store, "precip/c/0/1", "B");
-    again = reopen(state, true);
-    assert_text(again, "temp/c/0/1", "A");
-    assert_text(again, "precip/c/0/1", "B");
-    assert_listing(listing(again, ""), "precip/c/0/1 temp/c/0/1");
-    vv_store_free(again);
-}
-
-static void only_the_document_of_its_array_resizes_version_1(void **state)
-{
-    vv_store *store = store_of(state);
-    vv_error err = VV_ERROR_INIT;
-
-    set_text(store, "temp/c/1/2", "x");
-    set_text(store, "lat/zarr.json", array_document("2, 2", "2, 2"));
-    assert_text(store, "temp/c/1/2", "x");
-    set_text(store, "temp/zarr.json", array_document("2, 6", "2, 2"));
-    assert_int_equal(set(store, "temp/c/1/2", "y", &err), VV_ERANGE);
-    set_text(store, "temp/zarr.json", array_document("4, 6", "2, 2"));
-    assert_absent(store, "temp/c/1/2");
-    set_text(store, "temp/c/1/2", "z");
-}
-
-static vv_status migrate_from(vv_blockstore *blocks, const vv_cid *root, vv_cid *out)
-{
-    vv_store *store = NULL;
-    vv_status status = vv_sharded_store_open(blocks, root, NULL, &store, NULL);
-
-    if (!status)
-        status = vv_sharded_store_migrate(store, "0/temp", out, NULL);
-    vv_store_free(store);
-    return status;
-}
-
-/* Blocks, a root of version 1 and the root that it becomes. */
-typedef struct migration {
-    vv_blockstore *blocks;
-    vv_cid from, to;
-} migration;
-
-static vv_status migrate_again(void *ctx)
-{
-    migration *self = ctx;
-    vv_cid root;
-    vv_status status = migrate_from(self->blocks, &self->from, &root);
-
-    if (!status)
-        assert_true(vv_cid_equal(&root, &self->to));
-    return status;
-}
-
-static void a_store_of_version_1_becomes_one_of_version_2(void **state)
-{
-    vv_store *store = store_of(state), *again = NULL;
-    migration work = { .blocks = faulty_of(state) };
-    vv_error err = VV_ERROR_INIT;
-
-    set_text(store, "zarr.json",
-             "{\"node_type\": \"group\", \"consolidated_metadata\": {\"a\": 1}}");
-    set_text(store, "temp/zarr.json", array_document("4, 6", "2, 2"));
-    set_text(store, "temp/c/1/2", "chunk");
-    set_text(store, "lat/c/0", "lat");
-    assert_vv_ok(vv_store_commit(store, &work.from, &err));
-    assert_int_equal(migrate_from(work.blocks, &work.from, &work.to), VV_OK);
-    assert_vv_ok(vv_sharded_store_open(work.blocks, &work.to, NULL, &again, &err));
-    assert_listing(listing(again, ""),
-                   "0/lat/c/0 0/temp/c/1/2 0/temp/zarr.json 0/zarr.json zarr.json");
-    assert_text(again, "0/temp/c/1/2", "chunk");
-    assert_text(again, "zarr.json", "{\"node_type\": \"group\"}");
-    vv_store_free(again);
-    survives_failing_calls(work.blocks, VV_EIO, migrate_again, &work);
-    survives_failing_allocations(migrate_again, &work);
-}
-
-static void only_a_store_of_version_1_can_be_migrated_and_to_a_path(void **state)
-{
-    vv_store *store = store_of(state), *reader = NULL;
-    vv_error err = VV_ERROR_INIT;
-    vv_cid root;
-
-    assert_int_equal(vv_sharded_store_migrate(store, "/", &root, &err), VV_EINVAL);
-    assert_vv_ok(vv_sharded_store_with_read_only(store, true, &reader, &err));
-    assert_int_equal(vv_sharded_store_migrate(reader, "x", &root, &err), VV_EREADONLY);
-    vv_store_free(reader);
-    assert_vv_ok(vv_sharded_store_migrate(store, "x/y", &root, &err));
-    assert_int_equal(vv_sharded_store_migrate(store, "x/y", &root, &err), VV_EINVAL);
-    set_text(store, "x/y/c/1/2", "chunk");
-    assert_text(store, "y/c/1/2", "chunk");
-}
-
-/* Roots of 3.3.2 do not say whose index it is; a root is left alone until something is written. */
-static void the_array_of_an_old_root_is_found_by_its_document(void **state)
-{
-    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
-    static const uint64_t shape[] = { 4, 6 }, chunk[] = { 2, 2 };
-    vv_store *store = NULL, *again = NULL;
-    vv_error err = VV_ERROR_INIT;
-    vv_sharded_info info;
-    vv_cid old, root;
-
-    options.version = VV_SHARDED_V1;
-    options.without_primary = true;
-    options.ndim = 2;
-    options.array_shape = shape;
-    options.chunk_shape = chunk;
-    assert_vv_ok(vv_sharded_store_open(faulty_of(state), NULL, &options, &store, &err));
-    set_text(store, "lat/zarr.json", array_document("4, 6", "2, 2"));
-    set_text(store, "temp/zarr.json", array_document("4, 6", "2, 2"));
-    set_text(store, "temp/c/0/0", "x");
-    assert_vv_ok(vv_store_commit(store, &old, &err));
-    vv_store_free(store);
-    assert_vv_ok(vv_sharded_store_open(faulty_of(state), &old, NULL, &again, &err));
-    assert_vv_ok(vv_sharded_store_info(again, &info, &err));
-    assert_string_equal(info.primary_array_path, "temp");
-    assert_listing(listing(again, "temp/c"), "temp/c/0/0");
-    assert_absent(again, "other/c/0/0");
-    assert_vv_ok(vv_store_commit(again, &root, &err));
-    assert_true(vv_cid_equal(&root, &old));
-    set_text(again, "note", "x");
-    assert_vv_ok(vv_store_commit(again, &root, &err));
-    assert_vv_ok(vv_store_delete(again, "note", &err));
-    assert_vv_ok(vv_store_commit(again, &root, &err));
-    assert_false(vv_cid_equal(&root, &old)); /* it says so now */
-    vv_store_free(again);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define PROMISE(function_) cmocka_unit_test_setup_teardown(function_, setup, teardown)
-#define PROMISE_V1(function_) \
-    cmocka_unit_test_setup_teardown(function_, setup_v1, teardown)
+#define PROMISE(function_) cmocka_unit_test_setup_teardown(function_, setup_v2, teardown)
         PROMISE(an_empty_store_has_the_root_of_the_format),
         PROMISE(a_document_registers_an_array_and_writes_its_groups),
         PROMISE(every_form_of_a_chunk_key_names_one_slot),
@@ -795,13 +540,8 @@ int main(void)
         PROMISE(every_call_survives_a_failing_allocation),
         PROMISE(every_call_survives_a_block_store_that_fails),
         PROMISE(threads_write_read_resize_and_commit_at_once),
-        PROMISE_V1(the_first_chunk_says_whose_index_it_is),
-        PROMISE_V1(only_the_document_of_its_array_resizes_version_1),
-        PROMISE_V1(a_store_of_version_1_becomes_one_of_version_2),
-        PROMISE_V1(only_a_store_of_version_1_can_be_migrated_and_to_a_path),
-        PROMISE(the_array_of_an_old_root_is_found_by_its_document),
     };
 
-    return run_store_contract("sharded", setup, teardown) +
+    return run_store_contract("sharded", setup_v2, teardown) +
            cmocka_run_group_tests_name("sharded store", tests, NULL, NULL);
 }
