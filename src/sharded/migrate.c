@@ -210,20 +210,18 @@ static vv_status strip_group(migration *self, size_t len, vv_error *err)
 /* Let the group with this path, of so many bytes, have a document. */
 static vv_status make_group(migration *self, size_t len, bool zarr2, vv_error *err)
 {
-    static const char *const names[] = { "zarr.json", ".zgroup", ".zarray" };
+    const char *name = zarr2 ? ".zgroup" : "zarr.json";
+    bool found;
     vv_cid cid;
 
-    for (size_t i = 0; i < 3; i++) {
-        bool found;
-
-        VVI_TRY(has_key(self, &self->names, self->path, len, names[i], &found, err));
-        if (found)
-            return strip_group(self, len, err);
-    }
+    VVI_TRY(strip_group(self, len, err));
+    VVI_TRY(has_key(self, &self->names, self->path, len, name, &found, err));
+    if (found)
+        return VV_OK;
     VVI_TRY(vv_blockstore_put(self->store->blocks, &self->store->raw_ids,
                               vv_bytes_of(zarr2 ? VVI_GROUP_V2 : VVI_GROUP_V3), &cid,
                               err));
-    VVI_TRY(make_key(self, self->path, len, zarr2 ? ".zgroup" : "zarr.json", err));
+    VVI_TRY(make_key(self, self->path, len, name, err));
     return set_name(self, &cid, err);
 }
 

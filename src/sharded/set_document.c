@@ -43,19 +43,13 @@ static bool has_geometry(const setting *self)
 
 /* ---- group documents ------------------------------------------------------------------------- */
 
-/* The documents that a group may have, behind its path. */
+/* Has the group a document of this version of Zarr? py-hamt asks for no other, and writes its own beside. */
 static bool has_document(const setting *self, size_t len)
 {
-    static const char *const names[] = { "zarr.json", ".zgroup", ".zarray" };
-    bool found = false;
-
-    for (size_t i = 0; i < 3 && !found; i++) {
-        memcpy(self->scratch, self->path, len);
-        strcpy(self->scratch + len, len ? "/" : "");
-        strcat(self->scratch + len, names[i]);
-        found = vvi_named_has(&self->store->names, self->scratch, strlen(self->scratch));
-    }
-    return found;
+    memcpy(self->scratch, self->path, len);
+    strcpy(self->scratch + len, len ? "/" : "");
+    strcat(self->scratch + len, self->is_zarr2 ? ".zgroup" : "zarr.json");
+    return vvi_named_has(&self->store->names, self->scratch, strlen(self->scratch));
 }
 
 /* The next group above path, from the root down: its length. False: that was the last. */

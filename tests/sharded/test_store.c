@@ -36,6 +36,16 @@ static void a_document_registers_an_array_and_writes_its_groups(void **state)
     assert_text(store, "g/h/zarr.json", GROUP_DOCUMENT);
 }
 
+static void groups_have_a_document_of_each_version_that_has_arrays_below(void **state)
+{
+    vv_store *store = store_of(state);
+
+    set_text(store, "g/a/.zarray", "{\"shape\": [4], \"chunks\": [1]}");
+    set_text(store, "g/b/zarr.json", array_document("4", "1"));
+    assert_listing(listing(store, ""),
+                   ".zgroup g/.zgroup g/a/.zarray g/b/zarr.json g/zarr.json zarr.json");
+}
+
 static void every_form_of_a_chunk_key_names_one_slot(void **state)
 {
     static const char *const forms[] = { "g/t/c/1/2", "g/t/1.2", "g/t/1/2",
@@ -521,6 +531,7 @@ int main(void)
 #define PROMISE(function_) cmocka_unit_test_setup_teardown(function_, setup_v2, teardown)
         PROMISE(an_empty_store_has_the_root_of_the_format),
         PROMISE(a_document_registers_an_array_and_writes_its_groups),
+        PROMISE(groups_have_a_document_of_each_version_that_has_arrays_below),
         PROMISE(every_form_of_a_chunk_key_names_one_slot),
         PROMISE(a_chunk_that_the_array_has_not_is_refused_and_never_stored),
         PROMISE(values_are_looked_at_under_document_keys_only),
