@@ -142,8 +142,9 @@ static vv_status get_part(vv_blockstore *store, const vv_cid *cid, vv_range rang
 }
 
 /* The same as without metrics, counted. */
-static vv_status get_counted(vv_blockstore *store, const vv_cid *cid, vv_range range,
-                             bool check, vv_buf *out, vv_error *err)
+VVI_COUNTING static vv_status get_counted(vv_blockstore *store, const vv_cid *cid,
+                                          vv_range range, bool check, vv_buf *out,
+                                          vv_error *err)
 {
     bool has_range = range.kind != VV_RANGE_WHOLE;
     char text[VV_CID_TEXT_MAX];
@@ -177,7 +178,8 @@ vv_status vv_blockstore_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out
         return vvi_buf_set(out, vvi_bytes(cid->digest, cid->digest_len), err);
     if (is_counted(store))
         return get_counted(store, cid, VV_RANGE_ALL, true, out, err);
-    return get_whole(store, cid, true, out, err);
+    return store->trusted ? store->ops->get(store, cid, out, err)
+                          : get_checked(store, cid, out, err);
 }
 
 /* A part of a block that its CID holds. */
@@ -331,9 +333,9 @@ static vv_status get_all(vv_blockstore *store, const vv_cid *cids, size_t n, vv_
 }
 
 /* The same, counted; what there is no memory for is told of as one load after the other. */
-static vv_status get_all_counted(vv_blockstore *store, const vv_cid *cids, size_t n,
-                                 vv_buf *got, vv_status *statuses, bool all_wanted,
-                                 vv_error *err)
+VVI_COUNTING static vv_status get_all_counted(vv_blockstore *store, const vv_cid *cids,
+                                              size_t n, vv_buf *got, vv_status *statuses,
+                                              bool all_wanted, vv_error *err)
 {
     vvi_load *loads = vvi_alloc_array_zero(n, sizeof(*loads));
     char text[VV_CID_TEXT_MAX];

@@ -77,8 +77,8 @@ static vv_status add(vv_blockstore *store, const vv_block *blocks, size_t n,
     return VV_OK;
 }
 
-static vv_status add_counted(vv_blockstore *store, const vv_block *blocks, size_t n,
-                             vv_error *err)
+VVI_COUNTING static vv_status add_counted(vv_blockstore *store, const vv_block *blocks,
+                                          size_t n, vv_error *err)
 {
     uint64_t begun_ns = vvi_now_ns();
     uint64_t bytes = 0;

@@ -56,7 +56,7 @@ static step descend(vvi_node_cache *cache, vvi_node *node, vv_bytes key,
 }
 
 /* Go on at the node that *out names: through nodes in the cache, or through that one alone, which is
- * loaded. */
+ * loaded. *found: how many were in the cache. */
 static vv_status go_on(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, unsigned *depth,
                        vvi_link *out, step *at, uint64_t *found, vv_error *err)
 {
@@ -81,66 +81,36 @@ static vv_status go_on(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, unsigne
     return VV_OK;
 }
 
-/* Look at the changed nodes, which are above all others. */
-static step begin(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, unsigned *depth,
-                  vvi_link *out)
-{
-    uint64_t hits = 0;
-    step at = STEP_LINK;
-
-    vvi_rwlock_read(&hamt->tree);
-    if (hamt->root)
-        at = descend(NULL, hamt->root, key, hash, hamt->opts.hash_len, depth, out, &hits);
-    else
-        copy_link(vvi_bytes(hamt->root_link.bytes, hamt->root_link.len), out);
-    vvi_rwlock_unlock(&hamt->tree);
-    return at;
-}
-
-/* The key is not there, or *out names its value. */
-static vv_status end(step at, vv_bytes key, vv_error *err)
-{
-    if (at == STEP_ABSENT)
-        return vvi_fail(err, VV_ENOTFOUND, "no key \"%.*s\"", VVI_KEY_ARG(key));
-    return VV_OK;
-}
-
-/* The same as vvi_hamt_find() without metrics, counted. */
-static vv_status find_counted(vv_hamt *hamt, vv_bytes key, const uint8_t *hash,
-                              vvi_link *out, vv_error *err)
-{
-    bool nodes_too = vvi_hamt_is_counted(hamt);
-    vv_status status = VV_OK;
-    unsigned depth = 0;
-    vvi_lookup lookup;
-    uint64_t found;
-    step at;
-
-    vvi_lookup_begin(&lookup, key, true);
-    at = begin(hamt, key, hash, &depth, out);
-    while (at == STEP_LINK && !status) {
-        uint64_t begun_ns = vvi_now_ns();
-
-        status = go_on(hamt, key, hash, &depth, out, &at, &found, err);
-        if (nodes_too && found)
-            vvi_count_node_loads(true, found, 0, vvi_now_ns() - begun_ns);
-    }
-    status = status ? status : end(at, key, err);
-    vvi_lookup_end(&lookup, key, depth, status);
-    return status;
-}
-
+/* One body for calls that are counted and those that are not: what it does between is short. */
 vv_status vvi_hamt_find(vv_hamt *hamt, vv_bytes key, const uint8_t *hash, vvi_link *out,
                         vv_error *err)
 {
+    bool counted = vvi_metrics_on();
+    vv_status status = VV_OK;
     unsigned depth = 0;
-    uint64_t found;
-    step at;
+    uint64_t hits = 0;
+    step at = STEP_LINK;
+    vvi_lookup lookup;
 
-    if (vvi_metrics_on())
-        return find_counted(hamt, key, hash, out, err);
-    at = begin(hamt, key, hash, &depth, out);
-    while (at == STEP_LINK)
-        VVI_TRY(go_on(hamt, key, hash, &depth, out, &at, &found, err));
-    return end(at, key, err);
+    if (counted)
+        vvi_lookup_begin(&lookup, key, true);
+    vvi_rwlock_read(&hamt->tree);
+    if (hamt->root)
+        at = descend(NULL, hamt->root, key, hash, hamt->opts.hash_len, &depth, out,
+                     &hits);
+    else
+        copy_link(vvi_bytes(hamt->root_link.bytes, hamt->root_link.len), out);
+    vvi_rwlock_unlock(&hamt->tree);
+    while (at == STEP_LINK && !status) {
+        uint64_t begun_ns = counted ? vvi_now_ns() : 0;
+
+        status = go_on(hamt, key, hash, &depth, out, &at, &hits, err);
+        if (counted && hits && vvi_hamt_is_counted(hamt))
+            vvi_count_node_loads(true, hits, 0, vvi_now_ns() - begun_ns);
+    }
+    if (!status && at == STEP_ABSENT)
+        status = vvi_fail(err, VV_ENOTFOUND, "no key \"%.*s\"", VVI_KEY_ARG(key));
+    if (counted)
+        vvi_lookup_end(&lookup, key, depth, status);
+    return status;
 }

@@ -60,7 +60,8 @@ static vv_status load(vv_hamt *hamt, vv_bytes link, vvi_cache_answer *answer,
     return *answer == VVI_CACHE_FOUND ? VV_OK : fetch(hamt, link, out, err);
 }
 
-static vv_status load_counted(vv_hamt *hamt, vv_bytes link, vvi_node **out, vv_error *err)
+VVI_COUNTING static vv_status load_counted(vv_hamt *hamt, vv_bytes link, vvi_node **out,
+                                           vv_error *err)
 {
     uint64_t begun_ns = vvi_now_ns();
     vvi_cache_answer answer;
@@ -147,8 +148,8 @@ static vv_status fetch_listed(vv_hamt *hamt, fetch_list *list, const vvi_link *l
 }
 
 /* Nodes that fetch_listed() loaded. */
-static void count_listed(const fetch_list *list, vvi_node *const *nodes,
-                         uint64_t begun_ns)
+VVI_COUNTING static void count_listed(const fetch_list *list, vvi_node *const *nodes,
+                                      uint64_t begun_ns)
 {
     uint64_t ns = vvi_now_ns() - begun_ns;
 

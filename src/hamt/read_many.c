@@ -201,7 +201,7 @@ static void look_in_buckets(resolver *self, const ended *at)
     }
 }
 
-static void note_visits(resolver *self, const party *keys)
+VVI_COUNTING static void note_visits(resolver *self, const party *keys)
 {
     for (size_t i = 0; i < keys->n; i++)
         self->depths[keys->keys[i]] = (uint8_t)keys->depth;
@@ -397,7 +397,8 @@ static void lookups_end(resolver *self, uint64_t begun_ns, vv_status status)
 }
 
 /* The same as resolve(), counted. Loads count themselves; what is left of the visits are nodes found. */
-static vv_status resolve_counted(resolver *self, vvi_node *root, vv_error *err)
+VVI_COUNTING static vv_status resolve_counted(resolver *self, vvi_node *root,
+                                              vv_error *err)
 {
     uint64_t begun_ns = vvi_now_ns();
     uint64_t loads = vvi_node_loads_counted();
@@ -414,7 +415,7 @@ static vv_status resolve_counted(resolver *self, vvi_node *root, vv_error *err)
 }
 
 /* Without memory for it nothing is counted. */
-static void resolver_count(resolver *self, size_t batch)
+VVI_COUNTING static void resolver_count(resolver *self, size_t batch)
 {
     self->depths = vvi_alloc_array(batch, sizeof(*self->depths));
     self->misses = vvi_alloc_array(batch, sizeof(*self->misses));

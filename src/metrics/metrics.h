@@ -25,7 +25,8 @@
 #define VVI_METRICS_SINK      4u /* there is a sink */
 #define VVI_METRICS_KEEPING   8u /* spans are kept */
 
-extern atomic_uint vvi_metrics_state;
+/* Hidden: it is read without a look into the table of addresses. */
+extern atomic_uint vvi_metrics_state __attribute__((visibility("hidden")));
 
 /* The rest of the question: the environment decides at first; work of a sink is never counted. */
 bool vvi_metrics_wanted(void);
@@ -36,6 +37,9 @@ static inline bool vvi_metrics_on(void)
                atomic_load_explicit(&vvi_metrics_state, memory_order_relaxed) != 0, 0) &&
            vvi_metrics_wanted();
 }
+
+/* Put before a function that counts: it stays out of the usual way. */
+#define VVI_COUNTING __attribute__((noinline, cold))
 
 /* A span that may be told or kept. Of this room. */
 typedef struct vvi_span {

@@ -330,8 +330,9 @@ static void look_ahead(vvi_chunk_index *index, const uint64_t *coords, size_t n,
 }
 
 /* The same as set(), counted. */
-static vv_status set_counted(vvi_chunk_index *index, const uint64_t *coords,
-                             const vv_cid *cids, size_t n, bool *changed, vv_error *err)
+VVI_COUNTING static vv_status set_counted(vvi_chunk_index *index, const uint64_t *coords,
+                                          const vv_cid *cids, size_t n, bool *changed,
+                                          vv_error *err)
 {
     uint64_t shards[COUNTED];
     bool hits[COUNTED];

@@ -338,7 +338,8 @@ static void read_parts(turn *self, group *some)
 }
 
 /* Each chunk asked for its shard; the first of a shard had it read. */
-static void count_group(const turn *self, const group *some, uint64_t begun_ns)
+VVI_COUNTING static void count_group(const turn *self, const group *some,
+                                     uint64_t begun_ns)
 {
     uint64_t ns = vvi_now_ns() - begun_ns;
 
@@ -368,8 +369,8 @@ static void read_wanted(turn *self, group *some)
 }
 
 /* Those of a turn that were answered without reading. */
-static void count_answered(const turn *self, const uint64_t *coords, size_t n,
-                           uint64_t begun_ns)
+VVI_COUNTING static void count_answered(const turn *self, const uint64_t *coords,
+                                        size_t n, uint64_t begun_ns)
 {
     uint64_t ns = vvi_now_ns() - begun_ns;
     size_t answered = n - self->count;

@@ -74,8 +74,8 @@ static vv_status get(hamt_store *self, const char *key, vv_range range, vv_buf *
     return VV_OK;
 }
 
-static vv_status get_counted(hamt_store *self, const char *key, vv_range range,
-                             vv_buf *out, vv_error *err)
+VVI_COUNTING static vv_status get_counted(hamt_store *self, const char *key,
+                                          vv_range range, vv_buf *out, vv_error *err)
 {
     vv_status status;
     vvi_get counted;
@@ -118,8 +118,8 @@ static vv_status open_value(hamt_store *self, const char *key, vv_store_value *o
     return VV_OK;
 }
 
-static vv_status open_value_counted(hamt_store *self, const char *key,
-                                    vv_store_value *out, vv_error *err)
+VVI_COUNTING static vv_status open_value_counted(hamt_store *self, const char *key,
+                                                 vv_store_value *out, vv_error *err)
 {
     vv_status status;
     vvi_get counted;
@@ -228,9 +228,10 @@ static vv_status get_many(hamt_store *self, const char *const *keys,
     return status;
 }
 
-static vv_status get_many_counted(hamt_store *self, const char *const *keys,
-                                  const vv_range *ranges, size_t n, vv_buf *outs,
-                                  vv_status *statuses, vv_error *err)
+VVI_COUNTING static vv_status get_many_counted(hamt_store *self, const char *const *keys,
+                                               const vv_range *ranges, size_t n,
+                                               vv_buf *outs, vv_status *statuses,
+                                               vv_error *err)
 {
     vvi_get *gets = vvi_alloc_array(n, sizeof(*gets));
     uint64_t begun_ns = vvi_now_ns();
