@@ -58,6 +58,21 @@ BARS = [
     bar("BLAKE3 of many short keys", "blake3/many", "blake3-official/many", 1,
         "the official C code, key by key", CPU),
     bar("CRC-32C of 1 MiB", "crc32c/large", "crc32c-peer/large", 0.9, "its library", CPU),
+    bar("encrypt a 512 KiB value, in segments", "encrypted/seal", "aead/seal", 0.85,
+        "XChaCha20-Poly1305 of libcrypto alone", CPU),
+    bar("decrypt it", "encrypted/open", "aead/open", 0.85, "XChaCha20-Poly1305 of libcrypto alone", CPU),
+    bar("encrypt a 512 KiB value as py-hamt does", "encrypted/pyhamt_seal", "aead/seal", 0.85,
+        "XChaCha20-Poly1305 of libcrypto alone", CPU),
+    bar("decrypt it", "encrypted/pyhamt_open", "aead/open", 0.85, "XChaCha20-Poly1305 of libcrypto alone", CPU),
+    bar("set an encrypted 512 KiB value in a HAMT, memory store", "encrypted/set", "py-hamt-encrypted/set", 6,
+        "py-hamt 3.6.0", CPU),
+    bar("get it", "encrypted/get", "py-hamt-encrypted/get", 6, "py-hamt 3.6.0", CPU),
+    bar("the same in py-hamt's format: set", "encrypted/pyhamt_set", "py-hamt-encrypted/set", 6,
+        "py-hamt 3.6.0", CPU),
+    bar("the same in py-hamt's format: get", "encrypted/pyhamt_get", "py-hamt-encrypted/get", 6,
+        "py-hamt 3.6.0", CPU),
+    bar("4 kB of an encrypted 64 MiB value (64 KiB read and decrypted)", "encrypted/range_4k", "aead/open", 6,
+        "decrypting 512 KiB", CPU),
 ]
 
 # (case, member, most, unit, divisor, what)

@@ -38,8 +38,8 @@ VV_API vv_status vv_pyhamt_encrypted_store_new(vv_store *inner, const vv_key *ke
 typedef struct vv_encrypted_options {
     size_t struct_size;
     bool read_only;
-    /* Of a new data set, passed by when there is a root: bytes of an encrypted segment, a power of two
-     * from 4 KiB to 16 MiB. 0: 32 KiB. A range reads the segments that it touches. */
+    /* Of a new data set, passed by when there is a root: bytes of a value that are encrypted together, a
+     * multiple of 1024 from 4 KiB to 16 MiB. 0: 31 KiB. A range reads the segments that it touches. */
     uint32_t segment_bytes;
     vv_cid_prefix ids; /* as vv_hamt_options.ids, CIDv1 only; all zero: as the root, or
                         * CIDv1 blake3 */

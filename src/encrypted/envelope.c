@@ -144,12 +144,6 @@ static vv_status read_keys(vv_cbor_reader *reader, vvi_envelope *out, vv_error *
     return VV_OK;
 }
 
-static bool is_segment_size(uint64_t bytes)
-{
-    return bytes >= VVI_ENC_SEGMENT_MIN && bytes <= VVI_ENC_SEGMENT_MAX &&
-           (bytes & (bytes - 1)) == 0;
-}
-
 static vv_status read_member(vv_cbor_reader *reader, unsigned member, vvi_envelope *out,
                              vv_error *err)
 {
@@ -173,9 +167,10 @@ static vv_status read_member(vv_cbor_reader *reader, unsigned member, vvi_envelo
     case MEMBER_SEGMENT:
         VVI_TRY(expect(reader, VV_CBOR_UINT, 0, &item, "'segment'", err));
         out->segment_bytes = (uint32_t)item.u.uint;
-        return is_segment_size(item.u.uint)
+        return vvi_is_segment_size(item.u.uint)
                    ? VV_OK
-                   : fail_form(err, "'segment' is no power of two from 4096 to 16777216");
+                   : fail_form(err,
+                               "'segment' is no multiple of 1024 from 4096 to 16777216");
     default:
         VVI_TRY(expect(reader, VV_CBOR_UINT, 0, &item, "'version'", err));
         return item.u.uint == VVI_ENC_VERSION ? VV_OK : fail_form(err, "'version'");

@@ -21,8 +21,10 @@
 #define VVI_ENC_SEAL_BYTES 32
 #define VVI_ENC_KEYS_MAX   1024u
 
+/* Ciphers take multiples of 1 KiB fastest; two of the default, with their tags, are read in 64 KiB. */
+#define VVI_ENC_SEGMENT_UNIT    1024u
 #define VVI_ENC_SEGMENT_MIN     4096u
-#define VVI_ENC_SEGMENT_DEFAULT 32768u
+#define VVI_ENC_SEGMENT_DEFAULT (31u << 10)
 #define VVI_ENC_SEGMENT_MAX     (16u << 20)
 
 /* ---- keys (keys.c) ----------------------------------------------------------------------- */
@@ -117,7 +119,7 @@ typedef struct vvi_sealed_value {
     uint8_t key[VVI_AEAD_KEY_BYTES]; /* its own */
     vv_bytes name;                   /* the key of the store: borrowed */
     uint64_t length;
-    uint32_t segment_bytes; /* encrypted */
+    uint32_t segment_bytes; /* of plaintext */
 } vvi_sealed_value;
 
 void vvi_sealed_value_init(vvi_sealed_value *self, const vvi_data_keys *keys,
@@ -125,8 +127,8 @@ void vvi_sealed_value_init(vvi_sealed_value *self, const vvi_data_keys *keys,
                            uint64_t length, uint32_t segment_bytes);
 void vvi_sealed_value_clear(vvi_sealed_value *self);
 
-/* Bytes of plaintext that a segment holds, and of the encrypted value; 0: longer than a block may be. */
-uint32_t vvi_segment_plain(uint32_t segment_bytes);
+bool vvi_is_segment_size(uint64_t bytes);
+/* Bytes of the encrypted value; 0: longer than a block may be. */
 uint64_t vvi_body_length(uint64_t length, uint32_t segment_bytes);
 
 /* A run of segments. */

@@ -238,11 +238,6 @@ vv_status vvi_envelope_load(vv_blockstore *blocks, const vv_cid *root, const vv_
     return vvi_wrap(err, status, "root %s", text);
 }
 
-static bool is_power_of_two(uint32_t n)
-{
-    return (n & (n - 1)) == 0;
-}
-
 /* How blocks are named: as asked for, else as the root is. */
 static vv_status choose_ids(encrypted_store *self, const vv_encrypted_options *opts,
                             const vv_cid *root, vv_error *err)
@@ -277,11 +272,11 @@ static vv_status begin(encrypted_store *self, const vv_encrypted_options *opts,
     if (opts->read_only)
         return vvi_fail(err, VV_EINVAL,
                         "a new encrypted data set, opened for reading only");
-    if (segment < VVI_ENC_SEGMENT_MIN || segment > VVI_ENC_SEGMENT_MAX ||
-        !is_power_of_two(segment))
+    if (!vvi_is_segment_size(segment))
         return vvi_fail(err, VV_EINVAL,
-                        "segments of %" PRIu32 " bytes: a power of two from %u to %u",
-                        segment, VVI_ENC_SEGMENT_MIN, VVI_ENC_SEGMENT_MAX);
+                        "segments of %" PRIu32 " bytes: a multiple of %u from %u to %u",
+                        segment, VVI_ENC_SEGMENT_UNIT, VVI_ENC_SEGMENT_MIN,
+                        VVI_ENC_SEGMENT_MAX);
     self->envelope.segment_bytes = segment;
     vvi_draw_bytes(&self->draw, self->envelope.id, sizeof(self->envelope.id));
     data = vvi_secret_new(VV_KEY_BYTES);

@@ -22,16 +22,15 @@
 /* In front of the name in the associated data: the segment's number, and whether it is the last. */
 #define AD_FRONT 9
 
-uint32_t vvi_segment_plain(uint32_t segment_bytes)
+bool vvi_is_segment_size(uint64_t bytes)
 {
-    return segment_bytes - VVI_AEAD_TAG_BYTES;
+    return bytes >= VVI_ENC_SEGMENT_MIN && bytes <= VVI_ENC_SEGMENT_MAX &&
+           bytes % VVI_ENC_SEGMENT_UNIT == 0;
 }
 
 static uint64_t segment_count(uint64_t length, uint32_t segment_bytes)
 {
-    uint32_t plain = vvi_segment_plain(segment_bytes);
-
-    return length ? (length - 1) / plain + 1 : 1;
+    return length ? (length - 1) / segment_bytes + 1 : 1;
 }
 
 uint64_t vvi_body_length(uint64_t length, uint32_t segment_bytes)
@@ -69,7 +68,7 @@ void vvi_sealed_value_clear(vvi_sealed_value *self)
 vvi_segments vvi_segments_of(const vvi_sealed_value *self, uint64_t offset,
                              uint64_t count)
 {
-    uint32_t plain = vvi_segment_plain(self->segment_bytes);
+    uint32_t plain = self->segment_bytes;
     uint64_t all = segment_count(self->length, self->segment_bytes);
     vvi_segments run = { .first = offset / plain };
     uint64_t end = count ? (offset + count - 1) / plain + 1 : run.first + 1;
@@ -82,7 +81,7 @@ vvi_segments vvi_segments_of(const vvi_sealed_value *self, uint64_t offset,
     run.count = end - run.first;
     run.plain_at = run.first * plain;
     run.plain_len = plain_end - run.plain_at;
-    run.body_at = run.first * self->segment_bytes;
+    run.body_at = run.first * (plain + VVI_AEAD_TAG_BYTES);
     run.body_len = run.plain_len + run.count * VVI_AEAD_TAG_BYTES;
     return run;
 }
@@ -107,7 +106,7 @@ typedef struct segment {
 
 static void set_segment(segment *at, const vvi_sealed_value *value, uint64_t number)
 {
-    uint32_t plain = vvi_segment_plain(value->segment_bytes);
+    uint32_t plain = value->segment_bytes;
     uint64_t begin = number * plain;
     bool last = value->length - begin <= plain;
 
@@ -123,8 +122,8 @@ static void set_segment(segment *at, const vvi_sealed_value *value, uint64_t num
 static vv_status crypt_one(const crypting *self, vvi_aead *aead, segment *at, uint64_t i,
                            vv_error *err)
 {
-    uint32_t body_step = self->value->segment_bytes;
-    uint32_t plain_step = vvi_segment_plain(body_step);
+    uint32_t plain_step = self->value->segment_bytes;
+    uint32_t body_step = plain_step + VVI_AEAD_TAG_BYTES;
     vv_bytes ad = vvi_bytes(at->ad, at->ad_len);
 
     set_segment(at, self->value, self->run->first + i);

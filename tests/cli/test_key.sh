@@ -53,7 +53,7 @@ test_a_root_says_who_opens_it() {
     run key info --key-file mine "$root"
     expect_out "$mine  the key given"
     run key info --json "$root"
-    expect_json "d['keys'] == ['$mine'] and d['version'] == 1 and d['segment_bytes'] == 32768"
+    expect_json "d['keys'] == ['$mine'] and d['version'] == 1 and d['segment_bytes'] == 31744"
     run put k value
     run key info "$(cat "$out")"
     expect_failure 3 "no root of an encrypted data set"

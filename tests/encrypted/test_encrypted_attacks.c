@@ -8,8 +8,8 @@
 
 #include <stdio.h>
 
-#define SEGMENT VVI_ENC_SEGMENT_MIN
-#define PLAIN   (SEGMENT - 16)
+#define PLAIN   VVI_ENC_SEGMENT_MIN
+#define SEGMENT (PLAIN + 16) /* in the body */
 
 typedef struct fixture {
     vv_blockstore *blocks;
@@ -25,7 +25,7 @@ static int set_up(void **state)
     vv_error err = VV_ERROR_INIT;
 
     *state = f;
-    options.segment_bytes = SEGMENT;
+    options.segment_bytes = PLAIN;
     assert_vv_ok(vv_memory_blockstore_new(&f->blocks, &err));
     assert_vv_ok(vv_key_new(&f->key, &err));
     f->lying = patched_blockstore_new(f->blocks, true);

@@ -254,12 +254,14 @@ static void lengths_that_no_block_holds_are_told(void **state)
 {
     (void)state;
     assert_int_equal(vvi_body_length(0, 4096), 16);
-    assert_int_equal(vvi_body_length(4080, 4096), 4096);
-    assert_int_equal(vvi_body_length(4081, 4096), 4081 + 32);
+    assert_int_equal(vvi_body_length(4096, 4096), 4096 + 16);
+    assert_int_equal(vvi_body_length(4097, 4096), 4097 + 32);
     assert_int_equal(vvi_body_length(VV_BLOCK_BYTES_MAX, 32768), 0);
     assert_int_equal(vvi_body_length(UINT64_MAX, 32768), 0);
-    assert_int_equal(vvi_body_length((uint64_t)65536 * 32752, 32768), VV_BLOCK_BYTES_MAX);
-    assert_int_equal(vvi_body_length((uint64_t)65536 * 32752 + 1, 32768), 0);
+    /* 65504 segments of 32784 bytes and one of 512 are 2 GiB. */
+    assert_int_equal(vvi_body_length((uint64_t)65504 * 32768 + 496, 32768),
+                     VV_BLOCK_BYTES_MAX);
+    assert_int_equal(vvi_body_length((uint64_t)65504 * 32768 + 497, 32768), 0);
 }
 
 int main(void)

@@ -110,7 +110,7 @@ static void an_added_key_opens_it_beside_the_first(void **state)
     assert_int_equal(old.key_count, 1);
     assert_true(vv_cid_equal(&info.tree, &old.tree));
     assert_memory_equal(info.data_set_id, old.data_set_id, 16);
-    assert_int_equal(info.segment_bytes, 32768);
+    assert_int_equal(info.segment_bytes, 31744);
     vv_encrypted_info_clear(&info);
     vv_encrypted_info_clear(&old);
     assert_int_equal(vv_encrypted_add_key(f->blocks, &root, f->key, other, &root, &err),

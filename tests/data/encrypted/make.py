@@ -46,7 +46,7 @@ def name_token(keys, name):
 
 
 def value_body(keys, name, salt, plain):
-    step = SEGMENT - 16
+    step = SEGMENT
     key = derive(keys["value"], PREFIX + b"value", salt + struct.pack("<Q", len(plain)) + name.encode())
     count = max(1, -(-len(plain) // step))
     body = b""
@@ -101,7 +101,7 @@ def main():
     envelope["seal"] = derive(keys["root"], PREFIX + b"root", cbor(envelope))
     names = ["zarr.json", "a", "temp/c/0/0", "x" * 31, "x" * 32, "x" * 33, "é/日本/c/1"]
     values = []
-    for name, size in (("zarr.json", 0), ("temp/c/0/0", 5), ("temp/c/0/1", 4080), ("temp/c/0/2", 4081),
+    for name, size in (("zarr.json", 0), ("temp/c/0/0", 5), ("temp/c/0/1", 4096), ("temp/c/0/2", 4097),
                        ("temp/c/1/0", 10000)):
         salt = stream.draw(16)
         body = value_body(keys, name, salt, bytes((7 * i + i // 251) % 256 for i in range(size)))
