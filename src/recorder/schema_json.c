@@ -20,6 +20,18 @@ static vv_status check_text(const vvi_json *json, vv_error *err)
                : VV_OK;
 }
 
+/* ---- members ----------------------------------------------------------------------------------- */
+
+/* Is a member of an object there a second time? The names in front of it are known ones and differ, so they are few. */
+static vv_status check_once(const vvi_json *object, const vvi_json *member, vv_error *err)
+{
+    for (const vvi_json *m = vvi_json_first(object); m != member; m = vvi_json_next(m))
+        if (strcmp(vvi_json_name(m), vvi_json_name(member)) == 0)
+            return vvi_fail(err, VV_EINVAL, "member '%.40s' is there twice",
+                            vvi_json_name(m));
+    return VV_OK;
+}
+
 /* ---- types and compression -------------------------------------------------------------------- */
 
 /* "float32", "r24". */
@@ -145,6 +157,7 @@ static vv_status read_compression(const vvi_json *json, vv_compression *out,
         bool shuffle;
 
         VVI_TRY(check_text(m, err));
+        VVI_TRY(check_once(json, m, err));
         if (strcmp(name, "codec") == 0 && vvi_json_text(m, NULL) &&
             !strchr(vvi_json_text(m, NULL), ':')) {
             VVI_TRY(read_codec(vvi_json_text(m, NULL), out, err));
@@ -201,6 +214,18 @@ static vv_status put_leaf(const leaf_list *list, vvi_json *out, vv_error *err)
     return vvi_json_set(out, "leaf", vvi_json_new_uint64(list->count - 1), err);
 }
 
+/* Is name one of the members that a node may have? */
+static bool is_member(const char *name)
+{
+    static const char *const names[] = { "kind",   "children", "keys",  "class", "meta",
+                                         "fields", "leaf",     "dtype", "shape" };
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 /* {"kind": "leaf", "dtype": "float32", "shape": [1000, 3]} */
 static vv_status read_full_leaf(const vvi_json *json, leaf_list *list, vvi_json *out,
                                 vv_error *err)
@@ -212,6 +237,12 @@ static vv_status read_full_leaf(const vvi_json *json, leaf_list *list, vvi_json 
 
     if (!name)
         return vvi_fail(err, VV_EINVAL, "a leaf needs its 'dtype'");
+    for (const vvi_json *m = vvi_json_first(json); m; m = vvi_json_next(m)) {
+        if (!is_member(vvi_json_name(m)))
+            return vvi_fail(err, VV_EINVAL, "a leaf has no member '%.40s'",
+                            vvi_json_name(m));
+        VVI_TRY(check_once(json, m, err));
+    }
     VVI_TRY(check_text(vvi_json_get(json, "dtype"), err));
     VVI_TRY(read_type_name(name, strlen(name), &type, err));
     if (shape && (!vvi_json_is(shape, VVI_JSON_ARRAY) ||
@@ -255,18 +286,6 @@ static vv_status expand_children(const vvi_json *from, leaf_list *list, bool nam
     return VV_OK;
 }
 
-/* Is name one of the members that a node may have? */
-static bool is_member(const char *name)
-{
-    static const char *const names[] = { "kind",   "children", "keys",  "class", "meta",
-                                         "fields", "leaf",     "dtype", "shape" };
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 /* A node of docs/format/tree.md, whose children may be short again. */
 static vv_status expand_node(const vvi_json *json, leaf_list *list, vvi_json *out,
                              vv_error *err)
@@ -279,6 +298,7 @@ static vv_status expand_node(const vvi_json *json, leaf_list *list, vvi_json *ou
 
         if (!is_member(name))
             return vvi_fail(err, VV_EINVAL, "a node has no member '%.40s'", name);
+        VVI_TRY(check_once(json, m, err));
         if (strcmp(name, "children") == 0) {
             if (!vvi_json_is(m, VVI_JSON_ARRAY))
                 return vvi_fail(err, VV_EINVAL, "'children' is %s, not a list",
@@ -390,6 +410,7 @@ static vv_status read_group(vv_schema *schema, const vvi_json *json, vv_error *e
         if (strcmp(name, "every") != 0 && strcmp(name, "leaves") != 0 &&
             strcmp(name, "compression") != 0)
             return vvi_fail(err, VV_EINVAL, "a group has no member '%.40s'", name);
+        VVI_TRY(check_once(json, m, err));
     }
     VVI_TRY(read_every(vvi_json_get(json, "every"), &frequency, &custom, err));
     if (vvi_json_get(json, "compression"))
@@ -441,11 +462,13 @@ static vv_status read_schema(vv_schema *schema, const vvi_json *json, vv_error *
 
     if (!vvi_json_is(json, VVI_JSON_OBJECT))
         return vvi_fail(err, VV_EINVAL, "%s, not an object", vvi_json_kind_name(json));
-    for (const vvi_json *m = vvi_json_first(json); m; m = vvi_json_next(m))
+    for (const vvi_json *m = vvi_json_first(json); m; m = vvi_json_next(m)) {
         if (strcmp(vvi_json_name(m), "groups") != 0 &&
             strcmp(vvi_json_name(m), "config") != 0)
             return vvi_fail(err, VV_EINVAL, "no member '%.40s' is known",
                             vvi_json_name(m));
+        VVI_TRY(check_once(json, m, err));
+    }
     VVI_TRY(read_groups(schema, vvi_json_get(json, "groups"), err));
     return config ? read_config(schema, config, err) : VV_OK;
 }

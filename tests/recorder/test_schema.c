@@ -169,6 +169,22 @@ static void what_is_wrong_in_json_is_named(void **state)
           "there already" },
         { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"kind\": \"leaf\"}}}}",
           "dtype" },
+        { "{\"groups\": {}, \"groups\": {\"a\": {\"every\": 1, \"leaves\": \"int8\"}}}",
+          "'groups' is there twice" },
+        { "{\"groups\": {\"a\": {\"every\": 1, \"every\": 2, \"leaves\": \"int8\"}}}",
+          "'every' is there twice" },
+        { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"kind\": \"leaf\", \"dtype\": "
+          "\"int8\", \"dtype\": \"int16\"}}}}",
+          "'dtype' is there twice" },
+        { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"kind\": \"tuple\", \"children\": "
+          "[], \"children\": []}}}}",
+          "'children' is there twice" },
+        { "{\"groups\": {\"a\": {\"every\": 1, \"compression\": {\"level\": 1, \"level\": 2}, "
+          "\"leaves\": \"int8\"}}}",
+          "'level' is there twice" },
+        { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"kind\": \"leaf\", \"dtype\": "
+          "\"int8\", \"shap\": []}}}}",
+          "'shap'" },
         { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"kind\": \"bag\"}}}}",
           "bag" },
         { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"kind\": \"tuple\", \"chlidren\": "
