@@ -253,6 +253,44 @@ static const cli_option diff_options[] = {
     END,
 };
 
+static const cli_option convert_options[] = {
+    PICK(
+        "to", 0, "LAYOUT", "sharded|v2|v1|hamt",
+        "what to make: sharded, which is v2, for sharded_zarr_v2; v1 for sharded_zarr_v1; hamt"),
+    WITH("chunks-per-shard", 0, CLI_NUMBER, "N",
+         "chunks that a shard lists; the default is 6250"),
+    WITH(
+        "array", 0, CLI_KEY, "PATH",
+        "to v1: the array that gets the index, where several could; from v1 to v2: the path of the "
+        "array, where the root does not say it"),
+    FLAG("without-primary", 0,
+         "to v1: do not record the path of the array in the root, as py-hamt before 3.5"),
+    WITH(
+        "note", 0, CLI_FILE, "FILE",
+        "keep a note of how far it came in FILE; where FILE is there already, go on from it"),
+    FLAG("no-verify", 0, "leave out the comparison of both roots at the end"),
+    BUCKET,
+    TREE_HASH,
+    WITH(
+        "memory", 0, CLI_TEXT, "SIZE",
+        "cap of what is held of the new root, as in 256M; the default is 128M. What needs more is made "
+        "in several passes over ROOT"),
+    JSON,
+    END,
+};
+
+static const cli_option graft_options[] = {
+    WITH(
+        "at", 0, CLI_TEXT, "N,...",
+        "where the first chunk of SOURCE goes in TARGET: an offset in chunks for each dimension"),
+    WITH("array", 0, CLI_KEY, "PATH",
+         "the array of TARGET; the default is the path that it has in SOURCE"),
+    WITH("source-array", 0, CLI_KEY, "PATH",
+         "the array of SOURCE; the default is its only one"),
+    JSON,
+    END,
+};
+
 static const cli_option ls_options[] = {
     FLAG("long", 'l', "with the bytes and the CID of each value"),
     FLAG("recursive", 'r', "every key below PATH, in full"),
@@ -527,10 +565,39 @@ const cli_command cli_commands[] = {
       diff_options,
       cmd_diff,
       SINCE_FIRST },
+    { "convert",
+      "lay a root out in another way, and print the new root",
+      "Makes a root of another layout with the same keys: of a HAMT a sharded root, of a sharded one a "
+      "HAMT, of version 1 of the sharded layout version 2 and back. No chunk is read or stored again, "
+      "only names of blocks are. From a HAMT to v2 the root is that of py-hamt's converter; from v1 to v2 "
+      "it is that of its migration. At the end every key of either root is looked up in the other; "
+      "--no-verify leaves that out.\n"
+      "\n"
+      "With --note a conversion that was stopped or killed is gone on with by the same command.",
+      "varvite convert bafy... --to sharded --chunks-per-shard 1000\n"
+      "varvite convert bafy... --to hamt --note convert.note",
+      { ROOT, NO_MORE },
+      convert_options,
+      cmd_convert,
+      SINCE_FIRST },
+    { "graft",
+      "let the chunks of one sharded root lie in an array of another",
+      "Gives the chunks of an array of SOURCE to an array of TARGET, moved by the offset --at, and prints "
+      "the new root of TARGET. Both are sharded roots; chunk shapes must be the same, and every chunk must "
+      "land inside TARGET, else nothing is changed. No chunk is read. Documents are not copied.",
+      "varvite graft bafy...target bafy...source --at 12,0,0\n"
+      "varvite graft bafy...year bafy...march --array 0/tas --source-array 0/tas --at 2,0,0",
+      { { "TARGET", CLI_CID, NULL, false, false },
+        { "SOURCE", CLI_CID, NULL, false, false },
+        NO_MORE },
+      graft_options,
+      cmd_graft,
+      SINCE_FIRST },
     { "resize",
       "change the shape of an array, and print the new root",
       "Gives the array at ARRAY another SHAPE of as many dimensions. What is cut off is gone; what is new "
-      "reads as the fill value.",
+      "reads as the fill value. Where the first dimension of an array in a sharded root grows by "
+      "whole chunks, no chunk is looked at.",
       "varvite resize bafy... TEMP 24,180,360",
       { ROOT,
         { "ARRAY", CLI_KEY, NULL, false, false },

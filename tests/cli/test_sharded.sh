@@ -259,6 +259,129 @@ test_bad_changes_leave_nothing() {
     expect_failure 2 "not encrypted"
 }
 
+test_convert_goes_both_ways() {
+    begin
+    run convert "$hamt" --to sharded --chunks-per-shard 3
+    expect_code 0
+    local there=$(cat "$out")
+    run info "$there"
+    expect_out_has '^layout  sharded v2: '
+    run diff "$hamt" "$there"
+    expect_out same
+    run diff "$there" "$hamt"
+    expect_out same
+    run export "$there" out.zarr
+    run export "$hamt" other.zarr
+    expect_true diff -r out.zarr other.zarr
+    run convert "$there" --to hamt
+    expect_out "$hamt"
+    run convert --json "$there" --to hamt
+    expect_json "d['root'] == '$hamt' and d['keys'] == d['keys_verified'] > 10"
+    run convert "$hamt" --to v2 --chunks-per-shard 3
+    expect_out "$there"
+    run convert "$hamt" --to sharded --chunks-per-shard 3 --note note
+    expect_out "$there"
+    expect_true test ! -e note
+}
+
+test_convert_refuses_what_it_cannot_make() {
+    begin
+    run convert "$hamt"
+    expect_failure 2 "--to is needed"
+    run convert "$hamt" --to hamt
+    expect_failure 2 "already|HAMT"
+    run convert "$root" --to v2
+    expect_failure 2 "already|version 2|v2"
+    run convert "$("$VARVITE" cp "$hamt" x x2)" --to v1
+    expect_failure 2 "x2"
+    expect_no_out
+    run convert "$hamt" --to sharded --chunks-per-shard 0
+    expect_failure 2 "--chunks-per-shard 0"
+    echo other >note
+    run convert "$hamt" --to sharded --note note
+    expect_code 2
+    expect_no_out
+    expect_true test "$(cat note)" = other
+    echo text >stray
+    run convert "$("$VARVITE" put "$hamt" x/stray stray)" --to sharded
+    expect_failure 2 "x/stray"
+    expect_no_out
+}
+
+# The one array of a v1 root, and coordinates by name.
+test_convert_from_and_to_the_first_version() {
+    begin
+    "$VARVITE" copy -q "$hamt:x" --into temp >one
+    run convert "$(cat one)" --to v1 --chunks-per-shard 3 --array temp
+    expect_code 0
+    local first=$(cat "$out")
+    run info "$first"
+    expect_out_has '^layout  sharded v1: 1 array in 3 shards of 3'
+    run diff "$(cat one)" "$first"
+    expect_out same
+    run verify "$first"
+    expect_code 0
+    run slice "$first" 'temp[0,0]'
+    expect_code 0
+    run convert "$first" --to v2 --chunks-per-shard 4
+    expect_failure 2 "the shards stay"
+    run convert "$first" --to v2
+    expect_code 0
+    local second=$(cat "$out")
+    run info "$second"
+    expect_out_has '^layout  sharded v2: 1 array in 3 shards of 3'
+    run diff "$(cat one):temp" "$second:temp"
+    expect_out same
+    run convert "$second" --to hamt
+    run diff "$(cat one):temp" "$(cat "$out"):temp"
+    expect_out same
+}
+
+test_graft_puts_chunks_of_one_root_into_another() {
+    begin
+    # A root with nothing in an x that is twice as long.
+    run resize "$root" g/x 8,3,5
+    expect_code 0
+    local long=$(cat "$out")
+    run graft "$long" "$root" --at 2,0,0 --array g/x --source-array g/x
+    expect_code 0
+    expect_err_has '8 chunks grafted'
+    local twice=$(cat "$out")
+    run slice --csv "$twice" 'g/x[4:]' --index
+    cut -d, -f4 "$out" >second
+    run slice --csv "$twice" 'g/x[:4]' --index
+    cut -d, -f4 "$out" >first
+    expect_true test -s first
+    expect_same_file first second
+    run verify "$twice"
+    expect_code 0
+    run graft --json "$long" "$root" --at 2,0,0 --array g/x --source-array g/x
+    expect_json "d == {'root': '$twice', 'chunks': 8}"
+}
+
+test_graft_refuses_what_does_not_fit() {
+    begin
+    run graft "$root" "$root"
+    expect_failure 2 "--at is needed"
+    run graft "$root" "$root" --at 0,x,0
+    expect_failure 2 "--at 0,x,0"
+    run graft "$root" "$root" --at 0,0,0
+    expect_failure 2 "arrays|array"
+    run graft "$root" "$root" --at 1,0,0 --array g/x --source-array g/x
+    expect_failure 2 "g/x"
+    run graft "$root" "$root" --at 0,0 --array g/x --source-array g/x
+    expect_failure 2 "dimensions"
+    run graft "$root" "$root" --at 0 --array g/lat --source-array g/time
+    expect_failure 2 "chunk"
+    run graft "$root" "$root" --at 0 --array g/lat --source-array g/none
+    expect_failure 1 "g/none"
+    run graft "$root" "$hamt" --at 0
+    expect_code 3
+    run graft "$hamt" "$root" --at 0
+    expect_code 2
+    expect_no_out
+}
+
 test_resize_keeps_chunks_at_their_coordinates() {
     begin
     for which in "$root g/x" "$hamt x"; do
