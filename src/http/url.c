@@ -110,7 +110,8 @@ void vvi_http_redact(const char *url, char *out, size_t cap)
     size_t host;
     size_t used = 0;
 
-    rest = rest ? rest + 3 : url;
+    /* Behind a path or a query it ends no scheme. */
+    rest = rest && strcspn(url, "/?#") > (size_t)(rest - url) ? rest + 3 : url;
     path = strcspn(rest, "/?#");
     /* What stands before the last @ of the authority is a name and a password. */
     host = path;
