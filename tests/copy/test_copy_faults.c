@@ -47,18 +47,30 @@ typedef struct fault_case {
     vv_blockstore *blocks; /* faulty */
     vv_store *from;
     bool rechunk;
+    bool sharded; /* what is copied into */
 } fault_case;
+
+/* Stores that want the document of an array before its chunks. */
+static vv_status open_sharded(vv_blockstore *blocks, vv_store **out)
+{
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+
+    options.chunks_per_shard = 7;
+    return vv_sharded_store_open(blocks, NULL, &options, out, NULL);
+}
 
 static vv_status copy_once(void *ctx)
 {
     fault_case *self = ctx;
     vv_copy_options options = options_of(self->rechunk);
     vv_store *to = NULL;
-    vv_status status = vv_hamt_store_open(self->blocks, NULL, NULL, &to, NULL);
+    vv_status status = self->sharded
+                           ? open_sharded(self->blocks, &to)
+                           : vv_hamt_store_open(self->blocks, NULL, NULL, &to, NULL);
     vv_cid root;
 
     if (!status)
-        status = vv_copy(self->from, "", to, "", &options, NULL, NULL);
+        status = vv_copy(self->from, "", to, "g", &options, NULL, NULL);
     if (!status)
         status = vv_store_commit(to, &root, NULL);
     vv_store_free(to);
@@ -77,8 +89,9 @@ static void failing_memory_and_stores_leave_no_trace(void **state)
     self.from = new_hamt_store(memory, NULL);
     make_hierarchy(self.from, 3);
     commit(self.from);
-    for (int rechunk = 0; rechunk < 2; rechunk++) {
-        self.rechunk = rechunk;
+    for (int i = 0; i < 4; i++) {
+        self.rechunk = i % 2;
+        self.sharded = i / 2;
         assert_int_equal(copy_once(&self), VV_OK); /* from here on all blocks are there */
         survives_failing_allocations(copy_once, &self);
         survives_failing_calls(self.blocks, VV_EIO, copy_once, &self);
@@ -182,6 +195,43 @@ static void a_stopped_copy_is_taken_up_again(void **state)
         vv_store_free(to);
     }
     vv_store_free(from);
+}
+
+/* Documents lie ahead of their chunks there, so what they tell is not that an array is complete. */
+static void a_stopped_copy_into_a_sharded_store_is_taken_up_again(void **state)
+{
+    vv_blockstore *blocks = NULL;
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    assert_vv_ok(vv_memory_blockstore_new(&blocks, &err));
+    for (int i = 0; i < 4; i++) {
+        vv_store *from = i / 2 ? new_hamt_store(blocks, NULL) : new_memory_store();
+        vv_copy_options options = options_of(i % 2);
+        vv_copy_result result;
+        vv_store *to = NULL;
+        int turns = 0;
+
+        make_hierarchy(from, 3);
+        assert_vv_ok(open_sharded(blocks, &to));
+        options.progress = stop_at;
+        options.ctx = &turns;
+        assert_int_equal(vv_copy(from, "", to, "g", &options, &result, &err),
+                         VV_ECANCELED);
+        options.progress = NULL;
+        options.resume = true;
+        assert_vv_ok(vv_copy(from, "", to, "g", &options, &result, &err));
+        for (size_t k = 0; k < HIERARCHY_ARRAYS; k++) {
+            char path[64];
+
+            snprintf(path, sizeof(path), "g/%s", arrays[k]);
+            assert_same_array(from, arrays[k], to, path);
+        }
+        assert_false(key_exists(to, "g/.varvite-copy"));
+        vv_store_free(to);
+        vv_store_free(from);
+    }
+    vv_blockstore_free(blocks);
 }
 
 /* ---- kills --------------------------------------------------------------------------------------- */
@@ -333,6 +383,7 @@ int main(void)
         cmocka_unit_test(failing_memory_and_stores_leave_no_trace),
         cmocka_unit_test(failing_memory_and_stores_fail_a_comparison_cleanly),
         cmocka_unit_test(a_stopped_copy_is_taken_up_again),
+        cmocka_unit_test(a_stopped_copy_into_a_sharded_store_is_taken_up_again),
         cmocka_unit_test(a_killed_copy_leaves_whole_arrays),
     };
 
