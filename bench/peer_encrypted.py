@@ -24,6 +24,14 @@ async def main():
     values = [prototype.buffer.from_bytes(os.urandom(VALUE)) for _ in range(PLACES)]
     hamt = await HAMT.build(cas=InMemoryCAS(), values_are_bytes=True)
     store = SimpleEncryptedZarrHAMTStore(hamt, False, bytes(32), b"header")
+    raw = [value.to_bytes() for value in values]
+    began, cpu = time.perf_counter(), time.process_time()
+    sealed = [store._encrypt(raw[i % PLACES]) for i in range(ITEMS)][-PLACES:]
+    line("py-hamt-encrypted/seal", began, cpu, ITEMS)
+    began, cpu = time.perf_counter(), time.process_time()
+    for i in range(ITEMS):
+        store._decrypt(sealed[i % PLACES])
+    line("py-hamt-encrypted/open", began, cpu, ITEMS)
     began, cpu = time.perf_counter(), time.process_time()
     for i in range(ITEMS):
         await store.set(f"temperature/c/0/{i % PLACES}", values[i % PLACES])
