@@ -130,6 +130,18 @@ void vvi_cache_release(vvi_shard_cache *cache, vvi_held **helds, size_t n);
 vv_status vvi_fail_shard(const vvi_chunk_index *index, uint64_t shard, const vv_cid *cid,
                          vv_status status, const char *why, vv_error *err);
 
+/* ---- geometry.c ------------------------------------------------------------------------------- */
+
+/* What changes with the length of the first dimension. */
+typedef struct vvi_extent {
+    uint64_t length, count;
+    uint64_t chunk_count, shard_count;
+} vvi_extent;
+
+/* Another length of the first dimension. VV_ELIMIT as vvi_geometry_init(). */
+vv_status vvi_geometry_extend(const vvi_geometry *self, uint64_t length, vvi_extent *out,
+                              vv_error *err);
+
 /* ---- index.c ---------------------------------------------------------------------------------- */
 
 /* The number of a chunk, in row-major order. VV_ERANGE */

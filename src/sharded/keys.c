@@ -185,7 +185,17 @@ static bool place_classic(const vvi_sharded *self, const char *key, size_t len,
 static const char *find_marker(const char *key, const char **path, size_t *path_len)
 {
     const char *marker = NULL;
+    const char *end = key + strlen(key);
 
+    /* Nearly all end so: /c/ and then nothing but digits and slashes. */
+    while (end > key && (end[-1] == '/' || (end[-1] >= '0' && end[-1] <= '9')))
+        end--;
+    if (end - key >= 2 && end[-1] == 'c' && end[-2] == '/' && *end == '/') {
+        *path = key;
+        *path_len = (size_t)(end - 2 - key);
+        vvi_path_strip(path, path_len);
+        return end + 1;
+    }
     for (const char *at = strstr(key, "/c/"); at; at = strstr(at + 1, "/c/"))
         marker = at;
     *path = key;

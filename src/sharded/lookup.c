@@ -164,6 +164,7 @@ typedef struct turn {
     vv_error *err;   /* of the first chunk that failed */
     bool failed;
     size_t count;
+    wanted asked[TURN]; /* all of the turn */
     wanted wanted[TURN];
     uint64_t slots[TURN]; /* of one shard, and what was found there */
     vv_cid cids[TURN];
@@ -216,30 +217,57 @@ static vv_error *next_error(turn *self)
     return err;
 }
 
+/* Chunks whose memory is asked for before it is needed. */
+#define AHEAD 16u
+
+/* Ask for the memory that looking at chunk i will take: its page, and its digest when it is nearer. */
+static void expect(const turn *self, size_t i, bool is_near)
+{
+    vvi_held *held = vvi_held_find_locked(self->index, self->asked[i].shard);
+
+    if (!held || held->state != VVI_HELD_READY)
+        return;
+    if (is_near)
+        vvi_shard_expect(&held->names->shard, self->asked[i].slot);
+    else
+        vvi_shard_expect_page(&held->names->shard, self->asked[i].slot);
+}
+
 static void look_all(turn *self, const uint64_t *coords, size_t n, vv_shard_read read)
 {
     vvi_chunk_index *index = self->index;
-    uint32_t ndim = index->ndim;
 
     self->count = 0;
     vvi_mutex_lock(&index->cache->lock);
     for (size_t i = 0; i < n; i++) {
-        uint64_t number;
-        uint64_t shard;
+        uint64_t number = UINT64_MAX;
+
+        self->statuses[i] = vvi_chunk_index_number(index, &index->geometry,
+                                                   coords + i * index->ndim, &number,
+                                                   self->failed ? NULL : self->err);
+        self->failed |= self->statuses[i] != VV_OK;
+        self->asked[i] = (wanted){ .shard = number / index->slots,
+                                   .slot = number % index->slots,
+                                   .place = (uint32_t)i };
+    }
+    for (size_t i = 0; i < n + 2 * AHEAD; i++) {
+        size_t at = i - 2 * AHEAD;
         answer found;
 
-        if (vvi_chunk_index_number(index, &index->geometry, coords + i * ndim, &number,
-                                   self->failed ? NULL : self->err)) {
-            next_error(self);
-            self->statuses[i] = VV_ERANGE;
+        if (i < n)
+            expect(self, i, false);
+        if (i >= AHEAD && i < n + AHEAD)
+            expect(self, i - AHEAD, true);
+        if (i < 2 * AHEAD || self->statuses[at])
             continue;
+        found = look(index, self->asked[at].shard, self->asked[at].slot, read,
+                     &self->outs[at]);
+        if (found != FOUND)
+            self->statuses[at] = VV_ENOTFOUND;
+        if (found == READ_WHOLE || found == READ_PART) {
+            self->wanted[self->count] = self->asked[at];
+            self->wanted[self->count++].whole = found == READ_WHOLE;
         }
-        shard = number / index->slots;
-        found = look(index, shard, number % index->slots, read, &self->outs[i]);
-        self->statuses[i] = found == FOUND ? VV_OK : VV_ENOTFOUND;
-        if (found == READ_WHOLE || found == READ_PART)
-            self->wanted[self->count++] = (wanted){ shard, number % index->slots,
-                                                    (uint32_t)i, found == READ_WHOLE };
     }
     vvi_mutex_unlock(&index->cache->lock);
 }

@@ -244,24 +244,46 @@ static void mark_stale(vvi_chunk_index *index)
     }
 }
 
-static void extend(vvi_chunk_index *index, const vvi_geometry *to)
-{
-    vvi_mutex_lock(&index->cache->lock);
-    if (to->chunk_count != index->geometry.chunk_count && index->geometry.chunk_count)
-        mark_stale(index);
-    index->geometry = *to;
-    index->roots.slot_count = to->shard_count;
-    vvi_free(index->asked);
-    index->asked = NULL;
-    vvi_mutex_unlock(&index->cache->lock);
-}
-
 static bool only_first_grows(const vvi_grid *from, const uint64_t *shape)
 {
     for (uint32_t d = 1; d < from->ndim; d++)
         if (shape[d] != from->shape[d])
             return false;
     return from->ndim > 0 && shape[0] >= from->shape[0];
+}
+
+static vv_status check_shards(const vvi_chunk_index *index, uint64_t shards,
+                              vv_error *err)
+{
+    if (shards <= VVI_SHARDS_MAX)
+        return VV_OK;
+    return vvi_fail(err, VV_ELIMIT,
+                    "\"%s\" would have %" PRIu64 " shards; a root can name %" PRIu64,
+                    index->name, shards, VVI_SHARDS_MAX);
+}
+
+static vv_status extend(vvi_chunk_index *index, uint64_t length, vv_error *err)
+{
+    vvi_geometry *geometry = &index->geometry;
+    vvi_extent to;
+    vv_status status;
+
+    status = vvi_geometry_extend(geometry, length, &to, err);
+    if (status)
+        return vvi_wrap(err, status, "\"%s\"", index->name);
+    VVI_TRY(check_shards(index, to.shard_count, err));
+    vvi_mutex_lock(&index->cache->lock);
+    if (to.chunk_count != geometry->chunk_count && geometry->chunk_count)
+        mark_stale(index);
+    geometry->grid.shape[0] = to.length;
+    geometry->grid.count[0] = to.count;
+    geometry->chunk_count = to.chunk_count;
+    geometry->shard_count = to.shard_count;
+    index->roots.slot_count = to.shard_count;
+    vvi_free(index->asked);
+    index->asked = NULL;
+    vvi_mutex_unlock(&index->cache->lock);
+    return VV_OK;
 }
 
 vv_status vvi_chunk_index_resize(vvi_chunk_index *index, const uint64_t *shape,
@@ -271,16 +293,11 @@ vv_status vvi_chunk_index_resize(vvi_chunk_index *index, const uint64_t *shape,
     vv_status status;
     vvi_geometry to;
 
+    if (only_first_grows(from, shape))
+        return extend(index, shape[0], err);
     status = vvi_geometry_init(&to, from->ndim, shape, from->chunk, index->slots, err);
     if (status)
         return vvi_wrap(err, status, "\"%s\"", index->name);
-    if (to.shard_count > VVI_SHARDS_MAX)
-        return vvi_fail(err, VV_ELIMIT,
-                        "\"%s\" would have %" PRIu64 " shards; a root can name %" PRIu64,
-                        index->name, to.shard_count, VVI_SHARDS_MAX);
-    if (only_first_grows(from, shape)) {
-        extend(index, &to);
-        return VV_OK;
-    }
+    VVI_TRY(check_shards(index, to.shard_count, err));
     return move_all(index, &to, err);
 }

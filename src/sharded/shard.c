@@ -20,15 +20,15 @@ void vvi_shard_clear(vvi_shard *self)
     if (!self)
         return;
     for (size_t i = 0; i < self->page_count; i++)
-        vvi_free(self->pages[i]);
+        vvi_free(self->pages[i].digests);
     vvi_free(self->pages);
     vvi_free(self->odd);
     vvi_shard_init(self, self->slot_count);
 }
 
-static size_t page_bytes(const vvi_shard *self)
+static size_t digests_bytes(const vvi_shard *self)
 {
-    return sizeof(vvi_shard_page) + VVI_SHARD_PAGE * self->stride;
+    return VVI_SHARD_PAGE * self->stride;
 }
 
 vv_status vvi_shard_copy(const vvi_shard *from, vvi_shard *to, vv_error *err)
@@ -43,12 +43,14 @@ vv_status vvi_shard_copy(const vvi_shard *from, vvi_shard *to, vv_error *err)
     if (from->odd_count)
         memcpy(to->odd, from->odd, from->odd_count * sizeof(*to->odd));
     for (size_t i = 0; i < from->page_count; i++) {
-        if (!from->pages[i])
+        if (!from->pages[i].digests)
             continue;
-        to->pages[i] = vvi_alloc(page_bytes(from));
-        if (!to->pages[i])
+        to->pages[i].digests = vvi_alloc(digests_bytes(from));
+        if (!to->pages[i].digests)
             goto nomem;
-        memcpy(to->pages[i], from->pages[i], page_bytes(from));
+        memcpy(to->pages[i].digests, from->pages[i].digests, digests_bytes(from));
+        to->pages[i].present = from->pages[i].present;
+        to->pages[i].odd = from->pages[i].odd;
     }
     return VV_OK;
 
@@ -60,17 +62,17 @@ nomem:
 /* ---- reading a slot ------------------------------------------------------------------------- */
 
 /* The page of a slot with a name; NULL: no name. */
-static const vvi_shard_page *page_of(const vvi_shard *self, uint64_t slot)
+static vvi_shard_page *page_of(const vvi_shard *self, uint64_t slot)
 {
     uint64_t page = slot / VVI_SHARD_PAGE;
 
-    if (page >= self->page_count || !self->pages[page] ||
-        !(self->pages[page]->present >> slot % VVI_SHARD_PAGE & 1))
+    if (page >= self->page_count ||
+        !(self->pages[page].present >> slot % VVI_SHARD_PAGE & 1))
         return NULL;
-    return self->pages[page];
+    return &self->pages[page];
 }
 
-static uint8_t *place_of(const vvi_shard *self, vvi_shard_page *page, uint64_t slot)
+static uint8_t *place_of(const vvi_shard *self, const vvi_shard_page *page, uint64_t slot)
 {
     return page->digests + slot % VVI_SHARD_PAGE * self->stride;
 }
@@ -95,7 +97,7 @@ bool vvi_shard_get(const vvi_shard *self, uint64_t slot, vv_cid *out)
 
     if (!page)
         return false;
-    place = page->digests + slot % VVI_SHARD_PAGE * self->stride;
+    place = place_of(self, page, slot);
     if (is_odd(page, slot)) {
         *out = self->odd[odd_index(place)].cid;
         return true;
@@ -105,7 +107,11 @@ bool vvi_shard_get(const vvi_shard *self, uint64_t slot, vv_cid *out)
     out->hash = self->kind.hash;
     out->version = self->kind.version;
     out->digest_len = self->kind.digest_len;
-    memcpy(out->digest, place, self->kind.digest_len);
+    /* Nearly all have 32 bytes, for which the compiler needs no loop. */
+    if (self->kind.digest_len == VV_BLAKE3_SIZE)
+        memcpy(out->digest, place, VV_BLAKE3_SIZE);
+    else
+        memcpy(out->digest, place, self->kind.digest_len);
     return true;
 }
 
@@ -123,7 +129,7 @@ bool vvi_shard_holds(const vvi_shard *self, uint64_t slot, const vv_cid *cid)
 
     if (!page || !cid)
         return !page && !cid;
-    place = page->digests + slot % VVI_SHARD_PAGE * self->stride;
+    place = place_of(self, page, slot);
     if (is_odd(page, slot))
         return vv_cid_equal(&self->odd[odd_index(place)].cid, cid);
     return is_of_kind(self, cid) && memcmp(place, cid->digest, cid->digest_len) == 0;
@@ -137,9 +143,7 @@ bool vvi_shard_next(const vvi_shard *self, uint64_t *slot)
     for (; page < self->page_count; page++, at = page * VVI_SHARD_PAGE) {
         uint64_t rest;
 
-        if (!self->pages[page])
-            continue;
-        rest = self->pages[page]->present >> at % VVI_SHARD_PAGE;
+        rest = self->pages[page].present >> at % VVI_SHARD_PAGE;
         if (rest) {
             *slot = at + (uint64_t)__builtin_ctzll(rest);
             return true;
@@ -164,7 +168,7 @@ static vv_status make_page(vvi_shard *self, uint64_t slot, const vv_cid *cid,
     if (page >= self->page_count) {
         size_t most = (size_t)((self->slot_count - 1) / VVI_SHARD_PAGE + 1);
         size_t count = self->page_count * 2 > page ? self->page_count * 2 : page + 1;
-        vvi_shard_page **pages;
+        vvi_shard_page *pages;
 
         count = count < most ? count : most;
         if (count > SIZE_MAX / sizeof(*pages))
@@ -177,14 +181,11 @@ static vv_status make_page(vvi_shard *self, uint64_t slot, const vv_cid *cid,
         self->pages = pages;
         self->page_count = count;
     }
-    if (!self->pages[page]) {
-        vvi_shard_page *made = vvi_alloc(page_bytes(self));
-
-        if (!made)
-            return vvi_fail_nomem(err, page_bytes(self));
-        made->present = made->odd = 0;
-        self->pages[page] = made;
-        self->bytes += page_bytes(self);
+    if (!self->pages[page].digests) {
+        self->pages[page].digests = vvi_alloc(digests_bytes(self));
+        if (!self->pages[page].digests)
+            return vvi_fail_nomem(err, digests_bytes(self));
+        self->bytes += digests_bytes(self);
     }
     return VV_OK;
 }
@@ -200,7 +201,7 @@ static void drop_odd(vvi_shard *self, vvi_shard_page *page, uint64_t slot)
         return;
     self->odd[index] = self->odd[last];
     slot = self->odd[index].slot;
-    memcpy(place_of(self, self->pages[slot / VVI_SHARD_PAGE], slot), &index,
+    memcpy(place_of(self, &self->pages[slot / VVI_SHARD_PAGE], slot), &index,
            sizeof(index));
 }
 
@@ -221,11 +222,10 @@ static vv_status put_odd(vvi_shard *self, vvi_shard_page *page, uint64_t slot,
 
 static void take_out(vvi_shard *self, uint64_t slot)
 {
-    vvi_shard_page *page;
+    vvi_shard_page *page = page_of(self, slot);
 
-    if (!page_of(self, slot))
+    if (!page)
         return;
-    page = self->pages[slot / VVI_SHARD_PAGE];
     if (is_odd(page, slot))
         drop_odd(self, page, slot);
     page->present &= ~((uint64_t)1 << slot % VVI_SHARD_PAGE);
@@ -246,7 +246,7 @@ vv_status vvi_shard_set(vvi_shard *self, uint64_t slot, const vv_cid *cid, vv_er
         return vvi_fail(err, VV_EINVAL,
                         "a bare multihash is no CID that a link can hold");
     VVI_TRY(make_page(self, slot, cid, err));
-    page = self->pages[slot / VVI_SHARD_PAGE];
+    page = &self->pages[slot / VVI_SHARD_PAGE];
     if (is_of_kind(self, cid)) {
         if (page->odd & bit)
             drop_odd(self, page, slot);

@@ -19,9 +19,9 @@
 #define VVI_SHARD_PAGE 64u
 
 typedef struct vvi_shard_page {
-    uint64_t present;  /* a bit a slot */
-    uint64_t odd;      /* a bit a slot: its place holds an index into odd, not a digest */
-    uint8_t digests[]; /* VVI_SHARD_PAGE × stride */
+    uint64_t present; /* a bit a slot */
+    uint64_t odd;     /* a bit a slot: its place holds an index into odd, not a digest */
+    uint8_t *digests; /* VVI_SHARD_PAGE × stride; NULL until one is present */
 } vvi_shard_page;
 
 typedef struct vvi_shard_odd {
@@ -32,10 +32,9 @@ typedef struct vvi_shard_odd {
 typedef struct vvi_shard {
     uint64_t slot_count;
     uint64_t link_count;
-    vv_cid_prefix kind; /* of the names in the pages; once stride is set */
-    size_t stride;      /* bytes a place takes; 0: no name was put in yet */
-    vvi_shard_page *
-        *pages; /* page_count of them; NULL, or not there: 64 slots without a name */
+    vv_cid_prefix kind;    /* of the names in the pages; once stride is set */
+    size_t stride;         /* bytes a place takes; 0: no name was put in yet */
+    vvi_shard_page *pages; /* page_count of them; 64 slots behind have no name */
     size_t page_count;
     vvi_shard_odd *odd;
     size_t odd_count, odd_cap;
@@ -50,6 +49,20 @@ vv_status vvi_shard_copy(const vvi_shard *from, vvi_shard *to, vv_error *err);
 
 /* The name in a slot; false: none. */
 bool vvi_shard_get(const vvi_shard *self, uint64_t slot, vv_cid *out);
+/* Ask for the memory that looking a slot up will need: first the page, later the digest. */
+static inline void vvi_shard_expect_page(const vvi_shard *self, uint64_t slot)
+{
+    if (slot / VVI_SHARD_PAGE < self->page_count)
+        __builtin_prefetch(&self->pages[slot / VVI_SHARD_PAGE]);
+}
+static inline void vvi_shard_expect(const vvi_shard *self, uint64_t slot)
+{
+    const vvi_shard_page *page = &self->pages[slot / VVI_SHARD_PAGE];
+
+    if (slot / VVI_SHARD_PAGE < self->page_count && page->digests)
+        __builtin_prefetch(page->digests + slot % VVI_SHARD_PAGE * self->stride);
+}
+
 /* Does the slot hold this name; or, cid NULL, none? */
 bool vvi_shard_holds(const vvi_shard *self, uint64_t slot, const vv_cid *cid);
 /* Put a name into a slot; NULL: take it out, which cannot fail. VV_EINVAL: a bare multihash, which no

@@ -147,7 +147,7 @@ static bool usual_head(const vv_cid_prefix *kind, uint8_t out[LINK_HEAD])
  */
 static void copy_links(vvi_shard *self, reader *from, const uint8_t head[LINK_HEAD])
 {
-    vvi_shard_page *page = self->pages[from->entry / VVI_SHARD_PAGE];
+    vvi_shard_page *page = &self->pages[from->entry / VVI_SHARD_PAGE];
     unsigned first = (unsigned)(from->entry % VVI_SHARD_PAGE);
     uint64_t left = self->slot_count - from->entry;
     unsigned end = left < VVI_SHARD_PAGE - first ? first + (unsigned)left
@@ -312,7 +312,7 @@ static uint64_t block_len(const vvi_shard *self)
 static uint8_t *put_page(const vvi_shard *self, size_t index, unsigned slots,
                          const uint8_t *head, uint8_t *to)
 {
-    const vvi_shard_page *page = self->pages[index];
+    const vvi_shard_page *page = &self->pages[index];
 
     for (unsigned i = 0; i < slots; i++) {
         uint64_t bit = (uint64_t)1 << i;
@@ -351,7 +351,7 @@ vv_status vvi_shard_encode(const vvi_shard *self, vv_buf *out, vv_error *err)
         uint64_t left = self->slot_count - slot;
         unsigned slots = left < VVI_SHARD_PAGE ? (unsigned)left : VVI_SHARD_PAGE;
 
-        if (self->pages[i]) {
+        if (self->pages[i].present) {
             to = put_page(self, i, slots, usual ? head : NULL, to);
         } else {
             memset(to, VVI_CBOR_NULL, slots);
