@@ -79,10 +79,11 @@ const cli_option cli_global_options[] = {
          "directory upward"),
     PICK("color", 0, "WHEN", "auto|always|never",
          "colours; auto, the default, means on a terminal and without $NO_COLOR"),
-    WITH("metrics", 0, CLI_FILE, "FILE",
-         "when the command has ended, however it did, write what it counted and timed to FILE: "
-         "for Prometheus where that ends in .prom, else as JSON; - is standard error, and "
-         "otlp:http://HOST:4318 sends it and the spans to an OpenTelemetry collector"),
+    WITH(
+        "metrics", 0, CLI_FILE, "FILE",
+        "when the command has ended, however it did, write what it counted and timed to FILE: "
+        "for Prometheus where that ends in .prom, else as JSON; - is standard error, and "
+        "otlp:http://HOST:4318 sends it and the spans to an OpenTelemetry collector"),
     FLAG("quiet", 'q', "no talk and no progress on standard error, errors excepted"),
     FLAG("help", 'h', "print what the command does and its options"),
     END,
@@ -771,8 +772,9 @@ const cli_command cli_commands[] = {
     { "verify",
       "hash every block below a root again and check the tree",
       "Reads and hashes every block below ROOT on several threads and checks the tree: its "
-      "shape, the place of each key, the form of nodes and links. Each bad or missing block "
-      "is one line with its key. The exit status is 3 if there is any.\n"
+      "shape, the place of each key, the form of nodes, shards and links. Each bad or missing block "
+      "is one line with its key. The exit status is 3 if there is any. Roots of every layout are checked; "
+      "encrypted ones need no key for it.\n"
       "\n"
       "With --max-seconds or --sample only a part is checked, which the report says.",
       "varvite verify bafy...\nvarvite verify --sample 5% --max-seconds 60 bafy...",
