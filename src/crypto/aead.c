@@ -19,9 +19,9 @@ static EVP_CIPHER
 
 static void fetch(void)
 {
-    ERR_set_mark();
     cipher_of_libcrypto = EVP_CIPHER_fetch(NULL, "ChaCha20-Poly1305", NULL);
-    ERR_pop_to_mark();
+    if (!cipher_of_libcrypto)
+        ERR_clear_error(); /* libsodium does it; nobody is to find an error of ours later */
 }
 
 void vvi_aead_init(vvi_aead *self, const uint8_t key[VVI_AEAD_KEY_BYTES])
@@ -110,7 +110,6 @@ vv_status vvi_aead_seal(vvi_aead *self, const uint8_t nonce[VVI_CHACHA_NONCE_BYT
                         uint8_t tag[VVI_AEAD_TAG_BYTES], vv_error *err)
 {
     EVP_CIPHER_CTX *ctx = context_for(self, &self->sealing, true, plain.len);
-    bool done;
 
     if (!ctx) {
         crypto_aead_chacha20poly1305_ietf_encrypt_detached(cipher, tag, NULL, plain.data,
@@ -118,10 +117,8 @@ vv_status vvi_aead_seal(vvi_aead *self, const uint8_t nonce[VVI_CHACHA_NONCE_BYT
                                                            NULL, nonce, self->key);
         return VV_OK;
     }
-    ERR_set_mark();
-    done = seal_long(ctx, nonce, ad, plain, cipher, tag);
-    ERR_pop_to_mark();
-    return done ? VV_OK : vvi_fail_nomem(err, plain.len);
+    return seal_long(ctx, nonce, ad, plain, cipher, tag) ? VV_OK
+                                                         : vvi_fail_nomem(err, plain.len);
 }
 
 vv_status vvi_aead_open(vvi_aead *self, const uint8_t nonce[VVI_CHACHA_NONCE_BYTES],
@@ -137,11 +134,8 @@ vv_status vvi_aead_open(vvi_aead *self, const uint8_t nonce[VVI_CHACHA_NONCE_BYT
         right = crypto_aead_chacha20poly1305_ietf_decrypt_detached(
                     plain, NULL, cipher.data, cipher.len, tag, ad.data, ad.len, nonce,
                     self->key) == 0;
-    else {
-        ERR_set_mark();
+    else
         done = open_long(ctx, nonce, ad, cipher, tag, plain, &right);
-        ERR_pop_to_mark();
-    }
     if (right)
         return VV_OK;
     vvi_wipe(plain, cipher.len);
