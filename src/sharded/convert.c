@@ -536,6 +536,7 @@ static vv_status open_source(vvi_conversion *self, vv_error *err)
         return vv_hamt_open(self->blocks, &self->source, &hamt, &self->tree, err);
     }
     sharded.read_only = true;
+    sharded.stored_keys = true;
     sharded.cache_bytes = CACHE_BYTES;
     sharded.read = VV_SHARD_FULL; /* all of it is read, shard by shard */
     VVI_TRY(

@@ -260,6 +260,7 @@ vv_status vvi_conversion_verify(vvi_conversion *self, const vv_cid *made, vv_err
 
     /* What was made is read from its root, not from what is still in memory. */
     options.read_only = true;
+    options.stored_keys = true;
     options.read = VV_SHARD_FULL;
     vv_store_free(self->into);
     self->into = NULL;
