@@ -2,6 +2,8 @@
 #include "bench.h"
 
 #include <inttypes.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define BATCH  1000u
 #define SIDE   1000u /* chunks of a row */
@@ -254,11 +256,71 @@ static void bench_resize(uint64_t count)
     vv_blockstore_free(blocks);
 }
 
+#define DOCUMENT                                                           \
+    "{\"zarr_format\": 3, \"node_type\": \"array\", \"shape\": [%" PRIu64  \
+    ", 1000], \"chunk_grid\": {\"name\": \"regular\", \"configuration\": " \
+    "{\"chunk_shape\": [1, 1]}}}"
+
+/* A HAMT of as many chunks and their document, on the disk. */
+static void make_hamt(const char *directory, uint64_t count, vv_cid *root)
+{
+    vv_local_options options = VV_LOCAL_OPTIONS_INIT;
+    vv_blockstore *blocks = NULL;
+    keys all = new_keys(count, 0);
+    char document[256];
+    vv_store *store = NULL;
+
+    options.create = true;
+    BENCH_OK(vv_local_open(directory, &options, &blocks, &bench_error));
+    BENCH_OK(vv_hamt_store_open(blocks, NULL, NULL, &store, &bench_error));
+    set_in_batches(store, &all);
+    snprintf(document, sizeof(document), DOCUMENT, count / SIDE);
+    BENCH_OK(vv_store_set(store, "g/temperature/zarr.json", vv_bytes_of(document),
+                          &bench_error));
+    BENCH_OK(vv_store_commit(store, root, &bench_error));
+    vv_store_free(store);
+    vv_blockstore_free(blocks);
+    free_keys(&all);
+}
+
+/* The map is made in a process of its own, so that its memory does not count. */
+static void bench_convert(uint64_t count)
+{
+    vv_local_options options = VV_LOCAL_OPTIONS_INIT;
+    char *directory = bench_directory();
+    vv_blockstore *blocks = NULL;
+    bench_timer begin, passed;
+    int ends[2], status = 1;
+    vv_cid root, made;
+    pid_t child;
+
+    if (pipe(ends) || (child = fork()) < 0)
+        exit(1);
+    if (child == 0) {
+        make_hamt(directory, count, &root);
+        _exit(write(ends[1], &root, sizeof(root)) != (ssize_t)sizeof(root));
+    }
+    if (waitpid(child, &status, 0) != child || status ||
+        read(ends[0], &root, sizeof(root)) != (ssize_t)sizeof(root))
+        exit(1);
+    BENCH_OK(vv_local_open(directory, &options, &blocks, &bench_error));
+    begin = bench_begin();
+    BENCH_OK(vv_sharded_convert(blocks, &root, VV_TO_SHARDED_V2, NULL, &made, NULL,
+                                &bench_error));
+    passed = bench_end(&begin);
+    bench_line("sharded/convert", count, &passed, "\"peak_rss\":%" PRIu64,
+               bench_peak_rss());
+    vv_blockstore_free(blocks);
+    bench_remove_directory(directory);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t count = bench_size(1000000, 20000);
 
     bench_main(argc, argv);
+    if (bench_wants("sharded/convert")) /* first: its peak of memory is told */
+        bench_convert(count);
     if (bench_wants("sharded/set"))
         bench_set(count, true);
     if (bench_wants("sharded/set_single"))

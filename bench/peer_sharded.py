@@ -5,6 +5,8 @@ timed for waits for a disk. The costs of a key do not grow with the array but wh
 are timed than ours.
 """
 import asyncio
+import contextlib
+import io
 import json
 import os
 import random
@@ -16,7 +18,7 @@ warnings.simplefilter("ignore")
 import dag_cbor  # noqa: E402
 from blake3 import blake3  # noqa: E402
 from multiformats import CID, multihash  # noqa: E402
-from py_hamt import ShardedZarrStore  # noqa: E402
+from py_hamt import HAMT, ShardedZarrStore, convert_hamt_to_sharded  # noqa: E402
 from zarr.core.buffer import cpu, default_buffer_prototype  # noqa: E402
 
 QUICK = os.environ.get("BENCH_QUICK", "0") not in ("", "0")
@@ -27,6 +29,7 @@ LIST_KEYS = 20_000 if QUICK else 100_000
 LARGE = 100_000 if QUICK else 10_000_000
 COLD_KEYS = 20 if QUICK else 200
 WARM_KEYS = 500 if QUICK else 20_000
+CONVERT_KEYS = 1_000 if QUICK else 20_000
 RESIZE_KEYS = 20_000 if QUICK else 1_000_000
 TURNS = 100
 WARM_SHARDS = 2 if QUICK else 20
@@ -108,6 +111,19 @@ async def main():
     await store.flush()
     timer.line("py-hamt/sharded_set", SET_KEYS)
     del work
+
+    blocks = Blocks()
+    hamt = await HAMT.build(cas=blocks, values_are_bytes=True)
+    document = {"zarr_format": 3, "node_type": "array", "shape": [CONVERT_KEYS // SIDE, SIDE],
+                "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1, 1]}}}
+    await hamt.set(f"{PATH}/zarr.json", json.dumps(document).encode())
+    for i in range(CONVERT_KEYS):
+        await hamt.set(key(i), value(i))
+    await hamt.make_read_only()
+    timer = Timer()
+    with contextlib.redirect_stdout(io.StringIO()):
+        await convert_hamt_to_sharded(blocks, str(hamt.root_node_id), SHARD)
+    timer.line("py-hamt/sharded_convert", CONVERT_KEYS)
 
     blocks = Blocks()
     root = await large(blocks, LIST_KEYS)

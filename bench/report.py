@@ -54,6 +54,8 @@ BARS = [
     bar("the same, key by key", "sharded/get_warm_single", "py-hamt/sharded_get_warm", 100, "py-hamt 3.6.0", CPU),
     bar("1 M chunks, grown along the first dimension", "sharded/resize_leading", "py-hamt/sharded_resize_leading",
         50, "py-hamt 3.6.0", CPU),
+    bar("HAMT of 1 M keys made a sharded root, local store, verified", "sharded/convert", "py-hamt/sharded_convert", 50,
+        "py-hamt 3.6.0, which verifies nothing"),
     bar("list of 1 M chunks", "sharded/list", "py-hamt/sharded_list", 20, "py-hamt 3.6.0", CPU),
     bar("put of 1 MiB blocks, hashed", "local/put_hashed", "raw/blake3 raw/write", 0.7,
         "the slower of hashing and writing"),
@@ -90,6 +92,7 @@ BARS = [
 # (case, member, most, unit, divisor, what)
 CAPS = [
     ("import/memory", "peak_rss", 300, "MiB", 1 << 20, "memory while importing a 2 GiB file"),
+    ("sharded/convert", "peak_rss", 256, "MiB", 1 << 20, "memory while making a sharded root of a HAMT of 1 M keys"),
     ("sharded/get_cold", "cached_bytes", 100, "MiB", 1 << 20, "shards held after gets all over 10 M chunks"),
     ("arrays/one_of_million", WALL, 5, "ms", 1e6,
      "opening a root and reading one value of an array of a million chunks, local store, page cache cold"),
