@@ -141,7 +141,7 @@ vv_status cmd_ls(cli_call *call)
     if (*path)
         strcat(directory, "/");
     self.base = cli_has(call, "recursive") ? "" : directory;
-    vv_status status = cli_open_root(call, call->args[0], &self.store);
+    vv_status status = cli_open_root_listed(call, call->args[0], &self.store);
     if (!status)
         status = list(&self);
     if (!status)

@@ -127,7 +127,7 @@ vv_status cmd_tree(cli_call *call)
     cli_nodes nodes = { NULL, 0, 0 };
     vv_store *store = NULL;
 
-    vv_status status = cli_open_root(call, call->args[0], &store);
+    vv_status status = cli_open_root_listed(call, call->args[0], &store);
     if (!status)
         status = cli_nodes_read(call, store, cli_trim_slashes(copy), true, &nodes);
     if (!status)

@@ -70,8 +70,9 @@ static vv_status want_key(cli_call *call, vv_status status)
     return cli_fail(call, status, "%s; give --key-file, --key-fd or --key-env", text);
 }
 
-vv_status cli_open_root_by(cli_call *call, const char *root, const vv_key *key,
-                           vv_blockstore *blocks, vv_store **out)
+/* stored: keys are those that the root has; see vv_sharded_options. */
+static vv_status open_root(cli_call *call, const char *root, const vv_key *key,
+                           bool stored, vv_blockstore *blocks, vv_store **out)
 {
     vv_root_options options = VV_ROOT_OPTIONS_INIT;
     vv_cid cid;
@@ -90,20 +91,39 @@ vv_status cli_open_root_by(cli_call *call, const char *root, const vv_key *key,
     options.read_only = true;
     options.key = key;
     options.header = key ? header_option(call) : (vv_bytes){ NULL, 0 };
+    options.sharded = VV_SHARDED_OPTIONS_INIT;
+    options.sharded.stored_keys = stored;
     status = vv_root_open(blocks, &cid, &options, out, &call->err);
     vv_blockstore_free(blocks);
     return status ? want_key(call, cli_wrap(call, status, "root")) : VV_OK;
 }
 
-vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
+vv_status cli_open_root_by(cli_call *call, const char *root, const vv_key *key,
+                           vv_blockstore *blocks, vv_store **out)
+{
+    return open_root(call, root, key, true, blocks, out);
+}
+
+static vv_status open_with_key(cli_call *call, const char *root, bool stored,
+                               vv_store **out)
 {
     vv_key *key;
     vv_status status = cli_key(call, "key", &key);
 
     if (!status)
-        status = cli_open_root_by(call, root, key, NULL, out);
+        status = open_root(call, root, key, stored, NULL, out);
     vv_key_free(key);
     return status;
+}
+
+vv_status cli_open_root(cli_call *call, const char *root, vv_store **out)
+{
+    return open_with_key(call, root, false, out);
+}
+
+vv_status cli_open_root_listed(cli_call *call, const char *root, vv_store **out)
+{
+    return open_with_key(call, root, true, out);
 }
 
 bool cli_root_is_encrypted(cli_call *call, const char *root)
@@ -228,6 +248,7 @@ static vv_status tree_options(cli_call *call, const vv_cid *root, bool with_key,
     options->encrypted = VV_ENCRYPTED_OPTIONS_INIT;
     options->hamt.ids = options->sharded.ids = options->encrypted.ids = ids;
     options->hamt.max_bucket_size = options->encrypted.max_bucket_size = (uint32_t)bucket;
+    options->sharded.stored_keys = true;
     return cli_number(call, "chunks-per-shard", 0, UINT64_MAX,
                       &options->sharded.chunks_per_shard);
 }

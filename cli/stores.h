@@ -22,6 +22,9 @@ vv_status cli_open_blocks(cli_call *call, cli_access access, vv_blockstore **out
 /* The tree of a root, the Zarr store in a directory, or a recording, for reading. An encrypted root is
  * opened by the key of --key-file, --key-fd or --key-env. */
 vv_status cli_open_root(cli_call *call, const char *root, vv_store **out);
+/* The same for listings: in a sharded root with one group at its top that group cannot be left out. So it is of all
+ * that is opened below too, where what is not there must not be found in another place. */
+vv_status cli_open_root_listed(cli_call *call, const char *root, vv_store **out);
 /* The same by a key in hand, NULL for none; the tree of a root in blocks, NULL for the chosen store. */
 vv_status cli_open_root_by(cli_call *call, const char *root, const vv_key *key,
                            vv_blockstore *blocks, vv_store **out);

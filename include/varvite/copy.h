@@ -160,7 +160,8 @@ typedef struct vv_diff_result {
  * into other chunks, or encoded otherwise, are compared as a whole: such a difference of form alone
  * leaves result->same true.
  *
- * Numbers differ unless they are equal or both NaN.
+ * Numbers differ unless they are equal or both NaN. Sharded stores are opened with stored_keys (sharded.h): else
+ * what is not there may be found in another place.
  * @param visit  NULL: only the result is wanted
  * @return VV_OK (whatever was found), VV_ENOTFOUND (neither has a node there), VV_EINVAL (two paths, of
  *         which one has an array and the other a group), VV_ECORRUPT,

@@ -60,8 +60,42 @@ test_the_one_group_need_not_be_named() {
     begin
     run slice "$root" 'x[0,0]'
     expect_code 0
+}
+
+# What lists, compares or changes keys takes them as the root has them.
+test_listings_show_the_groups_that_are_there() {
+    begin
     run ls "$root"
-    expect_out_has '^x/$'
+    expect_out "g/
+zarr.json"
+    run import -q "$set" --root "$root" --into h
+    local both=$(cat "$out")
+    run ls "$both"
+    expect_code 0
+    expect_out "g/
+h/
+zarr.json"
+}
+
+test_a_key_that_is_not_there_is_not_looked_for_in_the_group() {
+    begin
+    run diff "$root" "$hamt"
+    expect_code 1
+    expect_out_has '^- g/x: array$'
+    expect_out_has '^\+ x: array$'
+    run diff "$hamt" "$root"
+    expect_out_has '^- x: array$'
+    run mv "$root" x g/y
+    expect_failure 1 "x"
+    run attr "$root" x units='"K"'
+    expect_failure 1 "x"
+    run resize "$root" x 8,3,5
+    expect_failure 1 "x"
+    # A group that has the name of an array below the other one.
+    run import -q "$set" --root "$root" --into x
+    expect_code 0
+    run diff "$(cat "$out"):x" "$hamt"
+    expect_out same
 }
 
 test_changing_keeps_the_layout() {
