@@ -240,7 +240,7 @@ static void record(const work *w, const char *codec, const char *mode, const dat
 {
     bool paced = strcmp(mode, "paced") == 0;
     vv_recorder_options options = VV_RECORDER_OPTIONS_INIT;
-    vv_recorder_stats stats;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
     vv_recorder *recorder = NULL;
     vv_schema *schema = schema_of(w, codec);
     uint64_t *times = must_count(rows), idle = resident("VmRSS"), peak;
@@ -561,7 +561,7 @@ static void throttled(const work *w, const data *d, uint64_t rows)
     vv_recorder_options options = VV_RECORDER_OPTIONS_INIT;
     vv_schema *schema = schema_of(w, "raw"), *copy = NULL;
     uint64_t *times = must_count(rows), idle;
-    vv_recorder_stats stats;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
     vv_recorder *recorder = NULL;
     bench_timer timer;
     spread s;

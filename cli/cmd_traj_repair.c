@@ -42,7 +42,7 @@ static vv_status repair(cli_call *call, bool dry, vv_repair_report *report)
 
 vv_status cmd_traj_repair(cli_call *call)
 {
-    vv_repair_report report = { 0 };
+    vv_repair_report report = VV_REPAIR_REPORT_INIT;
     bool dry = cli_has(call, "dry-run");
     vv_status status = repair(call, dry, &report);
 

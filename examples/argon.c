@@ -309,7 +309,7 @@ static vv_status simulate(const wishes *want, argon *run, int64_t step,
 
 static vv_status run_it(const wishes *want, argon *run, vv_error *err)
 {
-    vv_recorder_stats stats = { 0 };
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
     vv_recorder *recorder = NULL;
     vv_schema *schema = NULL;
     vv_error closing = VV_ERROR_INIT;

@@ -99,7 +99,7 @@ int main(int argc, char **argv)
     double *positions = NULL, *velocities = NULL;
     vv_recorder *recorder = NULL;
     vv_schema *schema = NULL;
-    vv_recorder_stats stats = { 0 };
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
     vv_error err = VV_ERROR_INIT;
     vv_status status = VV_EINVAL;
     void *lammps;

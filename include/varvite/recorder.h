@@ -160,6 +160,7 @@ typedef enum vv_full_policy {
 } vv_full_policy;
 
 typedef struct vv_recorder_stats {
+    size_t struct_size;    /* set by VV_RECORDER_STATS_INIT */
     uint64_t logged;       /* rows that log took, of all groups */
     uint64_t written;      /* rows in the sink */
     uint64_t flushed;      /* rows that survive a kill */
@@ -180,6 +181,8 @@ typedef struct vv_recorder_stats {
     uint64_t lateness[24];
     vv_status failure; /* VV_OK, or what is returned by the next call */
 } vv_recorder_stats;
+#define VV_RECORDER_STATS_INIT \
+    ((vv_recorder_stats){ .struct_size = sizeof(vv_recorder_stats) })
 
 /** Told by the writer thread about once a second and at the end; must not call the recorder. One that runs when
  *  close gives up waiting goes on until it returns. */
@@ -294,8 +297,9 @@ VV_API vv_status vv_recorder_log_group(vv_recorder *recorder, int64_t step, size
  */
 VV_API vv_status vv_recorder_flush(vv_recorder *recorder, vv_durability durability,
                                    uint32_t timeout_ms, vv_error *err);
-/** Numbers as of one moment, but for rows that move meanwhile. In the child of a fork, failure is VV_EINVAL. */
-VV_API void vv_recorder_get_stats(vv_recorder *recorder, vv_recorder_stats *out);
+/** Numbers as of one moment, but for rows that move meanwhile. In the child of a fork, failure is VV_EINVAL.
+ *  @return VV_OK, VV_EINVAL (struct_size: out is left as it is) */
+VV_API vv_status vv_recorder_get_stats(vv_recorder *recorder, vv_recorder_stats *out);
 /** Text attributes of the whole recording, put there when it is closed: {"author": "…"} as JSON, in place of those
  *  that were set before. @return VV_OK, VV_EINVAL (no object of texts; a name that the recording has itself), VV_ENOMEM */
 VV_API vv_status vv_recorder_set_attributes(vv_recorder *recorder, const char *json,
@@ -313,13 +317,17 @@ VV_API void vv_recorder_abandon(vv_recorder *recorder);
 /* ---- before the run, and after ------------------------------------------------------------------- */
 
 typedef struct vv_recorder_estimate {
+    size_t struct_size;        /* set by VV_RECORDER_ESTIMATE_INIT */
     uint64_t memory_bytes;     /* that the recorder will hold at most */
     uint64_t raw_bytes;        /* of all rows */
     uint64_t file_bytes_least; /* stored, if values compress ten times */
     uint64_t file_bytes_most;  /* stored, if they do not */
     uint64_t rows;             /* of all groups */
 } vv_recorder_estimate;
-/** What a recording of this many steps will take. Groups of the caller's own frequency by their extents. */
+#define VV_RECORDER_ESTIMATE_INIT \
+    ((vv_recorder_estimate){ .struct_size = sizeof(vv_recorder_estimate) })
+/** What a recording of this many steps will take. Groups of the caller's own frequency by their extents.
+ *  @return VV_OK, or as vv_recorder_create_hdf5(); VV_EINVAL also for out's struct_size */
 VV_API vv_status vv_recorder_estimate_steps(const vv_schema *schema,
                                             const vv_recorder_options *options,
                                             int64_t steps, vv_recorder_estimate *out,
@@ -327,17 +335,21 @@ VV_API vv_status vv_recorder_estimate_steps(const vv_schema *schema,
 
 /** What a check of a recording's file found. */
 typedef struct vv_repair_report {
-    bool was_open; /* a writer was killed */
-    bool journal;  /* a flush that had not reached the file was brought there */
+    size_t struct_size; /* set by VV_REPAIR_REPORT_INIT */
+    bool was_open;      /* a writer was killed */
+    bool journal;       /* a flush that had not reached the file was brought there */
     uint64_t rows; /* of all groups, that count; 0 for files of kUPS, which do not say */
     uint64_t bytes_freed; /* behind the end, or given back to the file system */
     bool changed;         /* the file was written to */
 } vv_repair_report;
+#define VV_REPAIR_REPORT_INIT \
+    ((vv_repair_report){ .struct_size = sizeof(vv_repair_report) })
 /**
  * Make a file that a killed writer left an ordinary closed one, which plain h5py opens: the recorder's own, and those of
  * kUPS. A power cut in the midst of it leaves it to be done again. A file that is closed is not written to.
  * @param dry_run  only say what would be done
- * @return VV_OK, VV_EBUSY (a writer has it open), VV_ENOTFOUND, VV_ECORRUPT (what cannot be mended, with its place),
+ * @param out      NULL if not wanted
+ * @return VV_OK, VV_EINVAL (struct_size: nothing was done), VV_EBUSY (a writer has it open), VV_ENOTFOUND, VV_ECORRUPT (what cannot be mended, with its place),
  *         VV_EUNSUPPORTED, VV_EIO
  */
 VV_API vv_status vv_traj_repair(const char *path, bool dry_run, vv_repair_report *out,

@@ -678,7 +678,7 @@ static vv_status go_on(resuming *self, vv_error *err)
 /* A file that a killed writer left is closed first. */
 static vv_status close_killed(resuming *self, vv_error *err)
 {
-    vv_repair_report report = { 0 };
+    vv_repair_report report = VV_REPAIR_REPORT_INIT;
     vvi_h5 *file = NULL;
     bool is_open = false, old = false;
     uint64_t rows;

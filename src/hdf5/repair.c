@@ -6,6 +6,7 @@
 #include "util/alloc.h"
 #include "util/buf.h"
 #include "util/endian.h"
+#include "util/options.h"
 
 #include <varvite/trajectory.h>
 
@@ -336,14 +337,17 @@ static vv_status check_root(const vvi_h5 *file, const char *path, vv_error *err)
 vv_status vv_traj_repair(const char *path, bool dry_run, vv_repair_report *out,
                          vv_error *err)
 {
-    char *real = vvi_path_real(path); /* by whatever name: one file, one journal */
-    vv_repair_report report = { 0 };
+    char *real;
+    vv_repair_report report = VV_REPAIR_REPORT_INIT;
     vvi_h5 *file = NULL;
     bool own = false, is_open = false;
     uint64_t address;
-    vv_status status = real ? vvi_h5_open(real, &file, err)
-                            : vvi_fail_nomem(err, strlen(path));
+    vv_status status;
 
+    if (out)
+        VVI_TRY(vvi_check_result(out, err));
+    real = vvi_path_real(path); /* by whatever name: one file, one journal */
+    status = real ? vvi_h5_open(real, &file, err) : vvi_fail_nomem(err, strlen(path));
     if (!status && vvi_h5_get_info(file)->superblock < 2) {
         status = check_root(file, path, err);
     } else if (!status) {
@@ -363,6 +367,6 @@ vv_status vv_traj_repair(const char *path, bool dry_run, vv_repair_report *out,
                          : repair_closed(real, dry_run, &report, err);
     vvi_free(real);
     if (!status && out)
-        *out = report;
+        vvi_write_result(out, &report, sizeof(report));
     return status;
 }

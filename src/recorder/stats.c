@@ -2,6 +2,7 @@
 #include "recorder/inner.h"
 #include "recorder/schema.h"
 #include "util/alloc.h"
+#include "util/options.h"
 
 #define LOAD(field_) __atomic_load_n(&(field_), __ATOMIC_ACQUIRE)
 
@@ -21,12 +22,13 @@ static void get_rows(const vvi_counters *c, vv_recorder_stats *out)
     out->queued_bytes = out->queued_bytes > gone ? out->queued_bytes - gone : 0;
 }
 
-void vv_recorder_get_stats(vv_recorder *self, vv_recorder_stats *out)
+static void get_stats(vv_recorder *self, vv_recorder_stats *out)
 {
     const vvi_counters *c = &self->counters;
     uint64_t encoded = LOAD(self->encoder.held), encoded_peak = LOAD(self->encoder.peak);
 
-    *out = (vv_recorder_stats){ .thinned = LOAD(c->thinned),
+    *out = (vv_recorder_stats){ .struct_size = sizeof(*out),
+                                .thinned = LOAD(c->thinned),
                                 .refused = LOAD(c->refused),
                                 .stored_bytes = LOAD(c->stored),
                                 .flushes = LOAD(c->flushes),
@@ -46,6 +48,16 @@ void vv_recorder_get_stats(vv_recorder *self, vv_recorder_stats *out)
     vvi_mutex_unlock(&self->queue.lock);
     if (out->peak_memory_bytes < out->memory_bytes) /* a chunk was encoded just now */
         out->peak_memory_bytes = out->memory_bytes;
+}
+
+vv_status vv_recorder_get_stats(vv_recorder *self, vv_recorder_stats *out)
+{
+    vv_recorder_stats stats;
+
+    VVI_TRY(vvi_check_result(out, NULL));
+    get_stats(self, &stats);
+    vvi_write_result(out, &stats, sizeof(stats));
+    return VV_OK;
 }
 
 /* ---- before the run ------------------------------------------------------------------------- */
@@ -99,7 +111,8 @@ vv_status vv_recorder_estimate_steps(const vv_schema *schema,
                                      const vv_recorder_options *options, int64_t steps,
                                      vv_recorder_estimate *out, vv_error *err)
 {
-    vv_recorder_estimate made = { .file_bytes_least = FILE_BYTES,
+    vv_recorder_estimate made = { .struct_size = sizeof(made),
+                                  .file_bytes_least = FILE_BYTES,
                                   .file_bytes_most = FILE_BYTES };
     vv_schema *copy = NULL;
     vvi_plan plan = { 0 };
@@ -107,6 +120,7 @@ vv_status vv_recorder_estimate_steps(const vv_schema *schema,
     uint64_t blocks = 0;
     vv_status status;
 
+    VVI_TRY(vvi_check_result(out, err));
     if (steps < 0)
         return vvi_fail(err, VV_EINVAL, "%" PRId64 " steps", steps);
     status = vvi_schema_copy(schema, &copy, err);
@@ -119,7 +133,7 @@ vv_status vv_recorder_estimate_steps(const vv_schema *schema,
     if (!status) {
         made.memory_bytes = layout.fixed +
                             (blocks < layout.blocks ? blocks : layout.blocks);
-        *out = made;
+        vvi_write_result(out, &made, sizeof(made));
     }
     vvi_free(layout.groups);
     vvi_plan_clear(&plan);

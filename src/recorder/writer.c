@@ -558,7 +558,7 @@ static void tell_progress(vv_recorder *self, bool last)
 {
     vv_recorder_options *options = &self->plan.options;
     uint64_t now = vvi_now_ns();
-    vv_recorder_stats stats;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
 
     if (!options->progress || (!last && now < self->progress_ns) || gives_up(self))
         return;

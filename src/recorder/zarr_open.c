@@ -4,6 +4,7 @@
 
 #include "util/alloc.h"
 #include "util/buf.h"
+#include "util/options.h"
 
 #include <string.h>
 
@@ -107,10 +108,12 @@ vv_status vv_recorder_append_zarr(vv_store *store, const char *path,
 vv_status vv_recorder_repair_zarr(vv_store *store, const char *path, bool dry_run,
                                   vv_repair_report *out, vv_error *err)
 {
-    vv_repair_report report = { .was_open = false };
+    vv_repair_report report = VV_REPAIR_REPORT_INIT;
     vv_recorder *recorder = NULL;
     bool is_closed = true;
 
+    if (out)
+        VVI_TRY(vvi_check_result(out, err));
     VVI_TRY(vvi_zarr_recording_state(store, path, &is_closed, &report.rows, err));
     report.was_open = !is_closed;
     if (!is_closed && !dry_run) {
@@ -121,6 +124,6 @@ vv_status vv_recorder_repair_zarr(vv_store *store, const char *path, bool dry_ru
         report.changed = true;
     }
     if (out)
-        *out = report;
+        vvi_write_result(out, &report, sizeof(report));
     return VV_OK;
 }

@@ -112,7 +112,7 @@ static void look(const char *path, const tally *t, const char *how,
 
 static void repair(const char *path, tally *t, int64_t seen)
 {
-    vv_repair_report report, again;
+    vv_repair_report report = VV_REPAIR_REPORT_INIT, again = report;
     int64_t next;
 
     assert_vv_ok(vv_traj_repair(path, true, &report, &err));

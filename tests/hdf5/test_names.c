@@ -188,7 +188,7 @@ static void stored_bytes_are_those_of_the_file(void **state)
 {
     vv_schema *schema = run_schema();
     char *dir = make_directory();
-    vv_recorder_stats stats;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
     vv_recorder *recorder;
     struct stat facts;
     char path[600];

@@ -239,7 +239,7 @@ static void die_writing(const char *path, bool swmr)
 static void files_of_kups_are_closed_or_it_is_said_why_not(void **state)
 {
     char *dir = make_directory();
-    vv_repair_report report;
+    vv_repair_report report = VV_REPAIR_REPORT_INIT;
     double values[100];
     char path[600];
     uint8_t *before, *after;
@@ -250,6 +250,9 @@ static void files_of_kups_are_closed_or_it_is_said_why_not(void **state)
     snprintf(path, sizeof(path), "%s/a.h5", dir);
     die_writing(path, true);
     before = read_file(path, &len);
+    report.struct_size = 0;
+    assert_int_equal(vv_traj_repair(path, false, &report, &err), VV_EINVAL);
+    report = VV_REPAIR_REPORT_INIT;
     assert_vv_ok(vv_traj_repair(path, true, &report, &err));
     assert_true(report.was_open && !report.changed);
     after = read_file(path, &len);

@@ -47,9 +47,9 @@ static inline vv_recorder *begin(memory_disk *disk, const vv_schema *schema,
 
 static inline vv_recorder_stats stats_of(vv_recorder *recorder)
 {
-    vv_recorder_stats stats;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
 
-    vv_recorder_get_stats(recorder, &stats);
+    assert_int_equal(vv_recorder_get_stats(recorder, &stats), VV_OK);
     return stats;
 }
 

@@ -47,8 +47,8 @@ static void check_cap(const vv_schema *schema, bool checksum, uint64_t cap)
 {
     memory_disk disk = { .count_only = true };
     vv_recorder_options options = calm();
-    vv_recorder_estimate estimate;
-    vv_recorder_stats stats;
+    vv_recorder_estimate estimate = VV_RECORDER_ESTIMATE_INIT;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
     vv_error err = VV_ERROR_INIT;
     vv_recorder *recorder = NULL;
     vv_status status;
@@ -64,6 +64,9 @@ static void check_cap(const vv_schema *schema, bool checksum, uint64_t cap)
         return;
     }
     fill_up(&disk, recorder);
+    stats.struct_size = 0;
+    assert_int_equal(vv_recorder_get_stats(recorder, &stats), VV_EINVAL);
+    stats = VV_RECORDER_STATS_INIT;
     vv_recorder_get_stats(recorder, &stats);
     assert_in_range(stats.peak_memory_bytes, 1, cap);
     assert_in_range(stats.peak_memory_bytes, 1, estimate.memory_bytes);
@@ -100,7 +103,7 @@ static void memory_stays_under_the_cap(void **state)
 /* The least cap for a schema, as the refusal says it. */
 static uint64_t least_cap(const vv_schema *schema, vv_recorder_options options)
 {
-    vv_recorder_estimate estimate;
+    vv_recorder_estimate estimate = VV_RECORDER_ESTIMATE_INIT;
     vv_error err = VV_ERROR_INIT;
     const char *at;
 
@@ -131,7 +134,7 @@ static void the_oldest_rows_make_room_whatever_the_writer_has_begun(void **state
          options.memory_bytes *= 2) {
         memory_disk disk = { .count_only = true, .delay_us = 100 };
         vv_recorder *recorder = NULL;
-        vv_recorder_stats stats;
+        vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
 
         assert_vv_ok(memory_create(&disk, schema, &options, &recorder, &err));
         for (int64_t step = 0; step < 40000; step++) {
@@ -208,7 +211,7 @@ static void extent_and_value_have_32_dimensions_at_most(void **state)
     for (uint32_t ndim = 0; ndim <= VV_RECORDER_NDIM_MAX; ndim++) {
         vv_recorder *recorder = NULL;
         vv_error err = VV_ERROR_INIT;
-        vv_recorder_estimate estimate;
+        vv_recorder_estimate estimate = VV_RECORDER_ESTIMATE_INIT;
         vv_schema *schema = NULL;
         vv_store *store = NULL;
         vv_status status;
@@ -245,7 +248,7 @@ static void a_forked_child_does_not_wait_for_the_counters(void **state)
     vvi_mutex_lock(&recorder->queue.lock); /* as a thread that is logging meanwhile */
     child = fork();
     if (child == 0) {
-        vv_recorder_stats stats;
+        vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
 
         alarm(10);
         vv_recorder_get_stats(recorder, &stats);
@@ -306,7 +309,7 @@ static void an_estimate_is_of_what_will_be_there(void **state)
     vv_schema *schema = schema_of(
         "{\"groups\": {\"i\": {\"every\": \"once\", \"leaves\": \"float64[4]\"},"
         "  \"s\": {\"every\": 1, \"compression\": \"none\", \"leaves\": \"float64[100]\"}}}");
-    vv_recorder_estimate estimate;
+    vv_recorder_estimate estimate = VV_RECORDER_ESTIMATE_INIT;
     vv_error err = VV_ERROR_INIT;
 
     (void)state;
@@ -320,13 +323,17 @@ static void an_estimate_is_of_what_will_be_there(void **state)
     assert_vv_ok(vv_recorder_estimate_steps(schema, NULL, INT64_MAX, &estimate, &err));
     assert_true(estimate.raw_bytes == UINT64_MAX);
     assert_true(estimate.file_bytes_least == UINT64_MAX);
+    estimate.struct_size = 0;
+    assert_int_equal(vv_recorder_estimate_steps(schema, NULL, 1, &estimate, &err),
+                     VV_EINVAL);
+    assert_true(estimate.raw_bytes == UINT64_MAX);
     vv_schema_free(schema);
 }
 
 static void rows_too_large_to_count_are_not_small(void **state)
 {
     static const uint64_t shape[] = { SIZE_MAX / 4 };
-    vv_recorder_estimate estimate;
+    vv_recorder_estimate estimate = VV_RECORDER_ESTIMATE_INIT;
     vv_error err = VV_ERROR_INIT;
     vv_schema *schema = NULL;
 
@@ -468,7 +475,7 @@ static void *watch(void *arg)
     watcher *self = arg;
 
     while (!atomic_load(&self->ended)) {
-        vv_recorder_stats stats;
+        vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
 
         vv_recorder_get_stats(self->recorder, &stats);
         self->failures += stats.written + stats.dropped > stats.logged;

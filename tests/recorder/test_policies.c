@@ -77,7 +77,7 @@ static void the_oldest_rows_are_dropped_when_asked(void **state)
     vv_schema *schema = rows_schema();
     vv_recorder *recorder = begin(&disk, schema, &options);
     vv_error err = VV_ERROR_INIT;
-    vv_recorder_stats stats;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
 
     (void)state;
     for (int64_t step = 0; step < 1000; step++)
@@ -110,7 +110,7 @@ static void rows_are_thinned_when_asked(void **state)
     vv_schema *schema = rows_schema();
     vv_recorder *recorder = begin(&disk, schema, &options);
     vv_error err = VV_ERROR_INIT;
-    vv_recorder_stats stats;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
 
     (void)state;
     for (int64_t step = 0; step < 2000; step++)
@@ -142,7 +142,7 @@ static void counters_agree_with_what_was_recorded(void **state)
         vv_error err = VV_ERROR_INIT;
         uint64_t ok = 0, given = 300;
         vv_recorder *recorder;
-        vv_recorder_stats stats;
+        vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
 
         options.memory_bytes = 100000 + next_random(&random) % 200000;
         options.flush_ms = 1 + (uint32_t)(next_random(&random) % 20);
@@ -218,7 +218,7 @@ static void random_recordings_agree_with_a_list_of_steps(void **state)
         vv_error err = VV_ERROR_INIT;
         bool logged[STEPS] = { false };
         vv_recorder *recorder = NULL;
-        vv_recorder_stats stats;
+        vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
         vv_status status;
 
         options.flush_ms = 1 + (uint32_t)(next_random(&random) % 10);
@@ -327,7 +327,7 @@ static void a_slow_disk_does_not_take_memory(void **state)
     vv_schema *schema = NULL;
     static float row[3000];
     const void *leaf = row;
-    vv_recorder_stats stats;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
     vv_recorder *recorder;
     uint64_t before, after;
 

@@ -491,7 +491,7 @@ static void *flush_many(void *arg)
 static void *look_often(void *arg)
 {
     crowd *self = arg;
-    vv_recorder_stats stats;
+    vv_recorder_stats stats = VV_RECORDER_STATS_INIT;
 
     while (!atomic_load(&self->stop)) {
         vv_recorder_get_stats(self->recorder, &stats);

@@ -430,7 +430,7 @@ static void an_estimate_counts_rows_and_bytes(void **state)
     vv_schema *schema = schema_of(
         "{\"groups\": {\"s\": {\"every\": 10, \"leaves\": {\"x\": \"float32[1000,3]\"}}, "
         "\"i\": {\"every\": \"once\", \"leaves\": \"float64[10]\"}}}");
-    vv_recorder_estimate estimate;
+    vv_recorder_estimate estimate = VV_RECORDER_ESTIMATE_INIT;
     vv_error err = VV_ERROR_INIT;
 
     (void)state;

@@ -872,7 +872,7 @@ static void a_recording_that_was_not_closed_is_repaired(void **state)
     static const char text[] = "{\"groups\": {\"step\": {\"every\": 1, \"leaves\": "
                                "{\"a\": \"float64\", \"b\": \"int32[3]\"}}}}";
     const uint64_t longer[2] = { 9, 3 }, start[2] = { 0, 0 }, count[2] = { 5, 3 };
-    vv_repair_report report = { .was_open = false };
+    vv_repair_report report = VV_REPAIR_REPORT_INIT;
     vv_recorder *recorder = NULL;
     vv_schema *schema = NULL;
     vv_store *store;
@@ -896,6 +896,10 @@ static void a_recording_that_was_not_closed_is_repaired(void **state)
     assert_vv_ok(vv_array_open(store, "run/step/b", &array, &err));
     assert_vv_ok(vv_array_resize(array, longer, &err));
     vv_array_free(array);
+    report.struct_size = 0;
+    assert_int_equal(vv_recorder_repair_zarr(store, "run", false, &report, &err),
+                     VV_EINVAL);
+    report = VV_REPAIR_REPORT_INIT;
     assert_vv_ok(vv_recorder_repair_zarr(store, "run", true, &report, &err));
     assert_true(report.was_open && !report.changed && report.rows == 5);
     assert_int_equal(length_of(store, "run/step/b"), 9);

@@ -136,6 +136,33 @@ static void options_of_older_and_newer_callers_are_read(void **state)
     assert_int_equal(vvi_read_options(&out, sizeof(out), &older, &err), VV_EINVAL);
 }
 
+static void results_fit_structs_of_older_and_newer_callers(void **state)
+{
+    struct {
+        sample_options known;
+        uint64_t unknown;
+    } newer = { { sizeof(newer), 0, 0 }, 7 };
+    const sample_options made = { sizeof(made), 1, 2 };
+    sample_options older = { offsetof(sample_options, b), 0, 5 };
+    sample_options unset = { 0, 0, 0 };
+    vv_error err = VV_ERROR_INIT;
+
+    (void)state;
+    assert_vv_ok(vvi_check_result(&older, &err));
+    vvi_write_result(&older, &made, sizeof(made));
+    assert_int_equal(older.struct_size, offsetof(sample_options, b));
+    assert_int_equal(older.a, 1);
+    assert_int_equal(older.b, 5); /* which it does not have */
+    assert_vv_ok(vvi_check_result(&newer, &err));
+    vvi_write_result(&newer, &made, sizeof(made));
+    assert_int_equal(newer.known.struct_size, sizeof(newer));
+    assert_int_equal(newer.known.b, 2);
+    assert_int_equal(newer.unknown, 7);
+    assert_int_equal(vvi_check_result(&unset, &err), VV_EINVAL);
+    unset.struct_size = SIZE_MAX; /* never set */
+    assert_int_equal(vvi_check_result(&unset, &err), VV_EINVAL);
+}
+
 static void integers_are_read_in_their_stated_order(void **state)
 {
     uint8_t bytes[8];
@@ -292,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_range_is_cut_to_the_value),
         cmocka_unit_test(borrowed_bytes_are_cut_in_place_and_copied_when_appended_to),
         cmocka_unit_test(options_of_older_and_newer_callers_are_read),
+        cmocka_unit_test(results_fit_structs_of_older_and_newer_callers),
         cmocka_unit_test(integers_are_read_in_their_stated_order),
         cmocka_unit_test(parallel_work_is_done_once_each_and_reports_its_failure),
         cmocka_unit_test(parallel_calls_go_on_beside_and_within_each_other),
