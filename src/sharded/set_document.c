@@ -290,9 +290,11 @@ static vv_status save(setting *self, vv_error *err)
     vv_status status;
 
     vvi_rwlock_read(&store->changes);
+    vvi_rwlock_read(&store->lock); /* keys that are no documents come and go meanwhile */
     self->stripped = wants_strip(self);
     self->with_groups = wants_groups(self);
     status = check(self, &geometry, err);
+    vvi_rwlock_unlock(&store->lock);
     vvi_rwlock_unlock(&store->changes);
     if (!status && self->stripped)
         status = vvi_document_strip(self->value, &stripped, err);

@@ -148,6 +148,33 @@ static void values_are_stored_side_by_side(void **state)
     assert_text(fixture->store, "g/t/3", "g/t/3");
 }
 
+/* Keys that are no documents come and go while documents look for those of the groups above them. */
+static vv_status set_attributes_or_documents(void *ctx, size_t i, vv_error *err)
+{
+    vv_status status = VV_OK;
+    char key[48];
+
+    for (int k = 0; k < 300 && !status; k++) {
+        snprintf(key, sizeof(key), "g/a%zu/%d/%s", i, k, i % 2 ? ".zattrs" : ".zarray");
+        status = vv_store_set(ctx, key, vv_bytes_of("{\"shape\": [4], \"chunks\": [1]}"),
+                              err);
+    }
+    return status;
+}
+
+static void documents_and_other_keys_are_set_side_by_side(void **state)
+{
+    store_fixture *fixture = *state;
+    vv_error err = VV_ERROR_INIT;
+    vv_sharded_info info;
+
+    assert_vv_ok(vvi_parallel(4, 4, set_attributes_or_documents, fixture->store, &err));
+    assert_vv_ok(vv_sharded_store_info(fixture->store, &info, &err));
+    assert_int_equal(info.array_count, 600);
+    /* Also .zgroup at the root, in g, a0, and a2. */
+    assert_int_equal(info.metadata_count, 1200 + 4);
+}
+
 static void *commit(void *ctx)
 {
     static vv_error err;
@@ -213,6 +240,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define PROMISE(function_) cmocka_unit_test_setup_teardown(function_, setup, teardown)
         PROMISE(values_are_stored_side_by_side),
+        PROMISE(documents_and_other_keys_are_set_side_by_side),
         PROMISE(readers_go_on_while_a_commit_saves),
         PROMISE(a_resize_gets_its_turn_among_readers),
     };
