@@ -2,6 +2,7 @@
 #include "sharded/inner.h"
 
 #include "metrics/metrics.h"
+#include "multiformats/cid_fill.h"
 #include "util/alloc.h"
 #include "util/buf.h"
 
@@ -92,55 +93,71 @@ static vv_status read_part(vvi_chunk_index *index, uint64_t shard, const vv_cid 
     return status ? vvi_fail_shard(index, shard, block, status, why.message, err) : VV_OK;
 }
 
-static vv_status read_whole(vvi_chunk_index *index, uint64_t shard, uint64_t slot,
-                            vv_cid *out, bool *has, vv_error *err)
+/* Where a chunk was looked for, and of which geometry that holds. */
+typedef struct spot {
+    uint64_t shard, slot, generation;
+} spot;
+
+/* *moved: chunks have other numbers by now, so that the shard may be another one. */
+static vv_status read_whole(vvi_chunk_index *index, const spot *at, vv_cid *out,
+                            bool *has, bool *moved, vv_error *err)
 {
     vvi_held *held;
 
-    VVI_TRY(vvi_cache_load(index, &shard, 1, &held, NULL, err));
-    *has = false;
-    if (!held)
-        return VV_OK;
+    VVI_TRY(vvi_cache_load(index, &at->shard, 1, &held, NULL, err));
     vvi_mutex_lock(&index->cache->lock);
-    *has = vvi_shard_get(&held->names->shard, slot, out);
+    *moved = index->generation != at->generation;
+    *has = held && !*moved && vvi_shard_get(&held->names->shard, at->slot, out);
     vvi_held_release_locked(index->cache, held);
     vvi_mutex_unlock(&index->cache->lock);
     return VV_OK;
 }
 
-vv_status vvi_chunk_index_get(vvi_chunk_index *index, const uint64_t *coords,
-                              vv_shard_read read, vv_cid *out, vv_error *err)
+/* Look a chunk up as the grid is now. */
+static vv_status get_once(vvi_chunk_index *index, const uint64_t *coords,
+                          vv_shard_read read, vv_cid *out, bool *has, bool *moved,
+                          vv_error *err)
 {
     uint64_t begun_ns = vvi_metrics_on() ? vvi_now_ns() : 0;
     answer found = NONE;
-    uint64_t number;
-    uint64_t shard = 0;
-    uint64_t slot = 0;
+    uint64_t number = 0;
     vv_status status;
-    vv_cid cid;
-    bool has;
+    vv_cid block;
+    spot at;
 
     vvi_mutex_lock(&index->cache->lock);
     status = vvi_chunk_index_number(index, &index->geometry, coords, &number, err);
-    if (!status) {
-        shard = number / index->slots;
-        slot = number % index->slots;
-        found = look(index, shard, slot, read, &cid);
-    }
+    at = (spot){ .shard = number / index->slots,
+                 .slot = number % index->slots,
+                 .generation = index->generation };
+    if (!status)
+        found = look(index, at.shard, at.slot, read, out);
     vvi_mutex_unlock(&index->cache->lock);
     VVI_TRY(status);
-    has = found == FOUND;
+    *moved = false;
+    *has = found == FOUND;
+    block = *out;
     if (found == READ_WHOLE)
-        status = read_whole(index, shard, slot, &cid, &has, err);
-    if (found == READ_PART) {
-        vv_cid block = cid;
-
-        status = read_part(index, shard, &block, slot, &cid, &has, err);
-    }
+        status = read_whole(index, &at, out, has, moved, err);
+    if (found == READ_PART)
+        status = read_part(index, at.shard, &block, at.slot, out, has, err);
     if (begun_ns)
-        vvi_count_shard_load(shard, found == FOUND || found == NONE,
+        vvi_count_shard_load(at.shard, found == FOUND || found == NONE,
                              status ? 0 : index->slots, vvi_now_ns() - begun_ns);
-    VVI_TRY(status);
+    return status;
+}
+
+vv_status vvi_chunk_index_get(vvi_chunk_index *index, const uint64_t *coords,
+                              vv_shard_read read, vv_cid *out, vv_error *err)
+{
+    bool has = false;
+    bool moved = false;
+    vv_cid cid;
+
+    vvi_cid_zero(&cid);
+    do
+        VVI_TRY(get_once(index, coords, read, &cid, &has, &moved, err));
+    while (moved);
     if (!has)
         return fail_none(index, err);
     *out = cid;
@@ -163,6 +180,8 @@ typedef struct turn {
     vv_status first; /* failure that ends the call */
     vv_error *err;   /* of the first chunk that failed */
     bool failed;
+    uint64_t generation; /* of the geometry that was looked at */
+    bool moved;          /* it was another one when shards were read */
     size_t count;
     wanted asked[TURN]; /* all of the turn */
     wanted wanted[TURN];
@@ -238,7 +257,9 @@ static void look_all(turn *self, const uint64_t *coords, size_t n, vv_shard_read
     vvi_chunk_index *index = self->index;
 
     self->count = 0;
+    self->moved = false;
     vvi_mutex_lock(&index->cache->lock);
+    self->generation = index->generation;
     for (size_t i = 0; i < n; i++) {
         uint64_t number = UINT64_MAX;
 
@@ -312,6 +333,7 @@ static void read_whole_shards(turn *self, group *some)
                                       some->statuses, self->failed ? NULL : self->err);
 
     vvi_mutex_lock(&cache->lock);
+    self->moved |= self->index->generation != self->generation;
     for (size_t k = 0; k < some->n; k++) {
         vv_status one = status ? status : some->statuses[k];
 
@@ -446,12 +468,15 @@ vv_status vvi_chunk_index_get_many(vvi_chunk_index *index, const uint64_t *coord
 
         self->outs = outs + at;
         self->statuses = statuses + at;
-        look_all(self, coords + at * ndim, n - at < TURN ? n - at : TURN, read);
-        if (begun_ns)
-            count_answered(self, coords + at * ndim, n - at < TURN ? n - at : TURN,
-                           begun_ns);
-        sort_wanted(self);
-        read_wanted(self, some);
+        /* Again where a resize gave chunks other numbers before their shards were read. */
+        do {
+            look_all(self, coords + at * ndim, n - at < TURN ? n - at : TURN, read);
+            if (begun_ns)
+                count_answered(self, coords + at * ndim, n - at < TURN ? n - at : TURN,
+                               begun_ns);
+            sort_wanted(self);
+            read_wanted(self, some);
+        } while (self->moved);
     }
     status = self->first;
 

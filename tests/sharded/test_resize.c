@@ -3,6 +3,10 @@
 
 #include "sharded/shard.h"
 
+#include <varvite/blockstore_backend.h>
+
+#include <stdlib.h>
+
 typedef struct fixture {
     vv_blockstore *memory, *faulty;
     vvi_shard_cache *cache;
@@ -357,6 +361,93 @@ static void shapes_that_cannot_be_are_refused(void **state)
     assert_int_equal(vvi_chunk_index_geometry(self->index)->grid.shape[0], 4);
 }
 
+/* A block store that resizes the index while blocks are being fetched for the first time. */
+typedef struct meddler {
+    vv_blockstore base;
+    fixture *fixture;
+    bool done;
+} meddler;
+
+static vv_status meddler_get(vv_blockstore *base, const vv_cid *cid, vv_buf *out,
+                             vv_error *err)
+{
+    static const uint64_t narrower[MODEL_NDIM] = { 6, 8, 7 };
+    meddler *self = (meddler *)base;
+
+    if (!self->done) {
+        self->done = true;
+        VVI_TRY(vvi_chunk_index_resize(self->fixture->index, narrower, err));
+    }
+    return vv_blockstore_get(self->fixture->memory, cid, out, err);
+}
+
+static vv_status meddler_has_many(vv_blockstore *base, const vv_cid *cids, size_t n,
+                                  bool *out, vv_error *err)
+{
+    return vv_blockstore_has_many(((meddler *)base)->fixture->memory, cids, n, out, err);
+}
+
+static vv_status meddler_put_many(vv_blockstore *base, const vv_block *blocks, size_t n,
+                                  vv_error *err)
+{
+    return vv_blockstore_add_many(((meddler *)base)->fixture->memory, blocks, n, err);
+}
+
+static void meddler_free(vv_blockstore *base)
+{
+    free(base);
+}
+
+static const vv_blockstore_ops meddler_ops = { .name = "meddler",
+                                               .get = meddler_get,
+                                               .put_many = meddler_put_many,
+                                               .has_many = meddler_has_many,
+                                               .free = meddler_free };
+
+/* Many shards are read one group after the other: those behind a resize have other chunks in their slots. */
+static void a_resize_while_many_are_read_mixes_nothing_up(void **state)
+{
+    static const uint64_t shape[MODEL_NDIM] = { 6, 8, 8 };
+    fixture *self = *state;
+    meddler *blocks = calloc(1, sizeof(*blocks));
+    uint64_t coords[48][MODEL_NDIM];
+    vv_status statuses[48];
+    vvi_shard_cache *cache;
+    vv_cid cids[48];
+    vv_error err;
+
+    assert_non_null(blocks);
+    vv_blockstore_base_init(&blocks->base, &meddler_ops, true);
+    blocks->fixture = self;
+    resize_both(self, shape[0], shape[1], shape[2]);
+    for (uint64_t i = 0; i < 6 * 8 * 8; i++) {
+        const uint64_t at[MODEL_NDIM] = { i / 64, i / 8 % 8, i % 8 };
+
+        set_both(self->index, &self->model, at, 1 + i);
+    }
+    save(self);
+    cache = new_cache(&blocks->base, 0);
+    {
+        vvi_chunk_index *index = reopen(self->index, cache);
+
+        vvi_chunk_index_free(self->index);
+        vvi_shard_cache_free(self->cache);
+        self->cache = cache;
+        self->index = index;
+    }
+    for (uint64_t i = 0; i < 48; i++)
+        memcpy(coords[i], (uint64_t[]){ i / 8, i % 8, 3 }, sizeof(coords[i]));
+    assert_vv_ok(vvi_chunk_index_get_many(self->index, coords[0], 48, VV_SHARD_FULL, cids,
+                                          statuses, &err));
+    for (uint64_t i = 0; i < 48; i++) {
+        vv_cid expected = cid_number(1 + i * 8 + 3);
+
+        assert_int_equal(statuses[i], VV_OK);
+        assert_true(vv_cid_equal(&cids[i], &expected));
+    }
+    vv_blockstore_free(&blocks->base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +469,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(shapes_that_cannot_be_are_refused, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_resize_while_many_are_read_mixes_nothing_up,
+                                        setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
