@@ -172,7 +172,9 @@ vv_status cmd_convert(cli_call *call)
         status = run_migrate(&self, &root);
     } else if (layout == VV_LAYOUT_ENCRYPTED) {
         status = cli_fail(call, VV_EINVAL,
-                          "an encrypted root is copied, not converted: 'varvite copy'");
+                          "%.200s is encrypted: it is copied, not converted, by "
+                          "'varvite copy' with its key",
+                          call->args[0]);
     } else {
         status = run_convert(&self, &root);
     }

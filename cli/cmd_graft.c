@@ -6,6 +6,21 @@
 
 #include <varvite/sharded.h>
 
+/* Both roots must be sharded ones; that of TARGET was opened. */
+static vv_status check_layout(cli_call *call, vv_blockstore *blocks, const char *text,
+                              const vv_cid *root)
+{
+    vv_layout layout;
+    vv_status status = vv_root_layout(blocks, root, &layout, &call->err);
+
+    if (status || layout == VV_LAYOUT_SHARDED_V2 || layout == VV_LAYOUT_SHARDED_V1)
+        return status;
+    return cli_fail(
+        call, VV_EINVAL, "%.200s is %s %s root, and graft takes sharded ones%s", text,
+        layout == VV_LAYOUT_ENCRYPTED ? "an" : "a", vv_layout_name(layout),
+        layout == VV_LAYOUT_HAMT ? ": 'varvite convert' makes one of it" : "");
+}
+
 static void report(cli_call *call, const vv_cid *root, uint64_t grafted)
 {
     cli_talk(call, "%s grafted", cli_count_text(grafted, "chunk"));
@@ -28,7 +43,7 @@ vv_status cmd_graft(cli_call *call)
     cli_progress progress;
     uint64_t grafted = 0;
     uint32_t ndim;
-    vv_cid source;
+    vv_cid target, source;
     vv_cid root;
 
     if (!cli_text(call, "at"))
@@ -37,7 +52,13 @@ vv_status cmd_graft(cli_call *call)
     if (!status)
         status = cli_cid(call, call->args[1], &source);
     if (!status)
+        status = cli_cid(call, call->args[0], &target);
+    if (!status)
         status = cli_tree_open(call, call->args[0], &tree);
+    if (!status)
+        status = check_layout(call, tree.blocks, call->args[0], &target);
+    if (!status)
+        status = check_layout(call, tree.blocks, call->args[1], &source);
     if (status)
         goto done;
     options.source_array_path = cli_text(call, "source-array");

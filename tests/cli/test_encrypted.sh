@@ -54,6 +54,22 @@ test_with_the_key_it_reads_as_any_root() {
     expect_code 0
 }
 
+test_what_works_on_other_layouts_alone_says_so() {
+    begin
+    for to in sharded v1 v2 hamt; do
+        run convert "$root" --to $to --note note
+        expect_failure 2 "$root is encrypted: .*varvite copy"
+        expect_no_out
+        expect_true test ! -e note
+    done
+    run copy -q "$hamt" --layout sharded --into g
+    local sharded=$(cat "$out")
+    run graft "$sharded" "$root" --at 0,0,0
+    expect_failure 2 "$root is an encrypted root"
+    run key info "$hamt"
+    expect_failure 3 "$hamt: no root of an encrypted data set"
+}
+
 test_without_it_there_is_nothing_to_see() {
     begin
     run ls "$root"
