@@ -104,7 +104,8 @@ VV_API vv_status vv_kubo_open(const vv_kubo_options *options, vv_blockstore **ou
  * - "kubo://HOST:PORT": the RPC there, for reading too; kubo+https:// by TLS; "?gateway=URL" (several times) reads
  *   from gateways, "?pin=true" pins;
  * - "gateway+https://HOST,https://OTHER": gateways, read-only.
- * "NAME:PASSWORD@" before the first host is taken for user and password.
+ * "NAME:PASSWORD@" before the first host is taken for user and password, which that host alone is told: not the
+ * gateways of a kubo:// URL.
  */
 VV_API vv_status vv_kubo_open_url(const char *url, const vv_kubo_options *options,
                                   vv_blockstore **out, vv_error *err);

@@ -34,6 +34,7 @@ typedef struct vvi_http_options {
     const vv_http_header *headers; /* copied */
     size_t header_count;
     const char *user, *password; /* HTTP Basic; user NULL: none */
+    const char *user_url; /* whose origin alone sees them; NULL: those of trusted */
     /* URLs whose origins may see all headers and the password; others see Accept, Accept-Encoding,
      * Accept-Language, User-Agent and Connection, and what belongs to the request itself. */
     const char *const *trusted;

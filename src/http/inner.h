@@ -14,6 +14,8 @@ struct vvi_http {
     /* Fixed once made. */
     vvi_http_options opts;    /* texts and arrays are owned */
     vvi_http_origin *origins; /* opts.trusted_count of them */
+    vvi_http_origin user_origin;
+    bool has_user_origin;
     pid_t pid;
     CURLM *multi;
 

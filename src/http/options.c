@@ -83,6 +83,10 @@ static vv_status copy_options(vvi_http *http, const vvi_http_options *given,
     for (size_t i = 0; i < given->trusted_count; i++)
         VVI_TRY(vvi_http_origin_of(given->trusted[i], &http->origins[i], err));
     opts->trusted_count = given->trusted_count;
+    if (given->user_url)
+        VVI_TRY(vvi_http_origin_of(given->user_url, &http->user_origin, err));
+    http->has_user_origin = given->user_url != NULL;
+    opts->user_url = NULL;
     opts->user = given->user;
     VVI_TRY(copy_text(&opts->user, err));
     opts->password = given->password;

@@ -251,6 +251,17 @@ static bool is_trusted_origin(const vvi_http *http, const char *url)
     return false;
 }
 
+/* May it be told the user and the password? */
+static bool is_users_origin(const vvi_http *http, const char *url)
+{
+    vvi_http_origin origin;
+
+    if (!http->has_user_origin)
+        return is_trusted_origin(http, url);
+    return vvi_http_origin_of(url, &origin, NULL) == VV_OK &&
+           vvi_http_same_origin(&origin, &http->user_origin);
+}
+
 static bool add_header(struct curl_slist **list, const char *name, const char *value)
 {
     struct curl_slist *longer;
@@ -353,7 +364,7 @@ static CURLcode set_up(const vvi_http *http, vvi_http_request *request, CURL *ea
         SET(CURLOPT_PROXY, opts->proxy);
     if (opts->ca_file)
         SET(CURLOPT_CAINFO, opts->ca_file);
-    if (trusted && opts->user) {
+    if (opts->user && is_users_origin(http, url)) {
         SET(CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
         SET(CURLOPT_USERNAME, opts->user);
         SET(CURLOPT_PASSWORD, opts->password ? opts->password : "");

@@ -113,8 +113,8 @@ static const vv_blockstore_ops *ops_of(const vvi_kubo *self)
     return self->opts.read_only ? &read_only_ops : &writable_ops;
 }
 
-vv_status vvi_kubo_open_with(const vv_kubo_options *options, const vvi_kubo_hooks *hooks,
-                             vv_blockstore **out, vv_error *err)
+static vv_status open_store(const vv_kubo_options *options, const vvi_kubo_hooks *hooks,
+                            bool user_is_rpcs, vv_blockstore **out, vv_error *err)
 {
     vvi_kubo *self = vvi_alloc_zero(sizeof(*self));
     vv_status status;
@@ -128,6 +128,7 @@ vv_status vvi_kubo_open_with(const vv_kubo_options *options, const vvi_kubo_hook
     }
     if (hooks)
         self->hooks = *hooks;
+    self->user_is_rpcs = user_is_rpcs;
     status = vvi_kubo_configure(self, options, err);
     vv_blockstore_base_init(&self->base, ops_of(self), self->opts.trusted);
     self->base.checks_itself = true;
@@ -136,6 +137,12 @@ vv_status vvi_kubo_open_with(const vv_kubo_options *options, const vvi_kubo_hook
     else
         *out = &self->base;
     return status;
+}
+
+vv_status vvi_kubo_open_with(const vv_kubo_options *options, const vvi_kubo_hooks *hooks,
+                             vv_blockstore **out, vv_error *err)
+{
+    return open_store(options, hooks, false, out, err);
 }
 
 vv_status vv_kubo_open(const vv_kubo_options *options, vv_blockstore **out, vv_error *err)
@@ -169,7 +176,7 @@ vv_status vv_kubo_open_url(const char *url, const vv_kubo_options *options,
         opts.password = parsed.password;
     }
     opts.pin_on_add = opts.pin_on_add || parsed.pin;
-    status = vv_kubo_open(&opts, out, err);
+    status = open_store(&opts, NULL, parsed.user && parsed.rpc, out, err);
     vvi_kubo_url_clear(&parsed);
     return status;
 }

@@ -44,6 +44,7 @@ typedef struct vvi_kubo {
     size_t gateway_count;
     vvi_http_lane rpc_lane;
     vvi_http *http;
+    bool user_is_rpcs; /* user and password stood in the RPC's URL: for its origin alone */
     vvi_kubo_hooks hooks;
 
     vvi_mutex lock;

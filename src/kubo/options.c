@@ -228,6 +228,7 @@ static vv_status make_client(vvi_kubo *self, const vv_kubo_options *given, vv_er
         .header_count = given->header_count,
         .user = given->user,
         .password = given->password,
+        .user_url = self->user_is_rpcs ? self->rpc : NULL,
         .trusted = trusted,
         .trusted_count = self->rpc ? 2 : 1,
         .proxy = given->proxy,

@@ -628,6 +628,50 @@ static void credentials_of_a_url_are_sent_and_never_shown(void **state)
     assert_null(strstr(err.message, "s3cret"));
 }
 
+/* Keeps whom the last request said it came from; it has no block. */
+static void note_user(void *ctx, const server_request *request, server_answer *answer)
+{
+    const char *given = server_header(request, "authorization");
+
+    snprintf(ctx, 64, "%s", given ? given : "nobody");
+    answer->status = 404;
+}
+
+static void credentials_of_a_url_stay_with_its_first_host(void **state)
+{
+    static const char *const forms[] = { "kubo://me:pw@%s?gateway=http://%s",
+                                         "gateway+http://me:pw@%s,http://%s" };
+    char seen[2][64] = { "", "" };
+    http_server *first = http_server_start(note_user, seen[0]);
+    http_server *second = http_server_start(note_user, seen[1]);
+    vv_cid cid = {
+        .version = 1, .codec = VV_CODEC_RAW, .hash = VV_HASH_BLAKE3, .digest_len = 32
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        vv_kubo_options options = quick_options();
+        vv_blockstore *store = NULL;
+        char url[256];
+        bool there;
+
+        strcpy(seen[0], "");
+        strcpy(seen[1], "");
+        snprintf(url, sizeof(url), forms[i], http_server_url(first) + strlen("http://"),
+                 http_server_url(second) + strlen("http://"));
+        assert_vv_ok(vv_kubo_open_url(url, &options, &store, &err));
+        assert_int_equal(get_status(store, &cid), VV_ENOTFOUND);
+        (void)vv_blockstore_has(store, &cid, &there, &err);
+        vv_blockstore_free(store);
+        http_server_settle(first);
+        http_server_settle(second);
+        assert_string_equal(seen[0], "Basic bWU6cHc=");
+        assert_string_equal(seen[1], "nobody");
+    }
+    http_server_stop(first);
+    http_server_stop(second);
+}
+
 static void a_peer_of_another_kind_is_named(void **state)
 {
     world *self = *state;
@@ -691,6 +735,7 @@ int main(void)
         TEST(urls_open_stores),
         TEST(urls_that_mean_nothing_are_refused),
         TEST(credentials_of_a_url_are_sent_and_never_shown),
+        TEST(credentials_of_a_url_stay_with_its_first_host),
         TEST(a_peer_of_another_kind_is_named),
         TEST(calls_for_a_kubo_store_refuse_others),
     };
