@@ -411,17 +411,23 @@ static int start_thread(vvi_http *http)
 
 vv_status vvi_http_batch_init(vvi_http_batch *batch, vvi_http *http, vv_error *err)
 {
-    *batch = (vvi_http_batch){ .http = http };
-    return vvi_cond_init(&batch->done, err);
+    *batch = (vvi_http_batch){ 0 };
+    /* Before the lock: in a child whoever held it at the fork does not let it go. */
+    if (http->pid != getpid())
+        return vvi_fail(
+            err, VV_EINVAL,
+            "a child of a fork opens its own connections: open the store again");
+    VVI_TRY(vvi_cond_init(&batch->done, err));
+    batch->http = http;
+    vvi_mutex_lock(&http->lock);
+    batch->generation = http->generation;
+    vvi_mutex_unlock(&http->lock);
+    return VV_OK;
 }
 
 /* Under the lock. */
 static vv_status enqueue(vvi_http *http, vvi_http_request *request)
 {
-    if (http->pid != getpid())
-        return vvi_fail(
-            &request->error, VV_EINVAL,
-            "a child of a fork opens its own connections: open the store again");
     if (!http->is_running) {
         int error = start_thread(http);
 
@@ -447,7 +453,7 @@ void vvi_http_submit(vvi_http_batch *batch, vvi_http_request *request)
     request->start_ns = request->delay_ns ? vvi_now_ns() + request->delay_ns : 0;
     vvi_mutex_lock(&http->lock);
     batch->count++;
-    request->generation = http->generation;
+    request->generation = batch->generation;
     if (!status)
         status = enqueue(http, request);
     if (!status)
@@ -483,7 +489,7 @@ vvi_http_request *vvi_http_next(vvi_http_batch *batch)
 static void tell_of_cancel(vvi_http *http)
 {
     http->cancels++;
-    if (http->is_running && http->pid == getpid())
+    if (http->is_running)
         curl_multi_wakeup(http->multi);
 }
 
@@ -536,6 +542,8 @@ void vvi_http_request_clear(vvi_http_request *request)
 
 void vvi_http_cancel(vvi_http *http)
 {
+    if (http->pid != getpid()) /* nothing of a child's goes on */
+        return;
     vvi_mutex_lock(&http->lock);
     http->generation++;
     tell_of_cancel(http);

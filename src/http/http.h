@@ -50,7 +50,8 @@ typedef struct vvi_http vvi_http;
 vv_status vvi_http_new(const vvi_http_options *options, vvi_http **out, vv_error *err);
 /* Nobody may be waiting. NULL is fine. */
 void vvi_http_free(vvi_http *http);
-/* Every request that was submitted before ends with VV_ECANCELED. Any thread. */
+/* Every request of a batch that was begun before ends with VV_ECANCELED, also one that it submits later. Any
+ * thread. */
 void vvi_http_cancel(vvi_http *http);
 
 /* Requests of one lane run at the same time up to its limit; the rest waits in order. Zero but for limit at
@@ -135,11 +136,13 @@ struct vvi_http_request {
 struct vvi_http_batch {
     vvi_http *http;
     vvi_cond done;
-    size_t count; /* submitted and not handed out; guarded by the client's lock */
+    uint64_t generation; /* of its beginning: a cancel ends what it submits later too */
+    size_t count;        /* submitted and not handed out; guarded by the client's lock */
     vvi_http_request *first, *last; /* done; guarded by the client's lock */
     bool is_canceled;               /* atomic */
 };
 
+/* VV_EINVAL in the child of a fork, where the transfer thread is not; VV_ENOMEM. */
 vv_status vvi_http_batch_init(vvi_http_batch *batch, vvi_http *http, vv_error *err);
 /* Ends what is still going on. */
 void vvi_http_batch_clear(vvi_http_batch *batch);

@@ -1,6 +1,9 @@
 /* The HTTP client: what it sends, follows, tries again, and whom it tells what. */
 #include "http/fixture.h"
+#include "http/inner.h"
 
+#include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MS ((uint64_t)1000000)
@@ -505,6 +508,30 @@ static void a_cancel_ends_what_other_threads_wait_for(void **state)
     end_script(self);
 }
 
+static void a_child_of_a_fork_is_refused_whatever_goes_on(void **state)
+{
+    vvi_http *http = client_with((vvi_http_options){ 0 });
+    vv_error error = VV_ERROR_INIT;
+    vvi_http_batch batch;
+    int code = -1;
+    pid_t child;
+
+    (void)state;
+    /* As if another thread were in the midst of a submit. */
+    vvi_mutex_lock(&http->lock);
+    child = fork();
+    if (child == 0) {
+        alarm(10);
+        vvi_http_cancel(http);
+        _exit(vvi_http_batch_init(&batch, http, &error) == VV_EINVAL ? 0 : 1);
+    }
+    vvi_mutex_unlock(&http->lock);
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &code, 0), child);
+    assert_int_equal(code, 0);
+    vvi_http_free(http);
+}
+
 /* ---- the public call ------------------------------------------------------------------------ */
 
 static void a_post_sends_and_returns_the_answer(void **state)
@@ -560,6 +587,7 @@ int main(void)
         cmocka_unit_test(many_threads_share_one_client_within_the_lane),
         cmocka_unit_test(a_batch_that_is_cleared_ends_what_goes_on),
         cmocka_unit_test(a_cancel_ends_what_other_threads_wait_for),
+        cmocka_unit_test(a_child_of_a_fork_is_refused_whatever_goes_on),
         cmocka_unit_test(a_post_sends_and_returns_the_answer),
     };
 

@@ -420,6 +420,40 @@ static void a_cancel_ends_a_call_of_another_thread(void **state)
     vv_blockstore_free(store);
 }
 
+static void a_cancel_ends_all_blocks_of_a_call(void **state)
+{
+    enum {
+        COUNT = 40
+    };
+    world *self = *state;
+    vv_kubo_options options = quick_options();
+    vv_cid cids[COUNT];
+    vv_buf outs[COUNT] = { 0 };
+    vv_status statuses[COUNT];
+    vv_blockstore *store;
+    pthread_t thread;
+
+    for (uint8_t i = 0; i < COUNT; i++)
+        cids[i] = (vv_cid){ .version = 1,
+                            .codec = VV_CODEC_RAW,
+                            .hash = VV_HASH_BLAKE3,
+                            .digest_len = 32,
+                            .digest = { i } };
+    options.max_in_flight = 2;
+    options.max_retries = VV_KUBO_NO_RETRIES;
+    options.idle_timeout_ms = 500;
+    store = open_gateways(self->urls, 1, options);
+    little_kubo_delay(self->servers[0], 60000);
+    assert_int_equal(pthread_create(&thread, NULL, cancel_soon, store), 0);
+    assert_int_equal(vv_blockstore_get_many(store, cids, COUNT, outs, statuses, &err),
+                     VV_ECANCELED);
+    pthread_join(thread, NULL);
+    /* Also those that had not been asked for yet. */
+    for (size_t i = 0; i < COUNT; i++)
+        assert_int_equal(statuses[i], VV_ECANCELED);
+    vv_blockstore_free(store);
+}
+
 /* ---- writing -------------------------------------------------------------------------------- */
 
 static void what_is_longer_than_a_chunk_is_put_as_a_block(void **state)
@@ -728,6 +762,7 @@ int main(void)
         TEST(many_blocks_are_read_and_written_at_the_same_time),
         TEST(many_threads_read_through_gateways_that_come_and_go),
         TEST(a_cancel_ends_a_call_of_another_thread),
+        TEST(a_cancel_ends_all_blocks_of_a_call),
         TEST(what_is_longer_than_a_chunk_is_put_as_a_block),
         TEST(a_block_that_no_node_would_fetch_is_refused),
         TEST(a_daemon_that_names_a_block_otherwise_is_not_believed),
