@@ -103,24 +103,34 @@ vv_status vvi_http_resolve(const char *base, const char *location, char **out,
     return status;
 }
 
+/* Where the host begins: behind the last @ of the authority, or, where that is none because a password was written
+ * as it is ("http://me:a/b@host"), behind the last @ at all. */
+static size_t skip_user(const char *rest)
+{
+    size_t end = strcspn(rest, "/?#");
+    size_t colon = end;
+
+    while (colon && rest[colon - 1] != ':' && rest[colon - 1] != ']')
+        colon--;
+    if (!memchr(rest, '@', end) && colon && rest[colon - 1] == ':' &&
+        strspn(rest + colon, "0123456789") < end - colon)
+        end = strlen(rest);
+    while (end && rest[end - 1] != '@')
+        end--;
+    return end;
+}
+
 void vvi_http_redact(const char *url, char *out, size_t cap)
 {
     const char *rest = strstr(url, "://");
-    size_t path;
-    size_t host;
     size_t used = 0;
 
     /* Behind a path or a query it ends no scheme. */
     rest = rest && strcspn(url, "/?#") > (size_t)(rest - url) ? rest + 3 : url;
-    path = strcspn(rest, "/?#");
-    /* What stands before the last @ of the authority is a name and a password. */
-    host = path;
-    while (host && rest[host - 1] != '@')
-        host--;
     for (const char *at = url; at < rest && used + 1 < cap; at++)
         out[used++] = *at;
-    for (const char *at = rest + host; *at && *at != '?' && *at != '#' && used + 1 < cap;
-         at++)
+    for (const char *at = rest + skip_user(rest);
+         *at && *at != '?' && *at != '#' && used + 1 < cap; at++)
         out[used++] = *at;
     out[used] = '\0';
 }

@@ -84,8 +84,9 @@ static vv_status take_parameter(vvi_kubo_url *out, char *parameter, vv_error *er
                 return VV_OK;
         }
     }
-    return vvi_fail(err, VV_EINVAL, "behind '?' stand gateway=URL and pin=true, not '%s'",
-                    parameter);
+    /* Not shown: it may be the end of a password. */
+    return vvi_fail(err, VV_EINVAL,
+                    "behind '?' stand gateway=URL, pin=true and nothing else");
 }
 
 static vv_status parse_kubo(vvi_kubo_url *out, const char *scheme, char *rest,
@@ -135,7 +136,7 @@ static vv_status parse(vvi_kubo_url *out, vv_error *err)
     bool had_user;
 
     if (!rest)
-        return vvi_fail(err, VV_EINVAL, "'%s' is no URL", text);
+        return vvi_fail(err, VV_EINVAL, "a store's URL has :// behind kubo or gateway");
     rest += 3;
     had_user = memchr(rest, '@', strcspn(rest, "/?#,")) != NULL;
     take_user(out, rest);

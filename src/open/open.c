@@ -115,6 +115,14 @@ static size_t scheme_len(const char *url)
     return n >= 2 && url[n] == ':' ? n + 1 : 0;
 }
 
+/* How much of a URL a message shows: of one with a name and a password the scheme. */
+static int shown_len(const char *url)
+{
+    const char *end = strstr(url, "://");
+
+    return (int)(end && strchr(end, '@') ? (size_t)(end + 3 - url) : strlen(url));
+}
+
 static vv_status open_path(const char *path, const vv_open_options *opts,
                            vv_blockstore **out, vv_error *err)
 {
@@ -125,9 +133,10 @@ static vv_status open_path(const char *path, const vv_open_options *opts,
     if (errno == ENOENT && opts->create)
         return open_local(path, opts, out, err);
     if (errno == ENOENT)
-        return vvi_fail(err, VV_ENOTFOUND, "%s: no store there; 'varvite init' makes one",
+        return vvi_fail(err, VV_ENOTFOUND,
+                        "%.*s: no store there; 'varvite init' makes one", shown_len(path),
                         path);
-    return vvi_fail_errno(err, errno, "%s", path);
+    return vvi_fail_errno(err, errno, "%.*s", shown_len(path), path);
 }
 
 vv_status vv_blockstore_open(const char *url, const vv_open_options *options,
@@ -140,8 +149,8 @@ vv_status vv_blockstore_open(const char *url, const vv_open_options *options,
     if (!url || !*url)
         return vvi_fail(err, VV_EINVAL, "the store's URL is empty");
     if (opts.create && opts.read_only)
-        return vvi_fail(err, VV_EINVAL, "%s: create and read_only exclude each other",
-                        url);
+        return vvi_fail(err, VV_EINVAL, "%.*s: create and read_only exclude each other",
+                        shown_len(url), url);
     if (is_kubo(url))
         return open_kubo(url, &opts, out, err);
     scheme = scheme_len(url);
@@ -154,9 +163,9 @@ vv_status vv_blockstore_open(const char *url, const vv_open_options *options,
     }
     return vvi_fail(
         err, VV_EUNSUPPORTED,
-        "%s: this build knows local:DIR, car:FILE, mem:, kubo://HOST:PORT, gateway+https://HOST "
-        "and paths (a path with a colon is written ./%s)",
-        url, url);
+        "%.*s: this build knows local:DIR, car:FILE, mem:, kubo://HOST:PORT, gateway+https://HOST "
+        "and paths (a path with a colon is written ./%.*s)",
+        shown_len(url), url, shown_len(url), url);
 }
 
 /* Cut the last name off path; false when none is left. */

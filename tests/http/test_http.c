@@ -363,6 +363,10 @@ static void no_message_shows_a_secret(void **state)
     assert_string_equal(shown, "https://h:1/p");
     vvi_http_redact("a@b@h/p@x", shown, sizeof(shown));
     assert_string_equal(shown, "h/p@x");
+    vvi_http_redact("http://a:s3/cr?e#t@h:1/p@x?q", shown, sizeof(shown));
+    assert_string_equal(shown, "http://x");
+    vvi_http_redact("http://[::1]:80/p@x", shown, sizeof(shown));
+    assert_string_equal(shown, "http://[::1]:80/p@x");
     vvi_http_redact("h?to=http://s3cret", shown, sizeof(shown));
     assert_string_equal(shown, "h");
     vvi_http_free(http);

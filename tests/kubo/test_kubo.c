@@ -640,6 +640,13 @@ static void urls_that_mean_nothing_are_refused(void **state)
 
 static void credentials_of_a_url_are_sent_and_never_shown(void **state)
 {
+    static const char *const wrong[] = {
+        "kubo://a:b/s3cret@h:1", "gateway+http://a:b/s3cret@h",
+        "kubo://a:b?s3cret@h",   "kubo://a:b#s3cret@h",
+        "kubo+ftp://a:s3cret@h", "http://a:s3cret@h",
+        "kubo:a:s3cret@h",       "gateway+http://h?s3cret",
+        "kubo://h?s3cret",       "kubo://a:s3cret@127.0.0.1:99999"
+    };
     vv_blockstore *store = NULL;
     char url[256];
     vv_cid cid = {
@@ -660,6 +667,11 @@ static void credentials_of_a_url_are_sent_and_never_shown(void **state)
     assert_int_equal(vv_kubo_open_url("kubo://a:s3cret@h:x", NULL, &store, &err),
                      VV_EINVAL);
     assert_null(strstr(err.message, "s3cret"));
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        assert_int_not_equal(vv_blockstore_open(wrong[i], NULL, &store, &err), VV_OK);
+        if (strstr(err.message, "s3cret"))
+            fail_msg("%s", err.message);
+    }
 }
 
 /* Keeps whom the last request said it came from; it has no block. */
