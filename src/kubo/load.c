@@ -372,6 +372,20 @@ static void end_without_asking(loading *all, load *one, vv_status status,
     one->cid = NULL;
 }
 
+/* The time for the whole is over: who was not asked is not to blame for it. */
+static void give_up(const vvi_kubo *self, load *one)
+{
+    for (size_t i = 0; i < self->gateway_count; i++) {
+        tried *there = &one->tried[i];
+
+        if (!there->status) {
+            there->status = VV_ETIMEDOUT;
+            snprintf(there->why, sizeof(there->why), "not asked, for want of time");
+        }
+        there->is_over = true;
+    }
+}
+
 /* Ask the next gateway, or end. */
 static void go_on(loading *all, load *one)
 {
@@ -379,6 +393,8 @@ static void go_on(loading *all, load *one)
     vv_status status;
     size_t last = one->gateway;
 
+    if (vvi_now_ns() >= one->deadline_ns)
+        give_up(all->self, one);
     if (!choose(all->self, one)) {
         one->gateway = last;
         end_load(all, one, fail_load(all, one, NULL));

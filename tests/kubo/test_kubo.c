@@ -236,6 +236,27 @@ static void what_failed_is_asked_again_when_no_other_is_left(void **state)
     vv_blockstore_free(store);
 }
 
+static void who_was_not_asked_in_time_is_not_blamed(void **state)
+{
+    world *self = *state;
+    vv_kubo_options options = quick_options();
+    vv_cid cid = put_into(self->servers[1], "late", VV_CODEC_RAW);
+    unsigned asked = little_kubo_requests(self->servers[1]);
+    vv_blockstore *store;
+
+    options.total_timeout_ms = 150;
+    store = open_gateways(self->urls, 2, options);
+    little_kubo_delay(self->servers[0], 60000);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(get_status(store, &cid), VV_ETIMEDOUT);
+    assert_int_equal(little_kubo_requests(self->servers[1]), asked);
+    assert_int_equal(gateway_of(store, 1).failures, 0);
+    assert_true(gateway_of(store, 0).is_tripped);
+    /* So the next read goes to the one that is well. */
+    assert_text(store, &cid, "late");
+    vv_blockstore_free(store);
+}
+
 static void a_gateway_for_blocks_alone_is_asked_for_blocks(void **state)
 {
     world *self = *state;
@@ -767,6 +788,7 @@ int main(void)
         TEST(not_found_is_told_apart_from_unreachable),
         TEST(a_dead_gateway_costs_no_wait_when_another_answers),
         TEST(what_failed_is_asked_again_when_no_other_is_left),
+        TEST(who_was_not_asked_in_time_is_not_blamed),
         TEST(a_gateway_for_blocks_alone_is_asked_for_blocks),
         TEST(of_dag_pb_the_block_is_asked_for_not_the_file),
         TEST(gateways_alone_are_read_only_and_can_be_asked),
