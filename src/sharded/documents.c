@@ -49,11 +49,40 @@ static vv_status read_lengths(const vvi_json *list, const char *what, bool *is_l
     return VV_OK;
 }
 
+/* Put another character for halves of surrogate pairs, all of which are escapes in text. */
+static void hide_surrogates(vv_buf *text)
+{
+    for (size_t at = 0; at + 6 <= text->len; at++) {
+        if (text->data[at] != '\\')
+            continue;
+        if (memcmp(text->data + at, "\\ud", 3) == 0 && text->data[at + 3] >= '8')
+            memcpy(text->data + at, "\\ufffd", 6);
+        at++;
+    }
+}
+
+/* What Python reads, which is more than JSON: halves of surrogate pairs. */
+static vv_status parse(vv_bytes text, vvi_json **out, vv_error *err)
+{
+    vv_status status = vvi_json_parse(text, out, err);
+    vv_buf plain = VV_BUF_INIT;
+
+    if (status != VV_ECORRUPT || !vvi_is_utf8(text) ||
+        vvi_bytes_start_with(text, vv_bytes_of("\xEF\xBB\xBF")))
+        return status;
+    status = vvi_python_json(text, NULL, 0, &plain, err);
+    hide_surrogates(&plain);
+    if (!status)
+        status = vvi_json_parse(vvi_buf_bytes(&plain), out, err);
+    vv_buf_clear(&plain);
+    return status == VV_ELIMIT ? VV_ECORRUPT : status;
+}
+
 vv_status vvi_document_read(vv_bytes text, vvi_document *out, vv_error *err)
 {
     vvi_json *tree = NULL;
     const vvi_json *grid;
-    vv_status status = vvi_json_parse(text, &tree, err);
+    vv_status status = parse(text, &tree, err);
 
     *out = (vvi_document){ .is_object = false };
     /* Nor is what is longer than the document of any array. */
