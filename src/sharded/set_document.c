@@ -52,13 +52,12 @@ static bool has_document(const setting *self, size_t len)
     return vvi_named_has(&self->store->names, self->scratch, strlen(self->scratch));
 }
 
-/* The next group above path, from the root down: its length. False: that was the last. */
+/* The next group above path, from the root down: its length. False: that was the last. The root counts as
+ * above itself: what py-hamt stores there makes way for zarr.json, and stays beside .zarray. */
 static bool next_group(const char *path, size_t path_len, size_t *len, bool *started)
 {
     size_t at = *len;
 
-    if (path_len == 0)
-        return false;
     if (!*started) {
         *started = true;
         *len = 0;
@@ -77,11 +76,9 @@ static bool wants_groups(const setting *self)
     size_t len = 0;
     bool started = false;
 
-    if (self->store->version != VV_SHARDED_V2 || !has_geometry(self))
+    /* Whatever the document says: of a group, or nothing that is understood. */
+    if (self->store->version != VV_SHARDED_V2 || !self->is_array_document)
         return false;
-    /* py-hamt stores one for an array at the root too, before the array's takes its place. */
-    if (self->path_len == 0)
-        return !has_document(self, 0);
     while (next_group(self->path, self->path_len, &len, &started))
         if (!has_document(self, len))
             return true;

@@ -46,6 +46,39 @@ static void groups_have_a_document_of_each_version_that_has_arrays_below(void **
                    ".zgroup g/.zgroup g/a/.zarray g/b/zarr.json g/zarr.json zarr.json");
 }
 
+static void whatever_lies_in_a_group_gives_it_a_document(void **state)
+{
+    vv_store *store = store_of(state);
+
+    set_text(store, "g/h/zarr.json", GROUP_DOCUMENT);
+    set_text(store, "g/i/.zarray", "no JSON");
+    assert_listing(listing(store, ""),
+                   ".zgroup g/.zgroup g/h/zarr.json g/i/.zarray g/zarr.json zarr.json");
+}
+
+/* As py-hamt writes it, at the root too. */
+static void an_old_array_at_the_root_has_a_group_document_beside(void **state)
+{
+    vv_store *store = store_of(state);
+
+    set_text(store, ".zarray", "{\"shape\": [4, 4], \"chunks\": [2, 2]}");
+    set_text(store, "0.1", "value");
+    assert_listing(listing(store, ""), ".zarray .zgroup c/0/1");
+}
+
+static void half_a_surrogate_pair_makes_no_document_unreadable(void **state)
+{
+    vv_store *store = store_of(state);
+
+    set_text(store, "g/a/zarr.json",
+             "{\"a\": \"\\\\\\ud800\", \"shape\": [4], \"chunks\": [1]}");
+    set_text(store, "g/a/c/3", "value");
+    set_text(
+        store, "zarr.json",
+        "{\"node_type\": \"group\", \"consolidated_metadata\": 1, \"x\": \"\\uDC00\"}");
+    assert_text(store, "zarr.json", "{\"node_type\": \"group\", \"x\": \"\\udc00\"}");
+}
+
 static void every_form_of_a_chunk_key_names_one_slot(void **state)
 {
     static const char *const forms[] = { "g/t/c/1/2", "g/t/1.2", "g/t/1/2",
@@ -532,6 +565,9 @@ int main(void)
         PROMISE(an_empty_store_has_the_root_of_the_format),
         PROMISE(a_document_registers_an_array_and_writes_its_groups),
         PROMISE(groups_have_a_document_of_each_version_that_has_arrays_below),
+        PROMISE(whatever_lies_in_a_group_gives_it_a_document),
+        PROMISE(an_old_array_at_the_root_has_a_group_document_beside),
+        PROMISE(half_a_surrogate_pair_makes_no_document_unreadable),
         PROMISE(every_form_of_a_chunk_key_names_one_slot),
         PROMISE(a_chunk_that_the_array_has_not_is_refused_and_never_stored),
         PROMISE(values_are_looked_at_under_document_keys_only),
