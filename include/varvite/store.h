@@ -28,8 +28,8 @@ VV_API bool vv_store_is_read_only(const vv_store *store);
  *  VV_BLOCK_BYTES_MAX at once), VV_EIO, VV_ENOMEM */
 VV_API vv_status vv_store_get(vv_store *store, const char *key, vv_range range,
                               vv_buf *out, vv_error *err);
-/** Read n values at once. ranges: n, or NULL for whole values. statuses as in
- *  vv_blockstore_get_many(). */
+/** Read n values at once. ranges: n, or NULL for whole values. statuses as in vv_blockstore_get_many(), where
+ *  VV_EAUTH (one that does not decrypt, or that one may not read) is an answer too. */
 VV_API vv_status vv_store_get_many(vv_store *store, const char *const *keys,
                                    const vv_range *ranges, size_t n, vv_buf *outs,
                                    vv_status *statuses, vv_error *err);

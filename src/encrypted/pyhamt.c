@@ -134,8 +134,11 @@ static vv_status pyhamt_get_many(vv_store *base, const char *const *keys,
 
     if (!status) {
         status = vv_store_get_many(all.store->inner, keys, NULL, n, outs, statuses, err);
-        if (!status)
-            status = vvi_parallel(0, n, open_one, &all, err);
+        /* Also when some could not be read: the others are there, still encrypted. A value that is opened
+         * twice does not decrypt the second time. */
+        if (vvi_parallel(0, n, open_one, &all, NULL))
+            for (size_t i = 0; i < n; i++)
+                open_one(&all, i, NULL);
         vvi_mutex_clear(&all.lock);
     } else {
         for (size_t i = 0; i < n; i++)

@@ -85,11 +85,11 @@ vv_status vv_store_get(vv_store *store, const char *key, vv_range range, vv_buf 
     return vvi_call_get(store, key, range, out, err);
 }
 
-/* Values that are there, are not there, or are damaged are answers; the rest is a failure. */
+/* Values that are there, are not there, are damaged or do not decrypt are answers; the rest is a failure. */
 static bool is_answer(vv_status status)
 {
     return status == VV_OK || status == VV_ENOTFOUND || status == VV_ECORRUPT ||
-           status == VV_EUNSUPPORTED;
+           status == VV_EUNSUPPORTED || status == VV_EAUTH;
 }
 
 /* Fill got and statuses, all n; returns the first failure that concerns the caller. */

@@ -4,6 +4,8 @@
 #include "encrypted/pyhamt.h"
 #include "util/buf.h"
 
+#include <varvite/store_backend.h>
+
 #include <stdio.h>
 
 typedef struct held {
@@ -185,9 +187,11 @@ static void one_bad_value_is_named_among_good_ones(void **state)
     set_text(store, "good", "a");
     set_text(store, "fine", "b");
     assert_vv_ok(vv_store_set(all->inner, "bad", vv_bytes_of("in clear"), &err));
-    assert_int_equal(vv_store_get_many(store, keys, NULL, 4, outs, statuses, &err),
+    assert_int_equal(vv_store_get_many(store, keys + 2, NULL, 2, outs, NULL, &err),
                      VV_EAUTH);
     assert_non_null(strstr(err.message, "'bad'"));
+    assert_null(outs[1].data);
+    assert_vv_ok(vv_store_get_many(store, keys, NULL, 4, outs, statuses, &err));
     assert_int_equal(statuses[0], VV_OK);
     assert_int_equal(statuses[1], VV_ENOTFOUND);
     assert_int_equal(statuses[2], VV_EAUTH);
@@ -196,6 +200,65 @@ static void one_bad_value_is_named_among_good_ones(void **state)
     assert_null(outs[2].data);
     for (int i = 0; i < 4; i++)
         vv_buf_clear(&outs[i]);
+}
+
+/* A store that cannot read the key "gone", and has the rest from another. */
+typedef struct half_store {
+    vv_store base;
+    vv_store *inner; /* borrowed */
+} half_store;
+
+static vv_status half_get_many(vv_store *base, const char *const *keys,
+                               const vv_range *ranges, size_t n, vv_buf *outs,
+                               vv_status *statuses, vv_error *err)
+{
+    vv_status status = vv_store_get_many(((half_store *)base)->inner, keys, ranges, n,
+                                         outs, statuses, err);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(keys[i], "gone") == 0)
+            status = statuses[i] = vvi_fail(err, VV_EIO, "key 'gone' cannot be read");
+    return status;
+}
+
+static void half_free(vv_store *base)
+{
+    free(base);
+}
+
+static void values_beside_one_that_cannot_be_read_are_decrypted(void **state)
+{
+    static const vv_store_ops ops = { .name = "half",
+                                      .get_many = half_get_many,
+                                      .free = half_free };
+    vv_store *whole = ((store_fixture *)*state)->store;
+    held *all = held_of(state);
+    vv_error err = VV_ERROR_INIT;
+    const char *keys[] = { "good", "gone", "bad" };
+    vv_buf outs[3] = { VV_BUF_INIT, VV_BUF_INIT, VV_BUF_INIT };
+    half_store *half = calloc(1, sizeof(*half));
+    vv_status statuses[3];
+    vv_store *store;
+
+    set_text(whole, "good", "a");
+    assert_vv_ok(vv_store_set(all->inner, "bad", vv_bytes_of("in clear"), &err));
+    vv_store_base_init(&half->base, &ops, true);
+    half->inner = all->inner;
+    assert_vv_ok(vv_pyhamt_encrypted_store_new(&half->base, all->key,
+                                               vv_bytes_of("header"), &store, &err));
+    assert_int_equal(vv_store_get_many(store, keys, NULL, 3, outs, statuses, &err),
+                     VV_EIO);
+    assert_non_null(strstr(err.message, "'gone'"));
+    assert_int_equal(statuses[0], VV_OK);
+    assert_int_equal(outs[0].len, 1);
+    assert_memory_equal(outs[0].data, "a", 1);
+    assert_int_equal(statuses[1], VV_EIO);
+    assert_int_equal(statuses[2], VV_EAUTH);
+    assert_null(outs[2].data);
+    for (int i = 0; i < 3; i++)
+        vv_buf_clear(&outs[i]);
+    vv_store_free(store);
+    vv_store_free(&half->base);
 }
 
 static void the_root_and_the_pointers_are_the_inner_stores(void **state)
@@ -249,6 +312,7 @@ int main(void)
         WITH_STORE(another_key_or_header_is_refused),
         WITH_STORE(ranges_are_those_of_the_value),
         WITH_STORE(one_bad_value_is_named_among_good_ones),
+        WITH_STORE(values_beside_one_that_cannot_be_read_are_decrypted),
         WITH_STORE(the_root_and_the_pointers_are_the_inner_stores),
         WITH_STORE(any_store_can_hold_encrypted_values),
     };
