@@ -101,11 +101,15 @@ vv_status vv_key_id_parse(const char *text, uint8_t out[VV_KEY_ID_BYTES], vv_err
     uint8_t id[VV_KEY_ID_BYTES];
     size_t len = 0;
 
-    if (strlen(text) != VV_KEY_ID_TEXT_MAX - 1 ||
-        sodium_hex2bin(id, sizeof(id), text, VV_KEY_ID_TEXT_MAX - 1, NULL, &len, NULL) ||
+    /* Which is not shown: it may be a key. */
+    if (strlen(text) > VV_KEY_ID_TEXT_MAX - 1)
+        return vvi_fail(err, VV_EINVAL,
+                        "%zu characters are not the name of a key: %d hexadecimal digits",
+                        strlen(text), VV_KEY_ID_TEXT_MAX - 1);
+    if (sodium_hex2bin(id, sizeof(id), text, strlen(text), NULL, &len, NULL) ||
         len != sizeof(id))
         return vvi_fail(err, VV_EINVAL,
-                        "'%.40s' is not the name of a key: %d hexadecimal digits", text,
+                        "'%s' is not the name of a key: %d hexadecimal digits", text,
                         VV_KEY_ID_TEXT_MAX - 1);
     memcpy(out, id, sizeof(id));
     return VV_OK;

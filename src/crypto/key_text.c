@@ -72,7 +72,7 @@ vv_status vvi_key_parse(vv_bytes text, bool raw, vv_key **out, vv_error *err)
     /* Before all else: 32 random bytes may begin with # or a blank. */
     if (raw && text.len == VV_KEY_BYTES)
         return vv_key_from_bytes(text, out, err);
-    if (decode(strip(text), bytes))
+    if (text.len <= VVI_KEY_TEXT_MAX && decode(strip(text), bytes))
         status = vv_key_from_bytes(vvi_bytes(bytes, sizeof(bytes)), out, err);
     else
         status = vvi_fail(

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
@@ -85,6 +86,9 @@ static void names_are_read_back(void **state)
     assert_int_equal(vv_key_id_parse("00ff10abcdef01234", id, &err), VV_EINVAL);
     assert_int_equal(vv_key_id_parse("00ff10abcdef012g", id, &err), VV_EINVAL);
     assert_int_equal(vv_key_id_parse("", id, &err), VV_EINVAL);
+    assert_int_equal(vv_key_id_parse(HEX, id, &err), VV_EINVAL);
+    assert_null(
+        strstr(err.message, "0001")); /* the key itself, in the place of its name */
 }
 
 static void new_keys_differ(void **state)
@@ -98,6 +102,32 @@ static void new_keys_differ(void **state)
     vv_key_free(a);
     vv_key_free(b);
     vv_key_free(NULL);
+}
+
+/* Nor does a child draw what its parent draws after the fork. */
+static void a_child_draws_other_bytes(void **state)
+{
+    uint8_t mine[32];
+    uint8_t childs[32];
+    int ends[2];
+    int how;
+    pid_t child;
+
+    (void)state;
+    vvi_random(mine, sizeof(mine));
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        vvi_random(mine, sizeof(mine));
+        _exit(write(ends[1], mine, sizeof(mine)) != (ssize_t)sizeof(mine));
+    }
+    assert_true(child > 0);
+    vvi_random(mine, sizeof(mine));
+    assert_int_equal(read(ends[0], childs, sizeof(childs)), sizeof(childs));
+    assert_int_equal(waitpid(child, &how, 0), child);
+    assert_memory_not_equal(mine, childs, sizeof(mine));
+    close(ends[0]);
+    close(ends[1]);
 }
 
 static void a_key_of_another_length_is_refused(void **state)
@@ -313,6 +343,14 @@ static void what_is_no_key_file_is_named(void **state)
     assert_non_null(strstr(err.message, f->path));
     write_file(f->path, big, 100000);
     assert_int_equal(vv_key_load(f->path, &key, &err), VV_EINVAL);
+    /* What is a key as far as it is read, and goes on behind that. */
+    memset(big, '\n', 100000);
+    memcpy(big, HEX, 64);
+    write_file(f->path, big, VVI_KEY_TEXT_MAX + 1);
+    assert_int_equal(vv_key_load(f->path, &key, &err), VV_EINVAL);
+    write_file(f->path, big, VVI_KEY_TEXT_MAX);
+    assert_vv_ok(vv_key_load(f->path, &key, &err));
+    assert_is_counting(key);
     free(big);
     vvi_free(pipe_path);
 }
@@ -410,6 +448,7 @@ int main(void)
         cmocka_unit_test(derived_keys_and_names_are_keyed_blake2b),
         cmocka_unit_test(names_are_read_back),
         cmocka_unit_test(new_keys_differ),
+        cmocka_unit_test(a_child_draws_other_bytes),
         cmocka_unit_test(a_key_of_another_length_is_refused),
         cmocka_unit_test(only_the_right_key_and_context_unwrap),
         cmocka_unit_test(text_forms_are_read),
