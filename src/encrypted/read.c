@@ -15,16 +15,22 @@ typedef struct wanted {
     bool whole;             /* every segment: the block's hash is checked too */
 } wanted;
 
+/* What the tree says of a value; a length that no value has is refused. */
+static vv_status describe(const vv_cid *pointer, uint32_t segment_bytes, const char *key,
+                          vvi_descriptor *out, vv_error *err)
+{
+    vv_status status = vvi_descriptor_of_cid(pointer, out, err);
+
+    if (!status && !vvi_body_length(out->length, segment_bytes))
+        status = vvi_fail(err, VV_ECORRUPT, "it cannot have %" PRIu64 " bytes",
+                          out->length);
+    return status ? vvi_wrap(err, status, "the value of key '%s'", key) : VV_OK;
+}
+
 static vv_status plan(wanted *self, const vv_cid *pointer, vv_range range,
                       uint32_t segment_bytes, const char *key, vv_error *err)
 {
-    vv_status status = vvi_descriptor_of_cid(pointer, &self->at, err);
-
-    if (!status && !vvi_body_length(self->at.length, segment_bytes))
-        status = vvi_fail(err, VV_ECORRUPT, "it cannot have %" PRIu64 " bytes",
-                          self->at.length);
-    if (status)
-        return vvi_wrap(err, status, "the value of key '%s'", key);
+    VVI_TRY(describe(pointer, segment_bytes, key, &self->at, err));
     vvi_range_resolve(range, self->at.length, &self->offset, &self->count);
     self->whole = self->count == self->at.length;
     return VV_OK;
@@ -121,12 +127,9 @@ vv_status vvi_encrypted_size(vv_store *base, const char *key, uint64_t *out,
     encrypted_store *self = (encrypted_store *)base;
     vvi_descriptor at;
     vv_cid pointer;
-    vv_status status;
 
     VVI_TRY(vvi_encrypted_find(self, key, &pointer, err));
-    status = vvi_descriptor_of_cid(&pointer, &at, err);
-    if (status)
-        return name_value(status, key, err);
+    VVI_TRY(describe(&pointer, self->envelope.segment_bytes, key, &at, err));
     *out = at.length;
     return VV_OK;
 }

@@ -258,6 +258,7 @@ static void a_changed_descriptor_is_refused(void **state)
     vvi_descriptor right;
     vvi_descriptor wrong;
     vv_cid pointer;
+    uint64_t size;
 
     set_value(f, "k", 2 * PLAIN, 1);
     assert_vv_ok(vv_store_pointer(f->store, "k", &pointer, &err));
@@ -284,6 +285,8 @@ static void a_changed_descriptor_is_refused(void **state)
     assert_vv_ok(vvi_descriptor_to_cid(&wrong, &pointer, &err));
     assert_vv_ok(vv_store_set_pointer(f->store, "k", &pointer, &err));
     assert_range_refused(f, "k", VV_RANGE_ALL);
+    assert_int_equal(vv_store_size(f->store, "k", &size, &err), VV_ECORRUPT);
+    assert_non_null(strstr(err.message, "'k'"));
 }
 
 static void what_is_no_descriptor_is_no_pointer(void **state)
