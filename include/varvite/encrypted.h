@@ -83,9 +83,10 @@ VV_API vv_status vv_encrypted_info_read(vv_blockstore *blocks, const vv_cid *roo
 VV_API void vv_encrypted_info_clear(vv_encrypted_info *info);
 
 /**
- * Change who can open a data set: a new root over the same tree; no value is read or written. Whoever could
- * open the old root still can, as long as it and their key exist: destroy both, or copy the data set into a
- * new one, to keep them out.
+ * Change who can open a data set: a new root over the same tree; no value is read or written. The key of the
+ * data set stays the same: whoever could open the old root still can, as long as it and their key exist, and
+ * reads the values of later states with what is wrapped in it. Copy the data set into a new one to keep them
+ * out.
  *
  * add: also added. rotate: new_key in the place of key. remove: not any more the key with that name, which may
  * be key's own. The block store is flushed.
