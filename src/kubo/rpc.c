@@ -17,14 +17,18 @@ vv_status vvi_kubo_call_init(const vvi_kubo *self, vvi_kubo_call *call, vv_error
     char path[2 * VV_CID_TEXT_MAX + 512];
     vv_status status;
     va_list args;
+    int len;
 
     memset(call, 0, sizeof(*call));
     if (!self->rpc)
         return vvi_fail(err, VV_EREADONLY,
                         "the store has gateways, but no RPC of a daemon");
     va_start(args, format);
-    vsnprintf(path, sizeof(path), format, args);
+    len = vsnprintf(path, sizeof(path), format, args);
     va_end(args);
+    if (len < 0 || (size_t)len >= sizeof(path)) /* cut, it would ask for something else */
+        return vvi_fail(err, VV_EINVAL,
+                        "the name of a chunker or hash function is too long");
     status = vvi_buf_printf(&call->url, err, "%s/api/v0/%s", self->rpc, path);
     if (!status)
         status = vvi_buf_terminate(&call->url, err);

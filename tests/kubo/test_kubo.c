@@ -695,6 +695,50 @@ static void credentials_of_a_url_are_sent_and_never_shown(void **state)
     }
 }
 
+/* Deletes the block, and the first answer is lost. */
+static void lose_first(void *ctx, const server_request *request, server_answer *answer)
+{
+    static const char gone[] = "{\"Hash\":\"x\",\"Error\":\"ipld: could not find x\"}\n";
+    unsigned *calls = ctx;
+
+    (void)request;
+    answer->reset = ++*calls == 1;
+    answer->body = (const uint8_t *)gone;
+    answer->body_len = sizeof(gone) - 1;
+}
+
+static void a_delete_whose_answer_was_lost_has_deleted(void **state)
+{
+    unsigned calls = 0;
+    http_server *server = http_server_start(lose_first, &calls);
+    vv_blockstore *store = open_daemon(http_server_url(server), quick_options());
+    vv_cid cid = {
+        .version = 1, .codec = VV_CODEC_RAW, .hash = VV_HASH_BLAKE3, .digest_len = 32
+    };
+
+    (void)state;
+    assert_vv_ok(vv_blockstore_delete(store, &cid, &err));
+    assert_int_equal(vv_blockstore_delete(store, &cid, &err), VV_ENOTFOUND);
+    vv_blockstore_free(store);
+    http_server_stop(server);
+}
+
+static void a_chunker_that_fits_no_request_is_refused(void **state)
+{
+    world *self = *state;
+    vv_kubo_options options = quick_options();
+    char chunker[4000] = "size-1";
+    vv_blockstore *store;
+    vv_cid cid;
+
+    memset(chunker + 6, '0', sizeof(chunker) - 7);
+    options.chunker = chunker;
+    store = open_daemon(self->urls[0], options);
+    assert_int_equal(vv_kubo_add(store, vv_bytes_of("x"), VV_CODEC_RAW, &cid, &err),
+                     VV_EINVAL);
+    vv_blockstore_free(store);
+}
+
 /* Keeps whom the last request said it came from; it has no block. */
 static void note_user(void *ctx, const server_request *request, server_answer *answer)
 {
@@ -804,6 +848,8 @@ int main(void)
         TEST(urls_open_stores),
         TEST(urls_that_mean_nothing_are_refused),
         TEST(credentials_of_a_url_are_sent_and_never_shown),
+        TEST(a_delete_whose_answer_was_lost_has_deleted),
+        TEST(a_chunker_that_fits_no_request_is_refused),
         TEST(credentials_of_a_url_stay_with_its_first_host),
         TEST(a_peer_of_another_kind_is_named),
         TEST(calls_for_a_kubo_store_refuse_others),
