@@ -115,8 +115,9 @@ static vv_status get_checked(vv_blockstore *store, const vv_cid *cid, vv_buf *ou
 static vv_status get_whole(vv_blockstore *store, const vv_cid *cid, bool check,
                            vv_buf *out, vv_error *err)
 {
-    return check && !store->trusted && !store->checks_itself ? get_checked(store, cid, out, err)
-                                    : store->ops->get(store, cid, out, err);
+    return check && !store->trusted && !store->checks_itself
+               ? get_checked(store, cid, out, err)
+               : store->ops->get(store, cid, out, err);
 }
 
 /* *bytes: what the backend gave, which is the whole block where that has to be checked. */
@@ -178,8 +179,7 @@ vv_status vv_blockstore_get(vv_blockstore *store, const vv_cid *cid, vv_buf *out
         return vvi_buf_set(out, vvi_bytes(cid->digest, cid->digest_len), err);
     if (is_counted(store))
         return get_counted(store, cid, VV_RANGE_ALL, true, out, err);
-    return store->trusted ? store->ops->get(store, cid, out, err)
-                          : get_checked(store, cid, out, err);
+    return get_whole(store, cid, true, out, err);
 }
 
 /* A part of a block that its CID holds. */
