@@ -1,6 +1,7 @@
 #include "metrics/instruments.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* Seconds, from what a map in memory takes to what a far gateway takes. */
 static const double seconds[] = { 1e-6, 2.5e-6, 5e-6,   1e-5, 2.5e-5, 5e-5,  1e-4, 2.5e-4,
@@ -96,11 +97,19 @@ const vvi_instrument_def vvi_instruments[VVI_INSTRUMENT_COUNT] = {
 };
 /* clang-format on */
 
+/* Names of stores are for messages: "HAMT" is hamt, "encrypted (py-hamt)" is encrypted. */
+static bool is_named(const char *text, const char *value)
+{
+    size_t len = strlen(value);
+
+    return strncasecmp(text, value, len) == 0 && (!text[len] || text[len] == ' ');
+}
+
 uint8_t vvi_attribute_value(const vvi_attribute_def *attribute, const char *text)
 {
     uint8_t i = 0;
 
-    while (attribute->values[i + 1] && strcmp(attribute->values[i], text) != 0)
+    while (attribute->values[i + 1] && !is_named(text, attribute->values[i]))
         i++;
     return i;
 }

@@ -332,6 +332,8 @@ static void a_document_is_looked_up_once_and_kept(void **state)
     assert_true(count("hamt_store.get.metadata.hit") == 3);
     assert_true(count("hamt_lookup.total") == 1);
     assert_true(count("varvite.store.get.HAMT.ok") == 3);
+    assert_vv_ok(vv_metrics_prometheus(&out, &err));
+    assert_non_null(memmem(out.data, out.len, "varvite_store=\"hamt\"", 20));
     /* A part of it is asked for anew. */
     assert_vv_ok(vv_store_get(all.store, "t/zarr.json", VV_RANGE_AT(1), &out, &err));
     assert_memory_equal(out.data, "}", 1);
