@@ -87,6 +87,24 @@ static void print_problem(const char *what, const char *problem)
     out_text("\n");
 }
 
+/* "step/positions in nm, step/energy in eV". */
+static void print_units(vv_traj *traj, size_t group)
+{
+    const char *before = "    units    ";
+    vv_traj_leaf leaf;
+
+    for (size_t i = 0; vv_traj_leaf_name(traj, group, i); i++)
+        if (!vv_traj_leaf_at(traj, group, i, &leaf, NULL) && leaf.units) {
+            out_text(before);
+            out_name(leaf.path);
+            out_text(" in ");
+            out_name(leaf.units);
+            before = ", ";
+        }
+    if (*before == ',')
+        out_text("\n");
+}
+
 static vv_status print_group(vv_traj *traj, size_t number, cli_call *call)
 {
     const vv_traj_group *group = vv_traj_group_at(traj, number);
@@ -110,6 +128,7 @@ static vv_status print_group(vv_traj *traj, size_t number, cli_call *call)
         !vv_traj_read_steps(traj, number, 0, 1, &ends[0], NULL) &&
         !vv_traj_read_steps(traj, number, rows.rows - 1, 1, &ends[1], NULL))
         out_format("    steps    %" PRId64 " to %" PRId64 "\n", ends[0], ends[1]);
+    print_units(traj, number);
     out_format("    leaves   %zu, %s a row\n    stored   %s of %s", group->leaf_count,
                cli_bytes_text(size.row_bytes), cli_bytes_text(size.stored),
                cli_bytes_text(size.raw));
@@ -131,6 +150,23 @@ static void json_int(const char *key, int64_t number)
     char text[32];
 
     json_raw(key, text, (size_t)snprintf(text, sizeof(text), "%" PRId64, number));
+}
+
+/* "units": {"step/positions": "nm"} */
+static void json_units(vv_traj *traj, size_t group)
+{
+    bool any = false;
+    vv_traj_leaf leaf;
+
+    for (size_t i = 0; vv_traj_leaf_name(traj, group, i); i++)
+        if (!vv_traj_leaf_at(traj, group, i, &leaf, NULL) && leaf.units) {
+            if (!any)
+                json_object("units");
+            any = true;
+            json_text(leaf.path, leaf.units);
+        }
+    if (any)
+        json_end();
 }
 
 static vv_status json_group(vv_traj *traj, size_t number, cli_call *call)
@@ -161,6 +197,7 @@ static vv_status json_group(vv_traj *traj, size_t number, cli_call *call)
         if (!vv_traj_read_steps(traj, number, rows.rows - 1, 1, &step, NULL))
             json_int("last_step", step);
     }
+    json_units(traj, number);
     json_uint("leaves", group->leaf_count);
     json_uint("row_bytes", size.row_bytes);
     json_uint("raw_bytes", size.raw);
@@ -222,6 +259,10 @@ static void print_leaf(const vv_traj *traj, size_t group, size_t number,
         if (leaf->chunk)
             out_format("  chunks of %" PRIu64 " rows", leaf->chunk[0]);
         out_format("%s%s", *leaf->filters ? ", " : "", leaf->filters);
+        if (leaf->units) {
+            out_text(leaf->chunk || *leaf->filters ? ", in " : "  in ");
+            out_name(leaf->units);
+        }
     }
     out_text("\n");
 }
@@ -245,6 +286,8 @@ static void json_leaf(const vv_traj *traj, size_t group, size_t number,
         if (leaf->chunk)
             json_uints("chunks", leaf->chunk, leaf->ndim);
         json_text("filters", leaf->filters);
+        if (leaf->units)
+            json_text("units", leaf->units);
     }
     json_end();
 }

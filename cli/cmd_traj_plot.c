@@ -1,5 +1,6 @@
 /* traj plot: one leaf as any array is drawn, several as lines over their steps. */
 #include "coords.h"
+#include "describe.h"
 #include "out.h"
 #include "plots.h"
 #include "progress.h"
@@ -227,18 +228,53 @@ static vv_status draw_preview(const lines *self, const vv_plot_field *field)
     return vv_plot_preview(field, &options, out_sink(), &self->call->err);
 }
 
+/* Lines in the same units have them on the axis; others in their names. Freed by the caller. */
+static char *common_units(const lines *self)
+{
+    char *units = attribute_text(self->items[0].meta->attributes, "units");
+
+    for (size_t i = 1; i < self->count && units; i++) {
+        char *other = attribute_text(self->items[i].meta->attributes, "units");
+        bool same = other && strcmp(units, other) == 0;
+
+        free(other);
+        if (!same) {
+            free(units);
+            units = NULL;
+        }
+    }
+    return units;
+}
+
+/* "step/energy (eV)"; freed by the caller. */
+static char *line_name(const lines *self, size_t i, bool with_units)
+{
+    const char *name = self->call->args[1 + i];
+    char *units = with_units ? attribute_text(self->items[i].meta->attributes, "units")
+                             : NULL;
+    size_t len = strlen(name) + (units ? strlen(units) : 0) + 4;
+    char *out = cli_alloc(len);
+
+    snprintf(out, len, "%s%s%s%s", name, units ? " (" : "", units ? units : "",
+             units ? ")" : "");
+    free(units);
+    return out;
+}
+
 static vv_status draw(lines *self)
 {
     const char *path = cli_text(self->call, "output");
-    const char *names[LINES_MAX];
+    char *units = common_units(self);
+    char *names[LINES_MAX];
     vv_plot_field field = VV_PLOT_FIELD_INIT;
     vv_status status = VV_OK;
 
     for (size_t i = 0; i < self->count; i++)
-        names[i] = self->call->args[1 + i];
+        names[i] = line_name(self, i, !units);
+    field.units = units;
     field.values = self->values;
     field.lines = self->count;
-    field.line_names = names;
+    field.line_names = (const char *const *)names;
     field.x = (vv_plot_axis){ .count = self->points,
                               .values = self->x,
                               .name = self->x_name };
@@ -249,6 +285,9 @@ static vv_status draw(lines *self)
         status = draw_preview(self, &field);
     if (path && !status)
         status = draw_file(self, &field, path);
+    for (size_t i = 0; i < self->count; i++)
+        free(names[i]);
+    free(units);
     return status;
 }
 

@@ -107,7 +107,7 @@ VV_API vv_status vv_traj_write_xyz(vv_traj *traj, const vv_frames_options *optio
 
 /**
  * Write frames as H5MD 1.1: particles "all" with position, velocity, force, species and box, the energy as an observable, the
- * step of each frame. Units are not known, and not stated. The file takes its name when all of it is there.
+ * step of each frame. Units are stated where the leaf's are known. The file takes its name when all of it is there.
  * @return as vv_traj_write_xyz(); VV_EUNSUPPORTED also for elements that are neither integers nor float32 or float64, and
  *         built without HDF5
  */

@@ -83,7 +83,7 @@ VV_API vv_status vv_schema_new(vv_schema **out, vv_error *err);
  *                        "leaves": {"positions": "float32[1000,3]", "energy": "float64"}}}}
  *
  * Leaves: an object is a dict, an array a list, a text a leaf, an object with a "kind" a node of
- * docs/format/tree.md, whose leaves have "dtype" and "shape". Leaves are numbered as they stand. All of it is in
+ * docs/format/tree.md, whose leaves have "dtype" and "shape", and "units" where they are said. Leaves are numbered as they stand. All of it is in
  * docs/recording.md.
  * @return VV_OK, VV_EINVAL (names the group and the leaf), VV_EUNSUPPORTED (as vv_schema_add_leaf()), VV_ELIMIT,
  *         VV_ENOMEM
@@ -117,17 +117,24 @@ VV_API vv_status vv_schema_set_frequency(vv_schema *schema, size_t group,
 VV_API vv_status vv_schema_add_leaf(vv_schema *schema, size_t group, const char *name,
                                     vv_dtype dtype, uint32_t ndim, const uint64_t *shape,
                                     size_t *leaf, vv_error *err);
-/** A leaf's type and shape, in a tree. */
+/** A leaf's type and shape, in a tree. What is not set is zero. */
 typedef struct vv_leaf_type {
     vv_dtype dtype;
     size_t item_size; /* VV_RAW: bytes of an element; others 0 */
     uint32_t ndim;
     const uint64_t *shape;
+    const char *units; /* "nm"; NULL: not said */
 } vv_leaf_type;
+#define VV_UNITS_MAX 255 /* bytes of a leaf's units */
 /** Give a group any tree; types in the order of its leaves, which are numbered so. The tree is copied. */
 VV_API vv_status vv_schema_set_tree(vv_schema *schema, size_t group, const vv_tree *tree,
                                     const vv_leaf_type *types, size_t count,
                                     vv_error *err);
+/** Say what a leaf's values are counted in: "nm", "kJ mol-1"; any text, kept as an attribute of the leaf's array. NULL, or
+ *  an empty one: nothing is said. @return VV_OK, VV_EINVAL (no such leaf; not UTF-8, or more than VV_UNITS_MAX bytes),
+ *  VV_ENOMEM */
+VV_API vv_status vv_schema_set_units(vv_schema *schema, size_t group, size_t leaf,
+                                     const char *units, vv_error *err);
 /** Give the configuration another tree than a dict: its leaves are the groups, in their order. */
 VV_API vv_status vv_schema_set_config(vv_schema *schema, const vv_tree *config,
                                       vv_error *err);

@@ -74,6 +74,7 @@ static void plan_parts(h5md *self)
             part->path = self->observable;
         }
         part->dtype = role->info.dtype;
+        part->units = role->info.units;
         /* An observable has a group above it only where it has frames. */
         part->is_fixed = role->is_constant && kind != VVI_ROLE_ENERGY;
         set_shape(&self->roles, (vvi_role_kind)kind, part);

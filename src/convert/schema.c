@@ -17,7 +17,8 @@ static vv_status take_types(vv_traj *traj, size_t group, uint32_t leading,
         types[i] = (vv_leaf_type){ .dtype = leaf.dtype,
                                    .item_size = leaf.dtype == VV_RAW ? leaf.item_size : 0,
                                    .ndim = leaf.ndim - leading,
-                                   .shape = leaf.shape + leading };
+                                   .shape = leaf.shape + leading,
+                                   .units = leaf.units };
     }
     return VV_OK;
 }

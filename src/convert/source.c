@@ -38,6 +38,7 @@ static vv_status set_leaf(vv_traj *traj, size_t group, size_t number, uint32_t l
     *out = (vvi_plan_leaf){ .name = leaf.name,
                             .ndim = leaf.ndim - leading,
                             .shape = leaf.shape + leading,
+                            .units = leaf.units,
                             .chunk_rows = 1 };
     VVI_TRY(vvi_dtype_make(leaf.dtype, leaf.dtype == VV_RAW ? leaf.item_size : 0, NULL, 0,
                            &out->dtype, err));

@@ -4,6 +4,7 @@
 #include "hdf5/sink.h"
 
 #include "h5/h5.h"
+#include "recorder/same.h"
 #include "recorder/schema.h"
 #include "util/alloc.h"
 #include "util/buf.h"
@@ -199,6 +200,7 @@ static vv_status set_leaves(resuming *self, size_t group, const vv_traj_group *t
                 .item_size = leaf.dtype == VV_RAW ? leaf.item_size : 0,
                 .ndim = leaf.ndim - lead,
                 .shape = leaf.shape + lead,
+                .units = leaf.units,
             };
     }
     if (!status)
@@ -421,6 +423,25 @@ static vv_status check_datasets(resuming *self, vv_error *err)
     return status;
 }
 
+static vv_status take_units(resuming *self, vv_error *err)
+{
+    for (size_t g = 0; g < self->schema->count; g++) {
+        vvi_schema_group *group = &self->schema->groups[g];
+        size_t there, number;
+        vv_traj_leaf leaf;
+
+        if (!vv_traj_group_by_name(self->traj, group->name, &there))
+            continue; /* which the comparison told of */
+        for (size_t i = 0; i < group->count; i++) {
+            if (!vv_traj_leaf_by_name(self->traj, there, group->leaves[i].name, &number))
+                continue;
+            VVI_TRY(vv_traj_leaf_at(self->traj, there, number, &leaf, err));
+            VVI_TRY(vvi_schema_same_units(group, &group->leaves[i], leaf.units, err));
+        }
+    }
+    return VV_OK;
+}
+
 static vv_status make_plan(resuming *self, const vv_schema *given,
                            const vv_recorder_options *options, vv_error *err)
 {
@@ -431,6 +452,8 @@ static vv_status make_plan(resuming *self, const vv_schema *given,
     VVI_TRY(vvi_schema_copy(given ? given : self->made, &self->schema, err));
     VVI_TRY(vvi_recorder_plan(self->schema, options, &self->plan, err));
     VVI_TRY(compare(self, err));
+    if (given)
+        VVI_TRY(take_units(self, err));
     (void)vvi_json_bool(vvi_json_get(self->said, "checksum"), &checksum);
     self->plan.options.checksum = checksum;
     for (size_t g = 0; g < self->plan.group_count; g++)

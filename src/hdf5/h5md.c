@@ -19,7 +19,7 @@ struct vvi_h5md {
     size_t count;
     uint64_t frames;
     hid_t steps, times;
-    vvi_h5md_part *parts; /* paths are not kept */
+    vvi_h5md_part *parts; /* paths and units are not kept */
 };
 
 static hid_t native_type(vv_dtype dtype)
@@ -226,6 +226,7 @@ static herr_t make_part(vvi_h5md *self, size_t i)
 {
     const char *path = self->parts[i].path;
     const char *name = strrchr(path, '/');
+    const char *units = self->parts[i].units;
     char *above;
     hid_t group;
 
@@ -245,7 +246,9 @@ static herr_t make_part(vvi_h5md *self, size_t i)
     }
     if (group >= 0)
         H5Gclose(group);
-    return self->values[i] < 0 ? -1 : 0;
+    if (self->values[i] < 0)
+        return -1;
+    return units ? put_texts(self->values[i], "unit", units, strlen(units), 0) : 0;
 }
 
 /* ---- the file ------------------------------------------------------------------------------------ */

@@ -18,7 +18,8 @@ typedef struct vvi_h5md_part {
     vv_dtype dtype; /* integers, float32, float64; others: VV_EUNSUPPORTED */
     uint32_t ndim;  /* without the frames */
     uint64_t shape[VVI_H5MD_NDIM_MAX];
-    bool is_fixed; /* one value for all frames */
+    bool is_fixed;     /* one value for all frames */
+    const char *units; /* NULL: not known */
 } vvi_h5md_part;
 
 typedef struct vvi_h5md vvi_h5md;

@@ -235,37 +235,6 @@ static herr_t make_chunked(hid_t in, const char *name, hid_t type, hid_t space,
     return dataset >= 0 ? H5Dclose(dataset) : -1;
 }
 
-static vv_status make_leaf(const vvi_hdf5_file *file, hid_t in, const vvi_plan *plan,
-                           const vvi_plan_group *group, const vvi_plan_leaf *leaf,
-                           vv_error *err)
-{
-    vvi_hdf5_pipeline pipeline;
-    extent shape = { .rank = 0 };
-    hid_t type, space;
-    herr_t result;
-
-    VVI_TRY(extent_of(group, leaf, &shape, err));
-    if (group->kind == VVI_GROUP_ROWS &&
-        leaf->row_bytes > VVI_HDF5_CHUNK_MAX / leaf->chunk_rows)
-        return vvi_fail(err, VV_EUNSUPPORTED, "chunks of more than 2 GiB");
-    type = type_of(&leaf->dtype);
-    if (type < 0)
-        return vvi_fail(err, VV_EUNSUPPORTED, "HDF5 has no elements of type %s",
-                        vv_dtype_name(leaf->dtype.code));
-    space = shape.rank ? H5Screate_simple((int)shape.rank, shape.dims, shape.max)
-                       : H5Screate(H5S_SCALAR);
-    vvi_hdf5_leaf_pipeline(plan, group, leaf, NULL, &pipeline);
-    result = vvi_hdf5_is_chunked(group, leaf)
-                 ? make_chunked(in, leaf->name, type, space, &shape, &pipeline)
-                 : make_contiguous(in, leaf->name, type, space, NULL);
-    if (space >= 0)
-        H5Sclose(space);
-    H5Tclose(type);
-    return result < 0 ? vvi_hdf5_fail(file, err, "make the data set") : VV_OK;
-}
-
-/* ---- attributes ---------------------------------------------------------------------------- */
-
 static hid_t text_type(size_t len, bool variable)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
@@ -309,6 +278,49 @@ static herr_t set_text(hid_t object, const char *name, const char *text)
         H5Tclose(type);
     return result;
 }
+
+static herr_t put_units(hid_t in, const vvi_plan_leaf *leaf)
+{
+    hid_t dataset = H5Dopen2(in, leaf->name, H5P_DEFAULT);
+    herr_t result = dataset < 0 ? -1 : set_text(dataset, "units", leaf->units);
+
+    if (dataset >= 0)
+        H5Dclose(dataset);
+    return result;
+}
+
+static vv_status make_leaf(const vvi_hdf5_file *file, hid_t in, const vvi_plan *plan,
+                           const vvi_plan_group *group, const vvi_plan_leaf *leaf,
+                           vv_error *err)
+{
+    vvi_hdf5_pipeline pipeline;
+    extent shape = { .rank = 0 };
+    hid_t type, space;
+    herr_t result;
+
+    VVI_TRY(extent_of(group, leaf, &shape, err));
+    if (group->kind == VVI_GROUP_ROWS &&
+        leaf->row_bytes > VVI_HDF5_CHUNK_MAX / leaf->chunk_rows)
+        return vvi_fail(err, VV_EUNSUPPORTED, "chunks of more than 2 GiB");
+    type = type_of(&leaf->dtype);
+    if (type < 0)
+        return vvi_fail(err, VV_EUNSUPPORTED, "HDF5 has no elements of type %s",
+                        vv_dtype_name(leaf->dtype.code));
+    space = shape.rank ? H5Screate_simple((int)shape.rank, shape.dims, shape.max)
+                       : H5Screate(H5S_SCALAR);
+    vvi_hdf5_leaf_pipeline(plan, group, leaf, NULL, &pipeline);
+    result = vvi_hdf5_is_chunked(group, leaf)
+                 ? make_chunked(in, leaf->name, type, space, &shape, &pipeline)
+                 : make_contiguous(in, leaf->name, type, space, NULL);
+    if (result >= 0 && leaf->units)
+        result = put_units(in, leaf);
+    if (space >= 0)
+        H5Sclose(space);
+    H5Tclose(type);
+    return result < 0 ? vvi_hdf5_fail(file, err, "make the data set") : VV_OK;
+}
+
+/* ---- attributes ---------------------------------------------------------------------------- */
 
 static herr_t set_json(hid_t root, const char *name, const vvi_json *value, vv_buf *text)
 {

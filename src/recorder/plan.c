@@ -128,6 +128,7 @@ static vv_status plan_leaves(const vvi_schema_group *from, vvi_plan_group *to,
                                          .ndim = leaf->ndim,
                                          .shape = leaf->shape,
                                          .row_bytes = leaf->row_bytes,
+                                         .units = leaf->units,
                                          .chunk_rows = 1 };
     }
     to->leaf_count = from->count;

@@ -23,6 +23,7 @@ typedef struct vvi_plan_leaf {
     uint32_t ndim;
     const uint64_t *shape; /* of a value; borrowed from the schema */
     size_t row_bytes;
+    const char *units; /* NULL: not said; borrowed from the schema */
     uint64_t
         chunk_rows; /* ROWS: rows of a chunk, at least 1; others 1. May be changed before the start, to what
                             a file that is gone on with has */

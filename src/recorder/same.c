@@ -2,6 +2,7 @@
 
 #include "recorder/schema.h"
 #include "recorder/sink.h"
+#include "util/alloc.h"
 #include "util/buf.h"
 
 #include <string.h>
@@ -30,6 +31,18 @@ static bool same_type(const vvi_schema_leaf *a, const vvi_schema_leaf *b)
            (a->ndim == 0 || memcmp(a->shape, b->shape, a->ndim * sizeof(*a->shape)) == 0);
 }
 
+vv_status vvi_schema_same_units(const vvi_schema_group *group, vvi_schema_leaf *leaf,
+                                const char *there, vv_error *err)
+{
+    if (leaf->units && (!there || strcmp(leaf->units, there) != 0))
+        return vvi_fail(err, VV_EINVAL, "%s, %s: in %s, and in the recording in %s",
+                        group->name, leaf->name, leaf->units,
+                        there ? there : "units that are not said");
+    if (!leaf->units && there && !(leaf->units = vvi_strdup(there)))
+        return vvi_fail_nomem(err, strlen(there));
+    return VV_OK;
+}
+
 static vv_status same_group(const vvi_schema_group *given, const vvi_schema_group *there,
                             vv_error *err)
 {
@@ -40,10 +53,11 @@ static vv_status same_group(const vvi_schema_group *given, const vvi_schema_grou
     VVI_TRY(same_tree(given, there, err));
     /* Equal trees have equally many leaves, of equal names. */
     for (size_t i = 0; i < given->count; i++) {
-        const vvi_schema_leaf *a = &given->leaves[given->given[i]];
+        vvi_schema_leaf *a = &given->leaves[given->given[i]];
         const vvi_schema_leaf *b = &there->leaves[there->given[i]];
         char types[2][VVI_TYPE_TEXT];
 
+        VVI_TRY(vvi_schema_same_units(given, a, b->units, err));
         if (same_type(a, b))
             continue;
         vvi_type_text(vv_dtype_name(a->dtype.code), a->ndim, a->shape, types[0]);
@@ -54,7 +68,7 @@ static vv_status same_group(const vvi_schema_group *given, const vvi_schema_grou
     return VV_OK;
 }
 
-static vv_status check_same(const vv_schema *given, const vv_schema *there, vv_error *err)
+static vv_status check_same(vv_schema *given, const vv_schema *there, vv_error *err)
 {
     if (given->count != there->count)
         return vvi_fail(err, VV_EINVAL,

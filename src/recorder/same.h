@@ -2,7 +2,7 @@
 #ifndef VVI_RECORDER_SAME_H
 #define VVI_RECORDER_SAME_H
 
-#include "recorder/plan.h"
+#include "recorder/schema.h"
 
 /*
  * A copy of the schema to go on by: of given, once it is seen to be the recording's own, or of the recording's
@@ -12,5 +12,9 @@
  */
 vv_status vvi_schema_to_go_on(const vv_schema *given, const vv_schema *there,
                               vv_schema **out, vv_error *err);
+
+/* Units that leaf says must be those of the recording; one that says none takes them. VV_EINVAL. */
+vv_status vvi_schema_same_units(const vvi_schema_group *group, vvi_schema_leaf *leaf,
+                                const char *there, vv_error *err);
 
 #endif

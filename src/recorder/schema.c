@@ -141,6 +141,24 @@ static void clear_leaf(vvi_schema_leaf *leaf)
     vvi_free(leaf->key);
     vvi_free(leaf->name);
     vvi_free(leaf->shape);
+    vvi_free(leaf->units);
+}
+
+static vv_status set_units(vvi_schema_leaf *leaf, const char *units, vv_error *err)
+{
+    char *copy = NULL;
+
+    if (units && *units) {
+        if (!vvi_is_utf8(vv_bytes_of(units)) || strlen(units) > VV_UNITS_MAX)
+            return vvi_fail(err, VV_EINVAL, "units are UTF-8 of at most %d bytes",
+                            VV_UNITS_MAX);
+        copy = vvi_strdup(units);
+        if (!copy)
+            return vvi_fail_nomem(err, strlen(units));
+    }
+    vvi_free(leaf->units);
+    leaf->units = copy;
+    return VV_OK;
 }
 
 /* Type and shape of a leaf; it is zero before, and cleared by the caller. */
@@ -167,7 +185,7 @@ static vv_status set_type(vvi_schema_leaf *leaf, const vv_leaf_type *type, vv_er
         memcpy(leaf->shape, type->shape, type->ndim * sizeof(*leaf->shape));
     leaf->ndim = type->ndim;
     leaf->row_bytes = bytes;
-    return VV_OK;
+    return set_units(leaf, type->units, err);
 }
 
 /* ---- schemas ------------------------------------------------------------------------------- */
@@ -414,6 +432,20 @@ vv_status vvi_schema_take_tree(vv_schema *schema, size_t group, vv_tree *tree,
     return VV_OK;
 }
 
+vv_status vv_schema_set_units(vv_schema *schema, size_t group, size_t leaf,
+                              const char *units, vv_error *err)
+{
+    vvi_schema_group *in = NULL;
+    vv_status status;
+
+    VVI_TRY(find_group(schema, group, &in, err));
+    if (leaf >= in->count)
+        return vvi_fail(err, VV_EINVAL, "%s: leaf %zu of %zu", in->name, leaf, in->count);
+    status = set_units(&in->leaves[leaf], units, err);
+    return status ? vvi_wrap(err, status, "%s, %s", in->name, in->leaves[leaf].name)
+                  : VV_OK;
+}
+
 static vv_status copy_tree(const vv_tree *tree, vv_tree **out, vv_error *err)
 {
     vv_buf json = VV_BUF_INIT;
@@ -550,7 +582,8 @@ static vv_status copy_leaf(const vvi_schema_leaf *from, vvi_schema_leaf *to,
     to->key = from->key ? vvi_strdup(from->key) : NULL;
     to->name = vvi_strdup(from->name);
     to->shape = vvi_alloc_array(from->ndim, sizeof(*to->shape));
-    if (!to->name || !to->shape || (from->key && !to->key))
+    to->units = from->units ? vvi_strdup(from->units) : NULL;
+    if (!to->name || !to->shape || (from->key && !to->key) || (from->units && !to->units))
         return vvi_fail_nomem(err, strlen(from->name));
     if (from->ndim)
         memcpy(to->shape, from->shape, from->ndim * sizeof(*to->shape));
@@ -691,7 +724,8 @@ bool vv_schema_leaf_type(const vv_schema *schema, size_t group, size_t leaf,
     *out = (vv_leaf_type){ .dtype = at->dtype.code,
                            .item_size = at->dtype.code == VV_RAW ? at->dtype.item : 0,
                            .ndim = at->ndim,
-                           .shape = at->shape };
+                           .shape = at->shape,
+                           .units = at->units };
     return true;
 }
 

@@ -18,6 +18,7 @@ typedef struct vvi_schema_leaf {
     uint32_t ndim;
     uint64_t *shape;
     size_t row_bytes;
+    char *units; /* NULL: not said */
 } vvi_schema_leaf;
 
 typedef struct vvi_schema_group {

@@ -226,7 +226,20 @@ static bool is_member(const char *name)
     return false;
 }
 
-/* {"kind": "leaf", "dtype": "float32", "shape": [1000, 3]} */
+/* A text that stays the document's. */
+static vv_status read_units(const vvi_json *json, const char **out, vv_error *err)
+{
+    size_t len = 0;
+
+    if (!json)
+        return VV_OK;
+    *out = vvi_json_text(json, &len);
+    if (!len)
+        return vvi_fail(err, VV_EINVAL, "'units' must be a text, and not empty");
+    return check_text(json, err);
+}
+
+/* {"kind": "leaf", "dtype": "float32", "shape": [1000, 3], "units": "nm"} */
 static vv_status read_full_leaf(const vvi_json *json, leaf_list *list, vvi_json *out,
                                 vv_error *err)
 {
@@ -238,7 +251,7 @@ static vv_status read_full_leaf(const vvi_json *json, leaf_list *list, vvi_json 
     if (!name)
         return vvi_fail(err, VV_EINVAL, "a leaf needs its 'dtype'");
     for (const vvi_json *m = vvi_json_first(json); m; m = vvi_json_next(m)) {
-        if (!is_member(vvi_json_name(m)))
+        if (!is_member(vvi_json_name(m)) && strcmp(vvi_json_name(m), "units") != 0)
             return vvi_fail(err, VV_EINVAL, "a leaf has no member '%.40s'",
                             vvi_json_name(m));
         VVI_TRY(check_once(json, m, err));
@@ -252,6 +265,7 @@ static vv_status read_full_leaf(const vvi_json *json, leaf_list *list, vvi_json 
     for (const vvi_json *d = vvi_json_first(shape); d; d = vvi_json_next(d))
         if (!vvi_json_uint64(d, &dims[type.ndim++]))
             return vvi_fail(err, VV_EINVAL, "'shape' must be a list of lengths");
+    VVI_TRY(read_units(vvi_json_get(json, "units"), &type.units, err));
     VVI_TRY(add_type(list, &type, err));
     return put_leaf(list, out, err);
 }
@@ -511,11 +525,26 @@ static vv_status write_compression(const vv_compression *compression, vv_buf *ou
     return vvi_buf_append_byte(out, '}', err);
 }
 
+/* Only the full form has room for units. */
+static vv_status write_full_leaf(const vvi_schema_leaf *leaf, const char *type,
+                                 vv_buf *out, vv_error *err)
+{
+    VVI_TRY(vvi_buf_printf(out, err, "{\"kind\": \"leaf\", \"dtype\": \"%s\"", type));
+    for (uint32_t i = 0; i < leaf->ndim; i++)
+        VVI_TRY(vvi_buf_printf(out, err, "%s%" PRIu64, i ? ", " : ", \"shape\": [",
+                               leaf->shape[i]));
+    VVI_TRY(vvi_buf_printf(out, err, "%s, \"units\": ", leaf->ndim ? "]" : ""));
+    VVI_TRY(vvi_json_write_string(vv_bytes_of(leaf->units), out, err));
+    return vvi_buf_append_byte(out, '}', err);
+}
+
 static vv_status write_leaf(const vvi_schema_leaf *leaf, vv_buf *out, vv_error *err)
 {
     char name[32];
 
     vvi_type_name(leaf->dtype.code, leaf->dtype.item, name);
+    if (leaf->units)
+        return write_full_leaf(leaf, name, out, err);
     VVI_TRY(vvi_buf_printf(out, err, "\"%s", name));
     for (uint32_t i = 0; i < leaf->ndim; i++)
         VVI_TRY(vvi_buf_printf(out, err, "%s%" PRIu64, i ? "," : "[", leaf->shape[i]));

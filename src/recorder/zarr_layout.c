@@ -131,7 +131,7 @@ static void plan_array(const vvi_plan_group *group, const vvi_plan_leaf *leaf,
     name_dimensions(out, group->kind == VVI_GROUP_ROWS);
 }
 
-/* {"varvite_leaf": "array['positions']"}, terminated. */
+/* {"varvite_leaf": "array['positions']", "units": "nm"}, terminated. */
 static vv_status leaf_attributes(const vvi_plan_leaf *leaf, vv_buf *out, vv_error *err)
 {
     vvi_json *attributes = vvi_json_new(VVI_JSON_OBJECT);
@@ -140,6 +140,8 @@ static vv_status leaf_attributes(const vvi_plan_leaf *leaf, vv_buf *out, vv_erro
     if (!status && leaf)
         status = vvi_json_set(attributes, VVI_ZARR_LEAF, vvi_json_new_text(leaf->name),
                               err);
+    if (!status && leaf && leaf->units)
+        status = vvi_json_set(attributes, "units", vvi_json_new_text(leaf->units), err);
     if (!status)
         status = vvi_json_write(attributes, 0, out, err);
     vvi_json_free(attributes);

@@ -77,6 +77,26 @@ static vv_status limit_shape(const vvi_traj_group *group, vvi_traj_leaf *leaf,
 }
 
 /* Under the lock. */
+/* As the recorder keeps them, and others by hand; no text, or none that is text, is none. */
+static vv_status read_units(const vv_traj *traj, uint64_t address, char **out,
+                            vv_error *err)
+{
+    vv_buf text = VV_BUF_INIT;
+    vvi_h5_object object;
+    vv_status status = vvi_h5_object_read(traj->file, address, &object, err);
+
+    if (status)
+        return status;
+    status = vvi_traj_read_text(traj, &object, "units", &text, NULL);
+    vvi_h5_object_clear(&object);
+    if (!status && text.len && *text.data &&
+        vvi_is_utf8(vv_bytes_of((const char *)text.data)) &&
+        !(*out = vvi_strdup((const char *)text.data)))
+        status = VV_ENOMEM;
+    vv_buf_clear(&text);
+    return status == VV_ENOMEM ? vvi_fail_nomem(err, 0) : VV_OK;
+}
+
 static vv_status open_leaf(vv_traj *traj, vvi_traj_group *group, vvi_traj_leaf *leaf,
                            vv_error *err)
 {
@@ -95,6 +115,8 @@ static vv_status open_leaf(vv_traj *traj, vvi_traj_group *group, vvi_traj_leaf *
         status = vvi_fail(err, VV_EUNSUPPORTED, "a data type that no leaf has");
     else
         status = limit_shape(group, leaf, info, err);
+    if (!status && !leaf->units)
+        status = read_units(traj, address, &leaf->units, err);
     if (!status && !leaf->filters)
         status = describe_filters(info, &leaf->filters, err);
     if (status)

@@ -293,6 +293,125 @@ static void frames_become_h5md(void **state)
     remove_directory(directory);
 }
 
+/* ---- units ---------------------------------------------------------------------------------------- */
+
+static const char *units_of(vv_traj *traj, const char *path)
+{
+    vv_traj_leaf leaf;
+    size_t group, number;
+
+    assert_vv_ok(vv_traj_find(traj, path, &group, &number, &err));
+    assert_vv_ok(vv_traj_leaf_at(traj, group, number, &leaf, &err));
+    return leaf.units;
+}
+
+static void check_units(const char *path)
+{
+    vv_traj *traj = open_file(path);
+
+    assert_string_equal(units_of(traj, "step/positions"), "\u00c5");
+    assert_string_equal(units_of(traj, "step/energy"), "kJ mol-1");
+    assert_null(units_of(traj, "step/n"));
+    assert_string_equal(units_of(traj, "init/box"), "nm");
+    vv_traj_close(traj);
+}
+
+static const char with_units[] =
+    "{\"groups\": {\"step\": {\"every\": 1, \"leaves\": {"
+    "\"positions\": {\"kind\": \"leaf\", \"dtype\": \"float32\", \"shape\": [2, 3], "
+    "\"units\": \"\u00c5\"}, \"energy\": {\"kind\": \"leaf\", \"dtype\": \"float64\", "
+    "\"units\": \"kJ mol-1\"}, \"n\": \"int32\"}}, \"init\": {\"every\": \"once\", \"leaves\": "
+    "{\"box\": {\"kind\": \"leaf\", \"dtype\": \"float64\", \"shape\": [3], \"units\": "
+    "\"nm\"}}}}}";
+
+static void record_with_units(const char *path)
+{
+    static const float positions[6] = { 1, 2, 3, 4, 5, 6 };
+    static const double energy = 1, box[3] = { 9, 9, 9 };
+    static const int32_t n = 2;
+    static const uint64_t shape[2] = { 2, 3 }, box_shape[1] = { 3 };
+    const vv_value step[] = { { positions, VV_FLOAT32, 2, shape },
+                              { &energy, VV_FLOAT64, 0, NULL },
+                              { &n, VV_INT32, 0, NULL } };
+    const vv_value init[] = { { box, VV_FLOAT64, 1, box_shape } };
+    const vv_frame frames[] = { { 0, step, 3 }, { 1, init, 1 } };
+    vv_recorder *recorder = NULL;
+    vv_schema *schema = NULL;
+
+    assert_vv_ok(vv_schema_from_json(with_units, &schema, &err));
+    assert_vv_ok(vv_recorder_create_hdf5(path, schema, NULL, &recorder, &err));
+    vv_schema_free(schema);
+    for (int64_t at = 0; at < 3; at++)
+        assert_vv_ok(vv_recorder_log(recorder, at, frames, at ? 1 : 2, &err));
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+}
+
+static void check_other_units_are_refused(const char *path)
+{
+    vv_recorder *recorder = NULL;
+    vv_schema *schema = NULL;
+    vv_leaf_type type;
+
+    assert_vv_ok(vv_schema_from_json(with_units, &schema, &err));
+    assert_vv_ok(vv_schema_set_units(schema, 0, 0, "nm", &err));
+    assert_int_equal(vv_recorder_append_hdf5(path, schema, -1, NULL, &recorder, &err),
+                     VV_EINVAL);
+    assert_non_null(strstr(err.message, "positions"));
+    assert_vv_ok(vv_schema_set_units(schema, 0, 0, NULL, &err)); /* the file's */
+    assert_vv_ok(vv_recorder_append_hdf5(path, schema, -1, NULL, &recorder, &err));
+    assert_true(vv_schema_leaf_type(vv_recorder_schema(recorder), 0, 0, &type));
+    assert_string_equal(type.units, "\u00c5");
+    assert_vv_ok(vv_recorder_close(recorder, &err));
+    vv_schema_free(schema);
+}
+
+static void units_go_where_the_values_go(void **state)
+{
+    char *directory = make_directory();
+    char path[4096], other[4096];
+    vv_array *array;
+    vv_store *store;
+    vv_traj *traj;
+
+    (void)state;
+    snprintf(path, sizeof(path), "%s/a.h5", directory);
+    snprintf(other, sizeof(other), "%s/b.h5", directory);
+    if (has_hdf5()) {
+        record_with_units(path);
+        check_units(path);
+        check_other_units_are_refused(path);
+        check_units(path);
+        traj = open_file(path);
+        assert_vv_ok(vv_traj_rewrite(traj, other, NULL, NULL, &err));
+        check_units(other);
+        assert_vv_ok(vv_memory_store_new(&store, &err));
+        assert_vv_ok(vv_traj_publish(traj, store, "", NULL, NULL, &err));
+        assert_vv_ok(vv_array_open(store, "step/energy", &array, &err));
+        assert_non_null(strstr(vv_array_get_meta(array)->attributes, "\"units\""));
+        assert_non_null(strstr(vv_array_get_meta(array)->attributes, "\"kJ mol-1\""));
+        vv_array_free(array);
+        assert_vv_ok(vv_array_open(store, "step/n", &array, &err));
+        assert_null(strstr(vv_array_get_meta(array)->attributes, "units"));
+        vv_array_free(array);
+        vv_store_free(store);
+        snprintf(other, sizeof(other), "%s/c.h5md", directory);
+        assert_vv_ok(vv_traj_write_h5md(traj, NULL, other, NULL, &err));
+        vv_traj_close(traj);
+        traj = open_file(other);
+        assert_string_equal(units_of(traj, "all/positions"), "\u00c5");
+        assert_string_equal(units_of(traj, "all/energy"), "kJ mol-1");
+        assert_string_equal(units_of(traj, "all_fixed/box"), "nm");
+        /* And into a recording again. */
+        snprintf(path, sizeof(path), "%s/d.h5", directory);
+        assert_vv_ok(vv_traj_rewrite(traj, path, NULL, NULL, &err));
+        vv_traj_close(traj);
+        traj = open_file(path);
+        assert_string_equal(units_of(traj, "all/positions"), "\u00c5");
+        vv_traj_close(traj);
+    }
+    remove_directory(directory);
+}
+
 static vv_status drop(void *ctx, vv_bytes data, vv_error *e)
 {
     (void)ctx;
@@ -327,6 +446,7 @@ int main(void)
         cmocka_unit_test(species_are_told_by_atomic_numbers),
         cmocka_unit_test(maps_that_do_not_fit_are_refused),
         cmocka_unit_test(frames_become_h5md),
+        cmocka_unit_test(units_go_where_the_values_go),
         cmocka_unit_test(any_allocation_may_fail),
     };
 

@@ -48,6 +48,19 @@ static void groups_and_leaves_are_named_as_in_the_file(void **state)
     assert_int_equal(type.dtype, VV_FLOAT32);
     assert_int_equal(type.shape[0], 1000);
     assert_int_equal(vv_schema_row_bytes(schema, 0), 12008);
+    assert_null(type.units);
+    assert_vv_ok(vv_schema_set_units(schema, 0, 0, "pm", &err));
+    assert_vv_ok(vv_schema_set_units(schema, 0, 0, "nm", &err));
+    assert_true(vv_schema_leaf_type(schema, 0, 0, &type));
+    assert_string_equal(type.units, "nm");
+    assert_int_equal(vv_schema_set_units(schema, 0, 0, "\xff", &err), VV_EINVAL);
+    assert_int_equal(vv_schema_set_units(schema, 0, 2, "nm", &err), VV_EINVAL);
+    assert_int_equal(vv_schema_set_units(schema, 2, 0, "nm", &err), VV_EINVAL);
+    assert_true(vv_schema_leaf_type(schema, 0, 0, &type));
+    assert_string_equal(type.units, "nm");
+    assert_vv_ok(vv_schema_set_units(schema, 0, 0, "", &err));
+    assert_true(vv_schema_leaf_type(schema, 0, 0, &type));
+    assert_null(type.units);
     vv_schema_free(schema);
 }
 
@@ -97,6 +110,9 @@ static void json_of_a_schema_reads_back_as_the_same(void **state)
         "\"children\": [\"int8\", \"uint64\"]}]}}}, \"config\": {\"kind\": \"tuple\", "
         "\"children\": [{\"kind\": \"leaf\", \"leaf\": 0}]}}",
         "{\"groups\": {\"g\": {\"every\": 2, \"leaves\": []}}}",
+        "{\"groups\": {\"g\": {\"every\": 2, \"leaves\": {\"x\": {\"kind\": \"leaf\", "
+        "\"dtype\": \"float32\", \"shape\": [5, 3], \"units\": \"\u00b5m\"}, \"e\": {\"kind\": "
+        "\"leaf\", \"dtype\": \"float64\", \"units\": \"kJ mol-1\"}, \"n\": \"int8[2]\"}}}}",
     };
     vv_error err = VV_ERROR_INIT;
 
@@ -158,6 +174,15 @@ static void what_is_wrong_in_json_is_named(void **state)
         { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"p\": \"string\"}}}}",
           "array['p']" },
         { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"p\": 5}}}}", "number" },
+        { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"p\": {\"kind\": \"leaf\", "
+          "\"dtype\": \"int8\", \"units\": 3}}}}}",
+          "'units'" },
+        { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"p\": {\"kind\": \"leaf\", "
+          "\"dtype\": \"int8\", \"units\": \"\"}}}}}",
+          "'units'" },
+        { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"kind\": \"list\", "
+          "\"units\": \"nm\", \"children\": []}}}}",
+          "'units'" },
         { "{\"groups\": {\"a\": {\"every\": 1, \"leaves\": {\"p\": "
           "\"float64[4000000000,4000000000,4000000000]\"}}}}",
           "larger than memory" },
@@ -452,7 +477,7 @@ static vv_status read_and_write(void *ctx)
 {
     static const char json[] =
         "{\"groups\": {\"s\": {\"every\": 1, \"leaves\": {\"b\": [\"int8[2]\", null], \"a\": "
-        "{\"kind\": \"dict\", \"keys\": [2, 1], \"children\": [\"bool\", \"r16\"]}}}, "
+        "{\"kind\": \"dict\", \"keys\": [2, 1], \"children\": [{\"kind\": \"leaf\", \"dtype\": \"bool\", \"units\": \"1\"}, \"r16\"]}}}, "
         "\"i\": {\"every\": \"once\", \"leaves\": \"float64[10]\"}}, \"config\": {\"kind\": "
         "\"list\", \"children\": [{\"kind\": \"leaf\"}, {\"kind\": \"leaf\"}]}}";
     uint64_t shape[1] = { 3 };
