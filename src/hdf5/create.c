@@ -119,6 +119,65 @@ static vv_status open_part(const char *path, vvi_hdf5_file **out, vv_error *err)
     return VV_OK;
 }
 
+/* ---- what a kill left ------------------------------------------------------------------------ */
+
+typedef struct leftovers {
+    const char *directory, *name; /* of the recording */
+} leftovers;
+
+/* "run.h5.part-123-0" or its journal. */
+static bool is_part(const char *found, const char *name)
+{
+    static const char mark[] = ".part-", digits[] = "0123456789";
+    size_t len = strlen(name), n;
+
+    if (strncmp(found, name, len) != 0 ||
+        strncmp(found + len, mark, sizeof(mark) - 1) != 0)
+        return false;
+    found += len + sizeof(mark) - 1;
+    n = strspn(found, digits);
+    if (!n || found[n] != '-')
+        return false;
+    found += n + 1;
+    n = strspn(found, digits);
+    return n && (!found[n] || strcmp(found + n, VVI_H5_JOURNAL_SUFFIX) == 0);
+}
+
+/* What is locked has a writer. */
+static vv_status remove_part(void *ctx, const char *found, vv_error *err)
+{
+    const leftovers *self = ctx;
+    vvi_file file = VVI_FILE_INIT;
+    char *path;
+
+    (void)err;
+    if (!is_part(found, self->name) || !(path = vvi_path_join(self->directory, found)))
+        return VV_OK;
+    if (!vvi_file_open(&file, path, VVI_FILE_WRITE | VVI_FILE_NO_WAIT, NULL) &&
+        !vvi_file_lock(&file, VVI_LOCK_EXCLUSIVE, 0, NULL))
+        (void)vvi_file_unlink(path, NULL);
+    vvi_file_close(&file);
+    vvi_free(path);
+    return VV_OK;
+}
+
+/*
+ * Remove the unfinished files of calls for this path that were killed. The caller holds the lock of its journal, without which
+ * nobody makes such a file. No reason to fail: what cannot be removed stays.
+ */
+static void remove_leftovers(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *directory = slash
+                          ? vvi_strndup(path, slash == path ? 1 : (size_t)(slash - path))
+                          : vvi_strdup(".");
+    leftovers self = { directory, slash ? slash + 1 : path };
+
+    if (directory)
+        (void)vvi_dir_list(directory, remove_part, &self, NULL);
+    vvi_free(directory);
+}
+
 /* ---- beginning ----------------------------------------------------------------------------- */
 
 /* From here on every change goes by a commit. */
@@ -197,8 +256,10 @@ vv_status vvi_hdf5_sink_create(const char *path, const vvi_plan *plan, vvi_sink 
         else if (status == VV_ENOTFOUND)
             status = VV_OK;
     }
-    if (!status)
+    if (!status) {
+        remove_leftovers(path);
         status = begin(path, plan, journal.path, &self, err);
+    }
     if (!status)
         *out = &self->base;
     else if (self)

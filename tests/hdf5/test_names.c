@@ -2,6 +2,7 @@
 #include "hdf5/runs.h"
 
 #include "util/fault.h"
+#include "util/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -79,6 +80,49 @@ static void a_failure_leaves_the_file_that_was_there(void **state)
 }
 
 /* ---- names --------------------------------------------------------------------------------- */
+
+static bool is_there(const char *directory, const char *name)
+{
+    char path[700];
+
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
+    return access(path, F_OK) == 0;
+}
+
+static void unfinished_files_of_killed_calls_are_removed(void **state)
+{
+    static const char *const gone[] = { "a.h5.part-1-0", "a.h5.part-1-0.journal",
+                                        "a.h5.part-99999-12" };
+    static const char *const kept[] = { "a.h5.part-1", "a.h5.part-1-x",
+                                        "a.h5.part-2-0.h5", "b.h5.part-1-0",
+                                        "a.h5.part-3-0" };
+    char *dir = make_directory();
+    vv_schema *schema = run_schema();
+    vvi_file held = VVI_FILE_INIT;
+    char path[600];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, gone[i]);
+        write_file(path, "x", 1);
+    }
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, kept[i]);
+        write_file(path, "x", 1);
+    }
+    /* The last has a writer. */
+    assert_vv_ok(vvi_file_open(&held, path, VVI_FILE_WRITE, &err));
+    assert_vv_ok(vvi_file_lock(&held, VVI_LOCK_SHARED, 0, &err));
+    snprintf(path, sizeof(path), "%s/a.h5", dir);
+    assert_vv_ok(vv_recorder_close(begin(path, schema), &err));
+    for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
+        assert_false(is_there(dir, gone[i]));
+    for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+        assert_true(is_there(dir, kept[i]));
+    vvi_file_close(&held);
+    vv_schema_free(schema);
+    remove_directory(dir);
+}
 
 static void a_link_is_the_file_it_leads_to(void **state)
 {
@@ -241,6 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_failure_leaves_the_file_that_was_there),
+        cmocka_unit_test(unfinished_files_of_killed_calls_are_removed),
         cmocka_unit_test(a_link_is_the_file_it_leads_to),
         cmocka_unit_test(the_journal_is_found_through_a_link),
         cmocka_unit_test(rows_may_move_while_they_are_read),
