@@ -154,6 +154,7 @@ typedef struct vv_diff_result {
  * Compare two hierarchies, metadata and chunks.
  *
  * Two HAMT stores and one path: by vv_hamt_diff(), so that the cost is that of the difference.
+ * Two sharded stores, version 2, and one path: shards that both have are passed by.
  * Otherwise every key of both is listed, and values are compared byte by byte, but for those that have one
  * name in the block stores of both. With values, chunks
  * that differ are decoded and compared, and arrays of the same shape and element type that are cut

@@ -75,6 +75,10 @@ typedef struct vv_store_ops {
     vv_status (*pointers)(vv_store *self, const char *const *keys, size_t n, vv_cid *outs,
                           vv_status *statuses, vv_error *err);
     vv_blockstore *(*blocks)(vv_store *self);
+    /* Optional: list, but keys may be left out that have the same value in other, as far as the two stores can tell
+     * for many at once. */
+    vv_status (*list_unlike)(vv_store *self, vv_store *other, const char *prefix,
+                             vv_key_fn visit, void *ctx, vv_error *err);
 } vv_store_ops;
 
 /** First member of each backend's own struct. Fill with vv_store_base_init(). */

@@ -417,6 +417,18 @@ static vv_status on_key(void *ctx, const char *key, vv_error *err)
     return self->count == BATCH ? run_batch(self, err) : VV_OK;
 }
 
+/* Below one path two stores may pass by what they both have, such as equal shards. */
+static vv_status list_keys(listing *self, const char *prefix, vv_error *err)
+{
+    const vvi_tree_diff *diff = self->diff;
+    vv_store *store = diff->stores[self->from];
+
+    return strcmp(diff->paths[0], diff->paths[1]) == 0
+               ? vvi_store_list_unlike(store, diff->stores[!self->from], prefix, on_key,
+                                       self, err)
+               : vv_store_list(store, prefix, on_key, self, err);
+}
+
 static vv_status diff_listings(vvi_tree_diff *diff, vv_error *err)
 {
     vv_status status = VV_OK;
@@ -429,8 +441,7 @@ static vv_status diff_listings(vvi_tree_diff *diff, vv_error *err)
 
         status = vvi_path_key(diff->paths[from], "", &prefix, err);
         if (!status)
-            status = vv_store_list(diff->stores[from], (const char *)prefix.data, on_key,
-                                   &self, err);
+            status = list_keys(&self, (const char *)prefix.data, err);
         if (!status && self.count)
             status = run_batch(&self, err);
         drop_names(&self);

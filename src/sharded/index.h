@@ -71,6 +71,10 @@ typedef vv_status (*vvi_chunk_fn)(void *ctx, const uint64_t *coords, const vv_ci
                                   vv_error *err);
 vv_status vvi_chunk_index_visit(vvi_chunk_index *index, vvi_chunk_fn tell, void *ctx,
                                 vv_error *err);
+/* The same, but for chunks of shards that other, an index with the same grid but for the length of its first dimension, has under the same name in the same
+ * place; NULL: none. */
+vv_status vvi_chunk_index_visit_unlike(vvi_chunk_index *index, vvi_chunk_index *other,
+                                       vvi_chunk_fn tell, void *ctx, vv_error *err);
 
 /* Another shape of the same rank; chunks keep their coordinates (vv_sharded_store_resize()). */
 vv_status vvi_chunk_index_resize(vvi_chunk_index *index, const uint64_t *shape,

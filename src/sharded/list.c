@@ -86,9 +86,10 @@ static vv_status tell_chunk(void *ctx, const uint64_t *coords, const vv_cid *cid
     return self->visit(self->ctx, (const char *)self->key.data, err);
 }
 
+/* other: as in vvi_chunk_index_visit_unlike(). */
 static vv_status tell_chunks(vvi_sharded *self, vvi_index_entry *entry,
-                             const char *prefix, vv_key_fn visit, void *ctx,
-                             vv_error *err)
+                             vvi_index_entry *other, const char *prefix, vv_key_fn visit,
+                             void *ctx, vv_error *err)
 {
     chunk_teller telling = { .store = self,
                              .entry = entry,
@@ -104,13 +105,35 @@ static vv_status tell_chunks(vvi_sharded *self, vvi_index_entry *entry,
     may = vvi_chunks_may_begin(self, entry, prefix);
     vvi_rwlock_unlock(&self->lock);
     if (may)
-        status = vvi_chunk_index_visit(entry->index, tell_chunk, &telling, err);
+        status = vvi_chunk_index_visit_unlike(entry->index, other ? other->index : NULL,
+                                              tell_chunk, &telling, err);
     vv_buf_clear(&telling.key);
     return status;
 }
 
-vv_status vvi_sharded_list(vv_store *base, const char *prefix, vv_key_fn visit, void *ctx,
-                           vv_error *err)
+/* The array of the other store, of version 2 as well, with the path of one of this; NULL: there is none. */
+static vvi_index_entry *same_array(vvi_sharded *self, vvi_sharded *other,
+                                   const vvi_index_entry *entry)
+{
+    vvi_index_entry *found = NULL;
+    bool is_v2;
+
+    if (!other)
+        return NULL;
+    vvi_rwlock_read(&self->lock);
+    is_v2 = self->version == VV_SHARDED_V2;
+    vvi_rwlock_unlock(&self->lock);
+    vvi_rwlock_read(&other->lock);
+    if (is_v2 && other->version == VV_SHARDED_V2)
+        found = vvi_sharded_find(other, entry->path, strlen(entry->path));
+    if (found)
+        vvi_index_entry_retain(found);
+    vvi_rwlock_unlock(&other->lock);
+    return found;
+}
+
+static vv_status list_keys(vv_store *base, vvi_sharded *other, const char *prefix,
+                           vv_key_fn visit, void *ctx, vv_error *err)
 {
     vvi_sharded *self = shared_of(base);
     vvi_index_entry **entries = NULL;
@@ -126,11 +149,32 @@ vv_status vvi_sharded_list(vv_store *base, const char *prefix, vv_key_fn visit, 
         at += strlen(key) + 1;
         status = visit(ctx, key, err);
     }
-    for (size_t i = 0; i < n && !status; i++)
-        status = tell_chunks(self, entries[i], prefix, visit, ctx, err);
+    for (size_t i = 0; i < n && !status; i++) {
+        vvi_index_entry *same = same_array(self, other, entries[i]);
+
+        status = tell_chunks(self, entries[i], same, prefix, visit, ctx, err);
+        if (same)
+            vvi_index_entry_release(same);
+    }
     vvi_index_entries_free(entries, n);
     vv_buf_clear(&names);
     return status;
+}
+
+vv_status vvi_sharded_list(vv_store *base, const char *prefix, vv_key_fn visit, void *ctx,
+                           vv_error *err)
+{
+    return list_keys(base, NULL, prefix, visit, ctx, err);
+}
+
+vv_status vvi_sharded_list_unlike(vv_store *base, vv_store *other, const char *prefix,
+                                  vv_key_fn visit, void *ctx, vv_error *err)
+{
+    vvi_sharded *theirs;
+
+    if (vvi_sharded_of(other, &theirs, NULL))
+        theirs = NULL;
+    return list_keys(base, theirs, prefix, visit, ctx, err);
 }
 
 /* ---- directories --------------------------------------------------------------------------------- */
@@ -196,7 +240,8 @@ static vv_status tell_coordinates(vvi_sharded *self, vvi_index_entry *entry,
         status = vvi_buf_append(&whole, vvi_bytes(prefix, strlen(prefix) + 1), err);
     out->prefix_len = strlen(prefix) + slash;
     if (!status)
-        status = tell_chunks(self, entry, (const char *)whole.data, tell_entry, out, err);
+        status = tell_chunks(self, entry, NULL, (const char *)whole.data, tell_entry, out,
+                             err);
     out->prefix_len = strlen(prefix);
     vv_buf_clear(&whole);
     return status;

@@ -176,6 +176,7 @@ static const vv_store_ops sharded_ops = {
     .set_pointer = vvi_sharded_set_pointer,
     .pointers = vvi_sharded_pointers,
     .blocks = sharded_blocks,
+    .list_unlike = vvi_sharded_list_unlike,
 };
 
 vv_status vvi_sharded_of(vv_store *store, vvi_sharded **out, vv_error *err)

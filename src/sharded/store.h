@@ -231,6 +231,8 @@ void vvi_sharded_forget(vvi_sharded *self, const char *key);
 
 vv_status vvi_sharded_list(vv_store *base, const char *prefix, vv_key_fn visit, void *ctx,
                            vv_error *err);
+vv_status vvi_sharded_list_unlike(vv_store *base, vv_store *other, const char *prefix,
+                                  vv_key_fn visit, void *ctx, vv_error *err);
 vv_status vvi_sharded_list_dir(vv_store *base, const char *prefix, vv_key_fn visit,
                                void *ctx, vv_error *err);
 /* All arrays as they are now, each held; free with vvi_index_entries_free(). */

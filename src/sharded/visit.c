@@ -69,6 +69,51 @@ static vv_status snapshot(visit *self, vv_error *err)
     return VV_OK;
 }
 
+/* Shards that hold the same chunks in both grids: all, those before the end of the shorter one where the first
+ * dimension alone has another length, or none. The other's lock is held. */
+static uint64_t comparable(const visit *self, const vvi_chunk_index *other)
+{
+    const vvi_geometry *a = &self->geometry;
+    const vvi_geometry *b = &other->geometry;
+    uint32_t ndim = a->grid.ndim;
+    uint64_t fewer = a->chunk_count < b->chunk_count ? a->chunk_count : b->chunk_count;
+
+    if (self->changed_count || self->stale_shard != UINT64_MAX || other->changed_count ||
+        other->stale_shard != UINT64_MAX || b->grid.ndim != ndim ||
+        b->chunks_per_shard != a->chunks_per_shard)
+        return 0;
+    for (uint32_t d = 1; d < ndim; d++)
+        if (a->grid.count[d] != b->grid.count[d])
+            return 0;
+    return a->chunk_count == b->chunk_count ? a->shard_count
+                                            : fewer / a->chunks_per_shard;
+}
+
+/* Leave out the shards that another index has too, where nothing of either was changed. */
+static vv_status drop_same(visit *self, vvi_chunk_index *other, vv_error *err)
+{
+    vvi_shard roots = { 0 };
+    vv_status status = VV_OK;
+    uint64_t end;
+
+    vvi_mutex_lock(&other->cache->lock);
+    end = comparable(self, other);
+    if (end)
+        status = vvi_shard_copy(&other->roots, &roots, err);
+    vvi_mutex_unlock(&other->cache->lock);
+    for (uint64_t shard = 0; end && !status; shard++) {
+        vv_cid cid;
+
+        if (!vvi_shard_next(&self->roots, &shard) || shard >= end)
+            break;
+        vvi_shard_get(&self->roots, shard, &cid);
+        if (vvi_shard_holds(&roots, shard, &cid))
+            status = vvi_shard_set(&self->roots, shard, NULL, err);
+    }
+    vvi_shard_clear(&roots);
+    return status;
+}
+
 static void visit_clear(visit *self)
 {
     vvi_mutex_lock(&self->index->cache->lock);
@@ -219,9 +264,9 @@ static vv_status tell_some(visit *self, party *some, vv_error *err)
     return status;
 }
 
-vv_status vvi_chunk_index_visit_numbered(vvi_chunk_index *index,
-                                         vvi_numbered_chunk_fn tell, void *ctx, bool *cut,
-                                         vv_error *err)
+static vv_status visit_all(vvi_chunk_index *index, vvi_chunk_index *other,
+                           vvi_numbered_chunk_fn tell, void *ctx, bool *cut,
+                           vv_error *err)
 {
     visit self = { .index = index, .number = UINT64_MAX - 1, .tell = tell, .ctx = ctx };
     party *some = vvi_alloc(sizeof(*some));
@@ -232,6 +277,8 @@ vv_status vvi_chunk_index_visit_numbered(vvi_chunk_index *index,
     vvi_mutex_lock(&index->cache->lock);
     status = snapshot(&self, err);
     vvi_mutex_unlock(&index->cache->lock);
+    if (!status && other)
+        status = drop_same(&self, other, err);
     if (self.changed_count)
         qsort(self.changed, self.changed_count, sizeof(*self.changed), by_shard);
     do {
@@ -244,6 +291,13 @@ vv_status vvi_chunk_index_visit_numbered(vvi_chunk_index *index,
     if (cut)
         *cut = self.cut;
     return status;
+}
+
+vv_status vvi_chunk_index_visit_numbered(vvi_chunk_index *index,
+                                         vvi_numbered_chunk_fn tell, void *ctx, bool *cut,
+                                         vv_error *err)
+{
+    return visit_all(index, NULL, tell, ctx, cut, err);
 }
 
 typedef struct plain {
@@ -265,5 +319,13 @@ vv_status vvi_chunk_index_visit(vvi_chunk_index *index, vvi_chunk_fn tell, void 
 {
     plain self = { tell, ctx };
 
-    return vvi_chunk_index_visit_numbered(index, tell_plain, &self, NULL, err);
+    return visit_all(index, NULL, tell_plain, &self, NULL, err);
+}
+
+vv_status vvi_chunk_index_visit_unlike(vvi_chunk_index *index, vvi_chunk_index *other,
+                                       vvi_chunk_fn tell, void *ctx, vv_error *err)
+{
+    plain self = { tell, ctx };
+
+    return visit_all(index, other, tell_plain, &self, NULL, err);
 }

@@ -48,6 +48,10 @@ vv_status vvi_store_link(vv_store *from, const char *const *from_keys, vv_store 
                          const char *const *to_keys, size_t n, size_t *linked,
                          vv_error *err);
 
+/* vv_store_list(), but keys may be left out that have the same value in other. */
+vv_status vvi_store_list_unlike(vv_store *store, vv_store *other, const char *prefix,
+                                vv_key_fn visit, void *ctx, vv_error *err);
+
 /* Let all keys below the directory from ("a/b/") lie below to instead, where nothing lies, in one step.
  * VV_EUNSUPPORTED where the store has none; VV_EREADONLY, VV_ENOTFOUND. */
 vv_status vvi_store_rename_dir(vv_store *store, const char *from, const char *to,

@@ -380,6 +380,14 @@ vv_status vv_store_list(vv_store *store, const char *prefix, vv_key_fn visit, vo
     return vvi_call_list(store, prefix ? prefix : "", visit, ctx, err);
 }
 
+vv_status vvi_store_list_unlike(vv_store *store, vv_store *other, const char *prefix,
+                                vv_key_fn visit, void *ctx, vv_error *err)
+{
+    return store->ops->list_unlike
+               ? store->ops->list_unlike(store, other, prefix, visit, ctx, err)
+               : vvi_call_list(store, prefix, visit, ctx, err);
+}
+
 /* Tells of each entry below a directory once, while all keys below it go by. */
 typedef struct entry_filter {
     size_t prefix_len;

@@ -1,6 +1,8 @@
 /* What differs between two hierarchies. */
 #include "copy_support.h"
 
+#include <varvite/sharded.h>
+
 #include <math.h>
 #include <stdio.h>
 
@@ -246,6 +248,116 @@ static void few_changes_in_a_large_tree_read_few_nodes(void **state)
     vv_blockstore_free(blocks);
 }
 
+/* ---- sharded stores ------------------------------------------------------------------------ */
+
+static vv_store *open_sharded(vv_blockstore *blocks, const vv_cid *root)
+{
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+
+    options.read_only = root != NULL;
+    options.stored_keys = true;
+    options.chunks_per_shard = 100;
+    assert_vv_ok(vv_sharded_store_open(blocks, root, &options, &store, &err));
+    return store;
+}
+
+static uint64_t shard_loads(vv_store *store)
+{
+    vv_sharded_info info;
+    vv_error err = VV_ERROR_INIT;
+
+    assert_vv_ok(vv_sharded_store_info(store, &info, &err));
+    return info.shard_loads;
+}
+
+static void delete_chunk(vv_store *store, const char *key)
+{
+    vv_error err = VV_ERROR_INIT;
+
+    assert_vv_ok(vv_store_delete(store, key, &err));
+}
+
+/* The same changes in a HAMT and in a sharded store of 200 shards: one and the same is found, and few shards are
+ * looked at. */
+static void few_changes_in_a_sharded_store_read_few_shards(void **state)
+{
+    static const uint64_t longer[] = { 250, 200 };
+    vv_blockstore *blocks = NULL;
+    vv_error err = VV_ERROR_INIT;
+    lines found[2][2];
+
+    (void)state;
+    assert_vv_ok(vv_memory_blockstore_new(&blocks, &err));
+    for (int sharded = 0; sharded < 2; sharded++) {
+        vv_store *store = sharded ? open_sharded(blocks, NULL)
+                                  : new_hamt_store(blocks, NULL);
+        vv_array *array = NULL;
+        vv_cid roots[3];
+        vv_store *stores[3];
+
+        assert_vv_ok(vv_group_create(store, "g", NULL, false, &err));
+        make_array(store, "g/a", 2, (uint64_t[]){ 200, 200 }, (uint64_t[]){ 1, 2 }, 7);
+        make_array(store, "g/b", 1, (uint64_t[]){ 20 }, (uint64_t[]){ 2 }, 7);
+        roots[0] = commit(store);
+        for (uint64_t i = 0; i < 3; i++)
+            write_one(store, "g/a", (uint64_t[]){ i * 90, i }, 5000 + (int32_t)i);
+        delete_chunk(store, "g/a/c/91/3");
+        delete_chunk(store, "g/a/c/199/99");
+        roots[1] = commit(store);
+        assert_vv_ok(vv_array_open(store, "g/a", &array, &err));
+        assert_vv_ok(vv_array_resize(array, longer, &err));
+        vv_array_free(array);
+        write_one(store, "g/a", (uint64_t[]){ 240, 7 }, 3);
+        roots[2] = commit(store);
+        vv_store_free(store);
+        for (int later = 1; later < 3; later++) {
+            for (int i = 0; i <= later; i += later)
+                stores[i] = sharded ? open_sharded(blocks, &roots[i])
+                                    : new_hamt_store(blocks, &roots[i]);
+            diff(stores[0], stores[later], true, &found[sharded][later - 1]);
+            for (int i = 0; i <= later; i += later) {
+                if (sharded)
+                    assert_in_range(shard_loads(stores[i]), 1, 12);
+                vv_store_free(stores[i]);
+            }
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(found[0][i].text, found[1][i].text);
+    assert_non_null(strstr(found[1][0].text, "chunks /g/a +1 -2 ~2 0:200 0:200\n"));
+    vv_blockstore_free(blocks);
+}
+
+/* What was changed and not committed is seen too. */
+static void changes_that_are_not_saved_are_told(void **state)
+{
+    vv_blockstore *blocks = NULL;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *before, *after;
+    vv_cid root;
+    lines all;
+
+    (void)state;
+    assert_vv_ok(vv_memory_blockstore_new(&blocks, &err));
+    after = open_sharded(blocks, NULL);
+    assert_vv_ok(vv_group_create(after, "g", NULL, false, &err));
+    make_array(after, "g/a", 1, (uint64_t[]){ 900 }, (uint64_t[]){ 2 }, 7);
+    root = commit(after);
+    before = open_sharded(blocks, &root);
+    assert_true(diff(before, after, false, &all).same);
+    write_one(after, "g/a", (uint64_t[]){ 600 }, 4);
+    delete_chunk(after, "g/a/c/1");
+    assert_false(diff(before, after, false, &all).same);
+    assert_string_equal(all.text, "chunks /g/a +0 -1 ~1 2:602\n");
+    assert_false(diff(after, before, false, &all).same);
+    assert_string_equal(all.text, "chunks /g/a +1 -0 ~1 2:602\n");
+    vv_store_free(before);
+    vv_store_free(after);
+    vv_blockstore_free(blocks);
+}
+
 /* ---- numbers --------------------------------------------------------------------------------- */
 
 static void compare_two(vv_dtype dtype, const void *a, const void *b, size_t item,
@@ -331,6 +443,8 @@ int main(void)
         cmocka_unit_test(every_kind_of_difference_is_told),
         cmocka_unit_test(other_forms_of_the_same_values_are_the_same_by_value),
         cmocka_unit_test(few_changes_in_a_large_tree_read_few_nodes),
+        cmocka_unit_test(few_changes_in_a_sharded_store_read_few_shards),
+        cmocka_unit_test(changes_that_are_not_saved_are_told),
         cmocka_unit_test(numbers_of_every_type_are_compared_by_value),
         cmocka_unit_test(nothing_at_either_place_is_not_found),
     };
