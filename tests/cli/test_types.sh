@@ -185,7 +185,7 @@ test_text_of_any_length_is_shown() {
     expect_code 0
     expect_out_has 'hé[?]$'
     run slice --npy -o words.npy "$set" words
-    expect_failure 3 "--npy"
+    expect_failure 3 "NumPy.s format"
 }
 
 test_bytes_and_bits_are_spelt() {
