@@ -76,6 +76,18 @@ vv_status vvi_chunk_index_visit(vvi_chunk_index *index, vvi_chunk_fn tell, void 
 vv_status vvi_chunk_index_visit_unlike(vvi_chunk_index *index, vvi_chunk_index *other,
                                        vvi_chunk_fn tell, void *ctx, vv_error *err);
 
+/*
+ * Empty the slots of the chunks that wanted says yes to. All is read and made aside by vvi_emptying_new(), which
+ * changes nothing; apply() cannot fail. Alone among changing calls from new to apply, as resize.
+ */
+typedef struct vvi_emptying vvi_emptying;
+typedef vv_status (*vvi_chunk_wanted_fn)(void *ctx, const uint64_t *coords, bool *out,
+                                         vv_error *err);
+vv_status vvi_emptying_new(vvi_chunk_index *index, vvi_chunk_wanted_fn wanted, void *ctx,
+                           vvi_emptying **out, vv_error *err);
+void vvi_emptying_apply(vvi_emptying *self);
+void vvi_emptying_free(vvi_emptying *self); /* NULL is fine */
+
 /* Another shape of the same rank; chunks keep their coordinates (vv_sharded_store_resize()). */
 vv_status vvi_chunk_index_resize(vvi_chunk_index *index, const uint64_t *shape,
                                  vv_error *err);

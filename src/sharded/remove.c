@@ -121,23 +121,22 @@ vv_status vvi_sharded_remove(vv_store *base, const char *key, vv_error *err)
 
 /* ---- directories --------------------------------------------------------------------------------- */
 
-/* Slots to be cleared: of the chunks whose keys begin with a prefix. */
-typedef struct slot_clearing {
+/* Chunks told of one array: those whose keys begin with a prefix are counted. */
+typedef struct chunk_count {
     vvi_sharded *store;
     vvi_index_entry *entry;
-    const char *prefix; /* of keys; NULL: none is cleared, all are counted */
-    uint64_t *deleted;
+    const char *prefix; /* of keys */
+    uint64_t deleted;
     vv_buf key;
-} slot_clearing;
+} chunk_count;
 
-static vv_status clear_chunk(void *ctx, const uint64_t *coords, const vv_cid *cid,
+static vv_status count_chunk(void *ctx, const uint64_t *coords, bool *wanted,
                              vv_error *err)
 {
-    slot_clearing *self = ctx;
-    bool named, there;
+    chunk_count *self = ctx;
+    bool named;
     vv_status status;
 
-    (void)cid;
     self->key.len = 0;
     vvi_rwlock_read(&self->store->lock);
     status = vvi_chunk_key_append(self->store, self->entry, coords, &self->key, err);
@@ -145,25 +144,34 @@ static vv_status clear_chunk(void *ctx, const uint64_t *coords, const vv_cid *ci
             vvi_named_has(&self->store->names, (char *)self->key.data, self->key.len - 1);
     vvi_rwlock_unlock(&self->store->lock);
     VVI_TRY(status);
-    if (self->prefix &&
-        strncmp((char *)self->key.data, self->prefix, strlen(self->prefix)) != 0)
-        return VV_OK;
-    if (self->prefix)
-        VVI_TRY(vvi_chunk_index_set(self->entry->index, coords, NULL, &there, err));
-    *self->deleted += !named; /* else its name is counted */
+    *wanted = strncmp((char *)self->key.data, self->prefix, strlen(self->prefix)) == 0;
+    self->deleted += *wanted && !named; /* else its name is counted */
     return VV_OK;
 }
 
-static vv_status visit_slots(vvi_sharded *store, vvi_index_entry *entry,
-                             const char *prefix, uint64_t *deleted, vv_error *err)
+static vv_status count_only(void *ctx, const uint64_t *coords, const vv_cid *cid,
+                            vv_error *err)
 {
-    slot_clearing clearing = {
-        .store = store, .entry = entry, .prefix = prefix, .deleted = deleted
-    };
-    vv_status status = vvi_chunk_index_visit(entry->index, clear_chunk, &clearing, err);
+    bool ignored;
 
-    vv_buf_clear(&clearing.key);
-    return status;
+    (void)cid;
+    return count_chunk(ctx, coords, &ignored, err);
+}
+
+/* Count the chunks below prefix; emptying NULL: no more than that. */
+static vv_status look_at_chunks(vvi_sharded *store, vvi_index_entry *entry,
+                                const char *prefix, vvi_emptying **emptying,
+                                uint64_t *deleted, vv_error *err)
+{
+    chunk_count count = { .store = store, .entry = entry, .prefix = prefix };
+    vv_status status = emptying
+                           ? vvi_emptying_new(entry->index, count_chunk, &count, emptying,
+                                              err)
+                           : vvi_chunk_index_visit(entry->index, count_only, &count, err);
+
+    *deleted += count.deleted;
+    vv_buf_clear(&count.key);
+    return status ? vvi_wrap(err, status, "directory '%s'", prefix) : VV_OK;
 }
 
 /* Does the array lie at or below the directory? prefix ends in a slash, or is "". */
@@ -206,32 +214,67 @@ static void drop_array(vvi_sharded *self, vvi_index_entry *entry)
     vvi_index_entry_release(entry);
 }
 
-vv_status vvi_sharded_remove_dir(vv_store *base, const char *prefix, uint64_t *deleted,
-                                 vv_error *err)
+/* Read what must be read, and make the shards that stay aside: emptyings, one an array or NULL. */
+static vv_status prepare(vvi_sharded *self, const char *prefix, bool counted,
+                         vvi_emptying **emptyings, uint64_t *deleted, vv_error *err)
 {
-    vvi_sharded *self = shared_of(base);
-    uint64_t ignored = 0;
-    vv_status status = VV_OK;
-
-    vvi_rwlock_write(&self->changes);
-    /* All that reads shards, and so may fail, goes first. */
-    for (size_t i = 0; i < self->array_count && !status; i++) {
+    for (size_t i = 0; i < self->array_count; i++) {
         vvi_index_entry *entry = self->arrays[i];
-        bool all = self->version == VV_SHARDED_V2 && lies_below(entry, prefix);
 
-        if (all ? deleted != NULL : vvi_chunks_may_begin(self, entry, prefix))
-            status = visit_slots(self, entry, all ? NULL : prefix,
-                                 deleted ? deleted : &ignored, err);
-        if (status)
-            status = vvi_wrap(err, status, "directory '%s'", prefix);
+        if (self->version == VV_SHARDED_V2 && lies_below(entry, prefix)) {
+            if (counted)
+                VVI_TRY(look_at_chunks(self, entry, prefix, NULL, deleted, err));
+        } else if (vvi_chunks_may_begin(self, entry, prefix)) {
+            VVI_TRY(look_at_chunks(self, entry, prefix, &emptyings[i], deleted, err));
+        }
     }
-    if (!status)
-        remove_names(self, prefix, deleted ? deleted : &ignored);
-    for (size_t i = 0; i < self->array_count && !status;)
+    return VV_OK;
+}
+
+/* Make the change. Nothing can fail any more. */
+static void change(vvi_sharded *self, const char *prefix, vvi_emptying **emptyings,
+                   uint64_t *deleted)
+{
+    for (size_t i = 0; i < self->array_count; i++)
+        if (emptyings[i])
+            vvi_emptying_apply(emptyings[i]);
+    remove_names(self, prefix, deleted);
+}
+
+static void drop_arrays(vvi_sharded *self, const char *prefix)
+{
+    for (size_t i = 0; i < self->array_count;)
         if (self->version == VV_SHARDED_V2 && lies_below(self->arrays[i], prefix))
             drop_array(self, self->arrays[i]);
         else
             i++;
+}
+
+vv_status vvi_sharded_remove_dir(vv_store *base, const char *prefix, uint64_t *deleted,
+                                 vv_error *err)
+{
+    vvi_sharded *self = shared_of(base);
+    vvi_emptying **emptyings;
+    uint64_t removed = 0;
+    vv_status status;
+    size_t count;
+
+    vvi_rwlock_write(&self->changes);
+    count = self->array_count;
+    emptyings = vvi_alloc_array_zero(count + 1, sizeof(*emptyings));
+    if (emptyings)
+        status = prepare(self, prefix, deleted != NULL, emptyings, &removed, err);
+    else
+        status = vvi_fail_nomem(err, (count + 1) * sizeof(*emptyings));
+    if (!status)
+        change(self, prefix, emptyings, &removed);
+    for (size_t i = 0; emptyings && i < count; i++)
+        vvi_emptying_free(emptyings[i]);
+    if (!status)
+        drop_arrays(self, prefix);
     vvi_rwlock_unlock(&self->changes);
+    vvi_free(emptyings);
+    if (deleted && !status)
+        *deleted += removed;
     return status;
 }

@@ -558,6 +558,96 @@ static void threads_write_read_resize_and_commit_at_once(void **state)
     vv_store_free(again);
 }
 
+/* 40 shards: more than are read in one go, and more than the cache has room for. */
+static void fill_many_shards(vv_store *store, vv_cid *root)
+{
+    char key[40];
+    vv_error err = VV_ERROR_INIT;
+
+    set_text(store, "g/t/zarr.json", array_document("160", "1"));
+    for (int i = 0; i < 160; i++) {
+        snprintf(key, sizeof(key), "g/t/c/%d", i);
+        set_text(store, key, key);
+    }
+    assert_vv_ok(vv_store_commit(store, root, &err));
+}
+
+static vv_store *open_with_little_cache(void **state, const vv_cid *root)
+{
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+    vv_error err = VV_ERROR_INIT;
+    vv_store *store = NULL;
+
+    options.cache_bytes = 1;
+    assert_vv_ok(vv_sharded_store_open(faulty_of(state), root, &options, &store, &err));
+    return store;
+}
+
+static void chunks_that_cannot_all_be_cleared_all_stay(void **state)
+{
+    vv_error err = VV_ERROR_INIT;
+    vv_status status = VV_EIO;
+    vv_cid root, now;
+
+    fill_many_shards(store_of(state), &root);
+    for (size_t n = 0; status; n++) {
+        vv_store *store = open_with_little_cache(state, &root);
+        uint64_t deleted = 77;
+
+        set_text(store, "g/t/c/0", "another"); /* a changed shard too */
+        faulty_fail_after(faulty_of(state), n, VV_EIO, true);
+        status = vv_store_delete_prefix(store, "g/t/c/", &deleted, &err);
+        faulty_stop(faulty_of(state));
+        assert_int_equal(deleted, status ? 0 : 160);
+        if (status) {
+            assert_int_equal(status, VV_EIO);
+            assert_true(n < 160);
+            assert_text(store, "g/t/c/0", "another");
+            set_text(store, "g/t/c/0", "g/t/c/0");
+            assert_vv_ok(vv_store_commit(store, &now, &err));
+            assert_true(vv_cid_equal(&now, &root));
+        } else {
+            assert_true(n > 40);
+            assert_listing(listing(store, "g/t/"), "g/t/zarr.json");
+            assert_vv_ok(vv_store_commit(store, &now, &err));
+            assert_false(vv_cid_equal(&now, &root));
+        }
+        vv_store_free(store);
+    }
+}
+
+typedef struct clearing {
+    void **state;
+    const vv_cid *root;
+} clearing;
+
+static vv_status clear_or_leave(void *ctx)
+{
+    clearing *self = ctx;
+    vv_sharded_options options = VV_SHARDED_OPTIONS_INIT;
+    vv_store *store = NULL;
+    vv_error err = VV_ERROR_INIT;
+    vv_status status;
+
+    status = vv_sharded_store_open(memory_of(self->state), self->root, &options, &store,
+                                   &err);
+    if (!status)
+        status = vv_store_delete_prefix(store, "g/t/c/1", NULL, &err);
+    if (!status)
+        status = vv_store_delete_prefix(store, "g/t/c/", NULL, &err);
+    vv_store_free(store);
+    return status;
+}
+
+static void clearing_chunks_survives_a_failing_allocation(void **state)
+{
+    vv_cid root;
+    clearing self = { state, &root };
+
+    fill_many_shards(store_of(state), &root);
+    survives_failing_allocations(clear_or_leave, &self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -580,6 +670,8 @@ int main(void)
         PROMISE(the_last_of_many_values_of_a_chunk_stays),
         PROMISE(a_chunk_kept_by_name_is_read_until_its_slot_is_set),
         PROMISE(a_directory_of_chunks_is_cleared),
+        PROMISE(chunks_that_cannot_all_be_cleared_all_stay),
+        PROMISE(clearing_chunks_survives_a_failing_allocation),
         PROMISE(handles_share_everything),
         PROMISE(a_shard_that_is_missing_is_damage),
         PROMISE(a_set_that_fails_changes_nothing),

@@ -136,6 +136,33 @@ static void the_array_of_an_old_root_is_found_by_its_document(void **state)
     vv_store_free(again);
 }
 
+static void a_store_that_cannot_be_cleared_stays(void **state)
+{
+    vv_error err = VV_ERROR_INIT;
+    vv_status status = VV_EIO;
+    vv_store *store = store_of(state);
+    vv_cid root, now;
+
+    set_text(store, "temp/zarr.json", array_document("4, 6", "2, 2"));
+    set_text(store, "temp/c/0/0", "first shard");
+    set_text(store, "temp/c/1/2", "second shard");
+    assert_vv_ok(vv_store_commit(store, &root, &err));
+    for (size_t n = 0; status; n++) {
+        vv_store *again = NULL;
+
+        assert_vv_ok(vv_sharded_store_open(faulty_of(state), &root, NULL, &again, &err));
+        faulty_fail_after(faulty_of(state), n, VV_EIO, true);
+        status = vv_store_delete_prefix(again, "", NULL, &err);
+        faulty_stop(faulty_of(state));
+        assert_vv_ok(vv_store_commit(again, &now, &err));
+        assert_int_equal(vv_cid_equal(&now, &root), status != VV_OK);
+        assert_int_equal(status, n < 4 ? VV_EIO : VV_OK);
+        if (!status)
+            assert_listing(listing(again, ""), "");
+        vv_store_free(again);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +172,7 @@ int main(void)
         PROMISE(a_store_of_version_1_becomes_one_of_version_2),
         PROMISE(only_a_store_of_version_1_can_be_migrated_and_to_a_path),
         PROMISE(the_array_of_an_old_root_is_found_by_its_document),
+        PROMISE(a_store_that_cannot_be_cleared_stays),
     };
 
     return cmocka_run_group_tests_name("version 1", tests, NULL, NULL);
