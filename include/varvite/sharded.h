@@ -33,9 +33,10 @@ typedef enum vv_sharded_version {
 
 /** How a shard that is not cached is read for one chunk. Results do not depend on it. */
 typedef enum vv_shard_read {
-    VV_SHARD_AUTO = 0, /* whole while the cache has room for it, else sparse the first time */
-    VV_SHARD_FULL,     /* decode and keep the shard */
-    VV_SHARD_SPARSE    /* step to the entry in the block, keep nothing */
+    VV_SHARD_AUTO =
+        0,         /* whole while the cache has room for it, else sparse the first time */
+    VV_SHARD_FULL, /* decode and keep the shard */
+    VV_SHARD_SPARSE /* step to the entry in the block, keep nothing */
 } vv_shard_read;
 
 typedef struct vv_sharded_options {
@@ -173,7 +174,9 @@ VV_API vv_status vv_sharded_store_migrate(vv_store *store, const char *array_pat
 /**
  * Hash every block below a sharded root again and check the root, the shards, and that all they name is
  * there. As vv_hamt_verify(), whose options and findings these are: nodes are the root ("root") and shards
- * ("g/temp shard 3"); options->hamt is passed by.
+ * ("g/temp shard 3"); options->hamt is passed by. A document ("g/temp/zarr.json") that says another shape or chunk
+ * shape than the array's index is bad (VV_ECORRUPT); in v1 only the chunk shape is looked at, for the array that
+ * the index is known to be of.
  */
 VV_API vv_status vv_sharded_verify(vv_blockstore *blocks, const vv_cid *root,
                                    const vv_verify_options *options,

@@ -269,10 +269,109 @@ static vv_status check_shard(verifier *self, const vvi_index_entry *array, uint6
     return status;
 }
 
+/* ---- documents ------------------------------------------------------------------------------ */
+
+static vv_status append_lengths(vv_buf *out, uint32_t n, const uint64_t *lengths,
+                                vv_error *err)
+{
+    for (uint32_t d = 0; d < n; d++)
+        VVI_TRY(vvi_buf_printf(out, err, "%s%" PRIu64, d ? ", " : "[", lengths[d]));
+    return vvi_buf_append_text(out, n ? "]" : "[]", err);
+}
+
+/* Append what is unlike, if anything is: two lists of lengths, of the document and of the index. */
+static vv_status compare_lengths(vv_buf *out, const char *what, uint32_t n,
+                                 const uint64_t *said, const vvi_grid *grid,
+                                 const uint64_t *lengths, vv_error *err)
+{
+    if (n == grid->ndim && memcmp(said, lengths, n * sizeof(*said)) == 0)
+        return VV_OK;
+    VVI_TRY(vvi_buf_printf(out, err, "%s%s ", out->len ? "; " : "", what));
+    VVI_TRY(append_lengths(out, n, said, err));
+    VVI_TRY(vvi_buf_append_text(out, ", in its index ", err));
+    return append_lengths(out, grid->ndim, lengths, err);
+}
+
+/* What a document says that the array's index does not; empty: nothing. In v1 a resize of the variable leaves
+ * the index as it is, and so shapes may be unlike. */
+static vv_status compare_document(verifier *self, const vvi_index_entry *array,
+                                  vv_bytes text, vv_buf *out, vv_error *err)
+{
+    const vvi_grid *grid = &vvi_chunk_index_geometry(array->index)->grid;
+    vv_error why = VV_ERROR_INIT;
+    vvi_document document;
+    vv_status status = vvi_document_read(text, &document, &why);
+
+    if (status == VV_ENOMEM)
+        return vvi_fail(err, status, "%s", why.message);
+    if (status)
+        return vvi_buf_append_text(out, why.message, err);
+    if (document.has_shape && self->store->version == VV_SHARDED_V2)
+        VVI_TRY(compare_lengths(out, "shape", document.ndim, document.shape, grid,
+                                grid->shape, err));
+    if (document.has_chunk)
+        VVI_TRY(compare_lengths(out, "chunk shape", document.chunk_ndim, document.chunk,
+                                grid, grid->chunk, err));
+    return VV_OK;
+}
+
+/* Does the document of an array say what its index says? One that cannot be read was told by its name. */
+static vv_status check_document(verifier *self, const vvi_index_entry *array,
+                                const char *key, vv_error *err)
+{
+    vv_error why = VV_ERROR_INIT;
+    vv_buf block = VV_BUF_INIT;
+    vv_buf unlike = VV_BUF_INIT;
+    vv_status status;
+    vv_cid cid;
+
+    if (!vvi_named_get(&self->store->names, key, strlen(key), &cid))
+        return VV_OK;
+    status = read_block(self, &cid, &block, &why);
+    if (status) {
+        vv_buf_clear(&block);
+        return status == VV_ENOMEM ? vvi_fail(err, status, "%s", why.message) : VV_OK;
+    }
+    status = compare_document(self, array, vvi_buf_bytes(&block), &unlike, err);
+    if (!status && unlike.len) {
+        status = vvi_buf_terminate(&unlike, err);
+        if (!status)
+            status = found(self, VV_ECORRUPT, false, key, &cid, (const char *)unlike.data,
+                           err);
+    }
+    vv_buf_clear(&block);
+    vv_buf_clear(&unlike);
+    return status;
+}
+
+static vv_status check_documents(verifier *self, const vvi_index_entry *array,
+                                 vv_error *err)
+{
+    static const char *const names[] = { "zarr.json", ".zarray" };
+    const char *path = self->store->version == VV_SHARDED_V1 ? self->store->primary
+                                                             : array->path;
+    vv_buf key = VV_BUF_INIT;
+    vv_status status = VV_OK;
+
+    for (size_t i = 0; path && i < 2 && !status && !must_stop(self); i++) {
+        key.len = 0;
+        status = vvi_buf_printf(&key, err, "%s%s%s", path, *path ? "/" : "", names[i]);
+        if (!status)
+            status = vvi_buf_terminate(&key, err);
+        if (!status)
+            status = check_document(self, array, (const char *)key.data, err);
+    }
+    vv_buf_clear(&key);
+    return status;
+}
+
+/* ---- arrays --------------------------------------------------------------------------------- */
+
 static vv_status check_array(verifier *self, const vvi_index_entry *array, vv_error *err)
 {
     uint64_t count = vvi_chunk_index_geometry(array->index)->shard_count;
 
+    VVI_TRY(check_documents(self, array, err));
     for (uint64_t shard = 0; shard < count && !must_stop(self); shard++) {
         vv_cid cid;
 

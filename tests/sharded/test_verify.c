@@ -330,6 +330,66 @@ static void verifying_survives_failing_allocations(void **state)
     vv_blockstore_free(self.blocks);
 }
 
+static void a_document_that_disagrees_with_its_index_is_bad(void **state)
+{
+    const uint64_t shape[] = { 5, 2 };
+    vv_blockstore *blocks;
+    findings found = { .count = 0 };
+    vv_verify_result result;
+    vv_store *store;
+    vv_cid root;
+
+    (void)state;
+    assert_vv_ok(vv_memory_blockstore_new(&blocks, &err));
+    root = make_root(blocks, VV_SHARDED_V2);
+    assert_vv_ok(vv_sharded_store_open(blocks, &root, NULL, &store, &err));
+    assert_vv_ok(vv_sharded_store_resize(store, "g/b", 2, shape, &err));
+    assert_vv_ok(vv_store_commit(store, &root, &err));
+    vv_store_free(store);
+    assert_int_equal(verify(blocks, &root, &found, &result), VV_ECORRUPT);
+    assert_int_equal(found.count, 1);
+    assert_string_equal(found.keys[0], "g/b/zarr.json");
+    assert_int_equal(found.statuses[0], VV_ECORRUPT);
+    assert_false(found.nodes[0]);
+    assert_int_equal(result.bad, 1);
+    vv_blockstore_free(blocks);
+}
+
+/* In v1 the document alone is resized; its chunks are those of the index all the same. */
+static void in_version_1_only_chunk_shapes_are_compared(void **state)
+{
+    static const char document[] =
+        "{\"zarr_format\":3,\"node_type\":\"array\",\"shape\":[6,2],\"data_type\":\"int8\","
+        "\"chunk_grid\":{\"name\":\"regular\",\"configuration\":{\"chunk_shape\":[1,2]}}}";
+    const uint64_t shape[] = { 9, 2 };
+    vv_blockstore *blocks;
+    vv_verify_result result;
+    vv_store *store;
+    vv_cid root;
+
+    (void)state;
+    assert_vv_ok(vv_memory_blockstore_new(&blocks, &err));
+    root = make_root(blocks, VV_SHARDED_V1);
+    assert_vv_ok(vv_sharded_store_open(blocks, &root, NULL, &store, &err));
+    for (int other_chunks = 0; other_chunks < 2; other_chunks++) {
+        findings found = { .count = 0 };
+
+        if (other_chunks)
+            assert_vv_ok(
+                vv_store_set(store, "g/a/zarr.json", vv_bytes_of(document), &err));
+        else
+            assert_vv_ok(vv_sharded_store_resize_variable(store, "g/a", 2, shape, &err));
+        assert_vv_ok(vv_store_commit(store, &root, &err));
+        assert_int_equal(verify(blocks, &root, &found, &result),
+                         other_chunks ? VV_ECORRUPT : VV_OK);
+        assert_int_equal(found.count, other_chunks);
+        if (other_chunks)
+            assert_string_equal(found.keys[0], "g/a/zarr.json");
+    }
+    vv_store_free(store);
+    vv_blockstore_free(blocks);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +401,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_read_is_neither_bad_nor_missing),
         cmocka_unit_test(who_is_told_may_stop_it),
         cmocka_unit_test(a_sample_and_a_deadline_are_said_to_be_incomplete),
+        cmocka_unit_test(a_document_that_disagrees_with_its_index_is_bad),
+        cmocka_unit_test(in_version_1_only_chunk_shapes_are_compared),
         cmocka_unit_test(verifying_survives_failing_allocations),
     };
 
