@@ -176,7 +176,7 @@ static void get_one_by_one(const char *name, vv_store *store, const keys *asked)
 {
     vv_buf out = VV_BUF_INIT;
     bench_timer begin, passed;
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
 
     begin = bench_begin();
     for (uint64_t i = 0; i < asked->count; i++)

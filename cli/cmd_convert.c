@@ -90,7 +90,7 @@ static vv_status migrate(convert *self, vv_store *store, vv_cid *root)
 {
     cli_call *call = self->call;
     const char *given = cli_text(call, "array");
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
     char *path;
 
     vv_status status = vv_sharded_store_info(store, &info, &call->err);

@@ -31,7 +31,7 @@ static bool only_index_changes(const vv_array_meta *meta, const uint64_t *shape)
 static vv_status resize(cli_call *call, vv_store *store, const char *path, uint32_t ndim,
                         const uint64_t *shape)
 {
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
     vv_array *array = NULL;
     bool in_index = false;
 

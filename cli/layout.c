@@ -22,7 +22,7 @@ static vv_status count_shards(void *ctx, const vv_sharded_array *array, vv_error
 
 static vv_status read_index(cli_call *call, vv_store *store, cli_layout *out)
 {
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
     vv_status status = vv_sharded_store_info(store, &info, &call->err);
 
     if (status)
@@ -57,7 +57,7 @@ static vv_status find_array(void *ctx, const vv_sharded_array *array, vv_error *
 
 static bool search_index(vv_store *store, const char *path, index_search *out)
 {
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
 
     *out = (index_search){ .path = path };
     if (vv_sharded_store_info(store, &info, NULL))

@@ -97,6 +97,7 @@ typedef vv_status (*vv_sharded_array_fn)(void *ctx, const vv_sharded_array *arra
                                          vv_error *err);
 
 typedef struct vv_sharded_info {
+    size_t struct_size;
     vv_sharded_version version;
     uint64_t chunks_per_shard; /* of arrays to come; 0: none */
     uint64_t array_count;      /* 1 in v1 */
@@ -108,7 +109,9 @@ typedef struct vv_sharded_info {
         has_primary; /* v1: a primary array is recorded or was inferred; v2: there is an array */
     const char *primary_array_path; /* NULL: none. Valid until the next change */
 } vv_sharded_info;
-/** @return VV_OK, VV_EINVAL (no sharded store) */
+#define VV_SHARDED_INFO_INIT ((vv_sharded_info){ .struct_size = sizeof(vv_sharded_info) })
+/** @param out  begun with VV_SHARDED_INFO_INIT; its members as far as struct_size says
+ *  @return VV_OK, VV_EINVAL (no sharded store, or no struct_size) */
 VV_API vv_status vv_sharded_store_info(vv_store *store, vv_sharded_info *out,
                                        vv_error *err);
 /** Tell each array, in the order of the root. */

@@ -322,7 +322,7 @@ static vv_status open_into(vvi_conversion *self, const vv_cid *partial, vv_error
 
 static vv_status count_added(vvi_conversion *self, vv_error *err)
 {
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
 
     VVI_TRY(vv_sharded_store_info(self->into, &info, err));
     self->result.added = info.metadata_count > self->result.documents
@@ -525,7 +525,7 @@ static vv_status open_source(vvi_conversion *self, vv_error *err)
 {
     vv_sharded_options sharded = self->options.sharded;
     vv_hamt_options hamt = self->options.hamt;
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
 
     VVI_TRY(look_at_source(self, err));
     if (self->from_hamt) {

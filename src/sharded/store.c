@@ -373,21 +373,24 @@ vv_status vv_sharded_store_with_read_only(vv_store *store, bool read_only, vv_st
 
 vv_status vv_sharded_store_info(vv_store *store, vv_sharded_info *out, vv_error *err)
 {
+    vv_sharded_info made;
     vvi_sharded *self;
 
+    VVI_TRY(vvi_check_result(out, err));
     VVI_TRY(vvi_sharded_of(store, &self, err));
     vvi_rwlock_read(&self->lock);
-    *out = (vv_sharded_info){ .version = self->version,
+    made = (vv_sharded_info){ .version = self->version,
                               .chunks_per_shard = self->chunks_per_shard,
                               .array_count = self->array_count,
                               .metadata_count = self->names.count };
     if (self->version == VV_SHARDED_V1)
-        out->primary_array_path = self->primary;
+        made.primary_array_path = self->primary;
     else if (self->array_count)
-        out->primary_array_path = self->arrays[0]->path;
-    out->has_primary = out->primary_array_path != NULL;
+        made.primary_array_path = self->arrays[0]->path;
+    made.has_primary = made.primary_array_path != NULL;
     vvi_rwlock_unlock(&self->lock);
-    vvi_shard_cache_stat(self->cache, &out->cached_bytes, &out->shard_loads);
+    vvi_shard_cache_stat(self->cache, &made.cached_bytes, &made.shard_loads);
+    vvi_write_result(out, &made, sizeof(made));
     return VV_OK;
 }
 

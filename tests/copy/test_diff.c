@@ -265,7 +265,7 @@ static vv_store *open_sharded(vv_blockstore *blocks, const vv_cid *root)
 
 static uint64_t shard_loads(vv_store *store)
 {
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
     vv_error err = VV_ERROR_INIT;
 
     assert_vv_ok(vv_sharded_store_info(store, &info, &err));

@@ -25,7 +25,7 @@ static void a_document_registers_an_array_and_writes_its_groups(void **state)
 {
     vv_store *store = store_of(state);
     vv_error err = VV_ERROR_INIT;
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
 
     set_text(store, "g/h/t/zarr.json", array_document("4, 6", "2, 2"));
     assert_vv_ok(vv_sharded_store_info(store, &info, &err));
@@ -34,6 +34,23 @@ static void a_document_registers_an_array_and_writes_its_groups(void **state)
     assert_text(store, "zarr.json", GROUP_DOCUMENT);
     assert_text(store, "g/zarr.json", GROUP_DOCUMENT);
     assert_text(store, "g/h/zarr.json", GROUP_DOCUMENT);
+}
+
+static void an_older_caller_is_told_what_its_struct_has(void **state)
+{
+    vv_store *store = store_of(state);
+    vv_error err = VV_ERROR_INIT;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
+
+    set_text(store, "g/t/zarr.json", array_document("4, 6", "2, 2"));
+    info.struct_size = offsetof(vv_sharded_info, array_count);
+    info.array_count = 77;
+    assert_vv_ok(vv_sharded_store_info(store, &info, &err));
+    assert_int_equal(info.struct_size, offsetof(vv_sharded_info, array_count));
+    assert_int_equal(info.chunks_per_shard, 4);
+    assert_int_equal(info.array_count, 77);
+    info.struct_size = 0;
+    assert_int_equal(vv_sharded_store_info(store, &info, &err), VV_EINVAL);
 }
 
 static void groups_have_a_document_of_each_version_that_has_arrays_below(void **state)
@@ -654,6 +671,7 @@ int main(void)
 #define PROMISE(function_) cmocka_unit_test_setup_teardown(function_, setup_v2, teardown)
         PROMISE(an_empty_store_has_the_root_of_the_format),
         PROMISE(a_document_registers_an_array_and_writes_its_groups),
+        PROMISE(an_older_caller_is_told_what_its_struct_has),
         PROMISE(groups_have_a_document_of_each_version_that_has_arrays_below),
         PROMISE(whatever_lies_in_a_group_gives_it_a_document),
         PROMISE(an_old_array_at_the_root_has_a_group_document_beside),

@@ -107,7 +107,7 @@ static void the_array_of_an_old_root_is_found_by_its_document(void **state)
     static const uint64_t shape[] = { 4, 6 }, chunk[] = { 2, 2 };
     vv_store *store = NULL, *again = NULL;
     vv_error err = VV_ERROR_INIT;
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
     vv_cid old, root;
 
     options.version = VV_SHARDED_V1;

@@ -166,7 +166,7 @@ static void documents_and_other_keys_are_set_side_by_side(void **state)
 {
     store_fixture *fixture = *state;
     vv_error err = VV_ERROR_INIT;
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
 
     assert_vv_ok(vvi_parallel(4, 4, set_attributes_or_documents, fixture->store, &err));
     assert_vv_ok(vv_sharded_store_info(fixture->store, &info, &err));

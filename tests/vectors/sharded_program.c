@@ -495,7 +495,7 @@ static json_t *step_state(sharded_program *self, const json_t *op)
 {
     json_t *arrays = json_object();
     vv_error err = VV_ERROR_INIT;
-    vv_sharded_info info;
+    vv_sharded_info info = VV_SHARDED_INFO_INIT;
     vv_status status = vv_sharded_store_info(self->store, &info, &err);
     const bool is_v1 = info.version == VV_SHARDED_V1;
     json_t *primary;
