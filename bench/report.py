@@ -3,7 +3,7 @@
 
 usage: report.py RESULTS.jsonl            prints the table
        report.py RESULTS.jsonl PAGE.md    writes the page, and growth.svg beside it
-       report.py RESULTS.jsonl PAGE.md recorder    writes the page's section of the recorder alone
+       report.py RESULTS.jsonl PAGE.md SECTION    writes one section of the page alone: recorder, sharded or encrypted
 
 A line of the file is what a benchmark printed ({"case", "items", "ns_per_item", …}) with the
 "round" in which it ran, or {"run": {…}} about the machine. A ratio is taken within a round, and the
@@ -305,14 +305,31 @@ def replace_section(text, title, lines):
     return "\n## ".join(parts)
 
 
+# What BENCH_ONLY measures alone has a section of its own, with the run that it is from.
+SECTIONS = {"recorder": "Recorder", "sharded": "Sharded stores", "encrypted": "Encrypted stores"}
+
+
+def section(name, run, rounds, growth):
+    """Lines of the section; none where nothing was measured."""
+    if name == "recorder":
+        return report_recorder.section(run, rounds)
+    found = [row for row in rows(rounds, growth) if row[2] != "not measured"]
+    if not found:
+        return []
+    out = ["", f"## {SECTIONS[name]}", ""]
+    out += [f"- {what}: {value}" for what, value in run.items()]
+    out += ["", "| work | bar | measured | | an item |", "|---|---|---|---|---|"]
+    return out + ["| " + " | ".join(row) + " |" for row in found]
+
+
 def main():
     run, rounds, growth = read(sys.argv[1])
     if len(sys.argv) > 3:
-        target = pathlib.Path(sys.argv[2])
-        lines = report_recorder.section(run, rounds)
+        target, name = pathlib.Path(sys.argv[2]), sys.argv[3]
+        lines = section(name, run, rounds, growth)
         if lines:
-            target.write_text(replace_section(target.read_text(), "Recorder", lines))
-            print(f"wrote the section of the recorder into {target}")
+            target.write_text(replace_section(target.read_text(), SECTIONS[name], lines))
+            print(f"wrote the section '{SECTIONS[name]}' into {target}")
         return
     if len(sys.argv) > 2:
         target = pathlib.Path(sys.argv[2])
