@@ -85,6 +85,23 @@ static herr_t put_texts(hid_t in, const char *name, const char *texts, size_t le
     return done;
 }
 
+/* One text of variable length, which h5py and what stands on it read as text and not as bytes. */
+static herr_t put_text(hid_t in, const char *name, const char *text)
+{
+    hid_t space = H5Screate(H5S_SCALAR);
+    hid_t type = H5Tcopy(H5T_C_S1);
+    herr_t done = -1;
+
+    if (space >= 0 && type >= 0 && H5Tset_size(type, H5T_VARIABLE) >= 0 &&
+        H5Tset_cset(type, H5T_CSET_UTF8) >= 0)
+        done = put_attribute(in, name, type, space, &text);
+    if (type >= 0)
+        H5Tclose(type);
+    if (space >= 0)
+        H5Sclose(space);
+    return done;
+}
+
 static herr_t put_numbers(hid_t in, const char *name, const int *numbers, hsize_t count)
 {
     hid_t space = count > 1 ? H5Screate_simple(1, &count, NULL) : H5Screate(H5S_SCALAR);
@@ -248,7 +265,7 @@ static herr_t make_part(vvi_h5md *self, size_t i)
         H5Gclose(group);
     if (self->values[i] < 0)
         return -1;
-    return units ? put_texts(self->values[i], "unit", units, strlen(units), 0) : 0;
+    return units ? put_text(self->values[i], "unit", units) : 0;
 }
 
 /* ---- the file ------------------------------------------------------------------------------------ */
