@@ -5,6 +5,7 @@
 #include "hdf5/driver.h"
 
 #include <errno.h>
+#include <hdf5.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -104,7 +105,9 @@ static void the_child_of_a_fork_changes_nothing(void **state)
         if (vv_recorder_flush(recorder, VV_PROCESS, 0, NULL) != VV_EINVAL)
             _exit(2);
         vv_recorder_abandon(recorder);
-        exit(0); /* libhdf5 closes its files here */
+        /* What exit() would have libhdf5 do, and no more: a check for leaks cannot know what the threads
+         * held that a child does not have. */
+        _exit(H5close() < 0 ? 3 : 0);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
